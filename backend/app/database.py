@@ -1,0 +1,97 @@
+"""The engine and the two kinds of transaction."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from .config import sqlite_path
+from .models import Base
+
+# How long a request waits for another one's lock before it is answered with 503.
+LOCK_WAIT_SECONDS = 5
+# The primary result codes; extended ones (SQLITE_BUSY_SNAPSHOT, …) carry them in their low byte.
+SQLITE_CONTENTION = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+class Database:
+    """Hands out transactions; each ends with its ``with`` block, by commit or by rollback."""
+
+    def __init__(self, url: URL, *, lock_wait: float = LOCK_WAIT_SECONDS) -> None:
+        path = sqlite_path(url)
+        if path is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.engine = create_engine(
+            url,
+            # An exception's text would otherwise carry hashes and names into the log.
+            hide_parameters=True,
+            pool_timeout=lock_wait,
+            pool_size=10,
+            pool_pre_ping=path is None,
+            connect_args=_connect_args(url, lock_wait),
+        )
+        if path is not None:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(write_intent=True)
+
+    def create_schema(self) -> None:
+        with self._writer.begin() as connection:
+            Base.metadata.create_all(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        with Session(self.engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with Session(self._writer) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def is_contention(error: Exception) -> bool:
+    """Whether the same request can succeed later: a lock, a lost connection, a full pool."""
+    if isinstance(error, PoolTimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        # Read as an attribute that may be missing: errors raised by the module itself lack it.
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_CONTENTION
+    return isinstance(error, OperationalError)
+
+
+def _connect_args(url: URL, lock_wait: float) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        # sqlite3 turns this into SQLite's busy_timeout.
+        return {"timeout": lock_wait}
+    return {
+        "connect_timeout": LOCK_WAIT_SECONDS,
+        "options": f"-c lock_timeout={int(lock_wait * 1000)}",
+    }
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The sqlite3 module must not begin transactions by itself; _begin_sqlite does.
+    connection.isolation_level = None
+    # In WAL mode a reader never waits for a writer. "synchronous" stays at FULL: with NORMAL a
+    # power cut could take back a rotation whose answer the client already has.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later cannot wait for a lock: SQLite
+    # fails it at once, since what it has read may be out of date. So writers lock at the start.
+    writes = connection.get_execution_options().get("write_intent", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

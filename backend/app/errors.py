@@ -1,0 +1,47 @@
+"""Error answers: always JSON with a ``detail``, never what was sent or what went wrong inside."""
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+
+from .database import is_contention
+
+# RFC 9110 section 11.6.1: a 401 carries a challenge. RFC 6750 section 3.1: no error code in it
+# for a request without credentials.
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+INVALID_TOKEN_CHALLENGE = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+RETRY_AFTER_SECONDS = 1
+
+
+def unauthorized(detail: str, *, invalid_token: bool = False) -> HTTPException:
+    headers = INVALID_TOKEN_CHALLENGE if invalid_token else CHALLENGE
+    return HTTPException(401, detail, headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(SQLAlchemyError, _database_error)
+
+
+def internal_error() -> JSONResponse:
+    return JSONResponse({"detail": "Internal server error"}, 500)
+
+
+async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    # FastAPI's answer would repeat the input, here passwords and tokens. "ctx" can hold parts of
+    # it too, and "url" only advertises the validator.
+    detail = [{name: item[name] for name in ("type", "loc", "msg")} for item in error.errors()]
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _database_error(_request: Request, error: Exception) -> JSONResponse:
+    if not is_contention(error):
+        raise error
+    return JSONResponse(
+        {"detail": "The server is busy, please try again"},
+        503,
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )

@@ -1,0 +1,84 @@
+"""Puts the application together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from .accounts import Accounts
+from .config import Environment, Settings, load_settings
+from .database import Database
+from .errors import install_error_handlers
+from .middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
+from .passwords import Passwords
+from .routes import Services, router
+from .sessions import Sessions
+from .tokens import AccessTokens
+
+# What script may read of an answer from another origin, beyond the body.
+EXPOSED_HEADERS = ("WWW-Authenticate", "Retry-After", "DPoP-Nonce", "Date")
+# Two hours, the longest that Chromium honours: repeated requests pay for no preflight.
+PREFLIGHT_SECONDS = 7200
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; without settings they are read from the environment.
+
+    Raises:
+        ConfigError: if a setting is unusable.
+    """
+    settings = settings or load_settings()
+    tokens = AccessTokens(
+        settings.signing_key(),
+        issuer=settings.issuer,
+        audience=settings.audience,
+        leeway=settings.leeway_seconds,
+    )
+    database = Database(settings.url)
+    database.create_schema()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    development = settings.environment is Environment.DEVELOPMENT
+    app = FastAPI(
+        title="yew-jwt-auth reference server",
+        lifespan=lifespan,
+        # A redirect would carry the request, with its tokens, to wherever Location points.
+        redirect_slashes=False,
+        openapi_url="/openapi.json" if development else None,
+        # These pages load their scripts from a third party.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = Services(
+        accounts=Accounts(database),
+        passwords=Passwords(settings),
+        sessions=Sessions(database, tokens, settings),
+        tokens=tokens,
+    )
+    app.include_router(router)
+    install_error_handlers(app)
+    _install_middleware(app, settings)
+    return app
+
+
+def _install_middleware(app: FastAPI, settings: Settings) -> None:
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(InternalErrors)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("authorization", "content-type"),
+        # Tokens travel in headers and bodies; a cookie has no business here.
+        allow_credentials=False,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+    )
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(AccessLog)

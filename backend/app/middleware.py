@@ -1,0 +1,123 @@
+"""What holds for every answer: an access log without secrets, safe headers, JSON for crashes."""
+
+import logging
+import time
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .errors import internal_error
+
+MAX_BODY_BYTES = 64 * 1024
+
+access_logger = logging.getLogger("app.access")
+error_logger = logging.getLogger("app.errors")
+
+
+class AccessLog:
+    """One line a request: method, route, status, time.
+
+    Neither the query nor a path that is not a route is logged: a confused client can put a token
+    into both.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            route = getattr(scope.get("route"), "path", "(no route)")
+            milliseconds = (time.perf_counter() - started) * 1000
+            access_logger.info("%s %s %d %.1f ms", scope["method"], route, status, milliseconds)
+
+
+class SafeHeaders:
+    """Nothing that this server says may be stored by a cache or taken for another media type."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Cache-Control"] = "no-store"
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+            await send(message)
+
+        await self._app(scope, receive, add)
+
+
+class InternalErrors:
+    """Turns a crash into JSON *inside* the CORS middleware.
+
+    Starlette's own handler sits outside of it, so that a browser would hide the 500 from the page
+    and the page could only say "cannot reach the server".
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watch(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception:
+            if begun:
+                raise
+            error_logger.exception("Unhandled error")
+            await internal_error()(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses a body that no honest client sends, before it is collected in memory."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = 0
+
+        async def count() -> Message:
+            # Counted as it comes: a chunked body announces no length.
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES or _announced(scope) > MAX_BODY_BYTES:
+                raise HTTPException(413, "The request is too large")
+            return message
+
+        await self._app(scope, count, send)
+
+
+def _announced(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isdecimal() else 0

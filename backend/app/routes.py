@@ -1,0 +1,168 @@
+"""The endpoints. What they decide is in ``sessions``; here is how it looks on the wire."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from .accounts import Accounts
+from .errors import INVALID_TOKEN_CHALLENGE, unauthorized
+from .passwords import Passwords
+from .sessions import Issued, Refusal, Sessions, SignedIn
+from .tokens import AccessTokens
+
+router = APIRouter()
+
+REFUSALS = {
+    Refusal.UNKNOWN: "The refresh token is not valid",
+    Refusal.REUSE: "The session was ended because a refresh token was used twice",
+    Refusal.EXPIRED: "The session has expired",
+    Refusal.REVOKED: "The session was ended",
+    Refusal.DISABLED: "The account is disabled",
+}
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the endpoints work with; one set for each application."""
+
+    accounts: Accounts
+    passwords: Passwords
+    sessions: Sessions
+    tokens: AccessTokens
+
+
+class RefreshTokenBody(BaseModel):
+    refresh_token: str
+
+
+class TokenAnswer(BaseModel):
+    """RFC 6749 section 5.1, with the remaining life of the refresh token and the session's name."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str = "bearer"  # noqa: S105 - a scheme
+    expires_in: int
+    refresh_expires_in: int
+    sid: str
+
+    @classmethod
+    def of(cls, issued: Issued) -> "TokenAnswer":
+        return cls(
+            access_token=issued.access_token,
+            refresh_token=issued.refresh_token,
+            expires_in=issued.expires_in,
+            refresh_expires_in=issued.refresh_expires_in,
+            sid=issued.sid,
+        )
+
+
+class ProtectedAnswer(BaseModel):
+    message: str
+    user: str
+    issued_at: datetime
+
+
+class UserAnswer(BaseModel):
+    username: str
+    created_at: datetime
+
+
+def services(request: Request) -> Services:
+    found = request.app.state.services
+    assert isinstance(found, Services)  # noqa: S101 - create_app() puts it there
+    return found
+
+
+Use = Annotated[Services, Depends(services)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+
+
+def signed_in(use: Use, credentials: Credentials) -> SignedIn:
+    """Whoever holds the access token of a live session; anybody else gets a 401."""
+    if credentials is None:
+        raise unauthorized("Not authenticated")
+    claims = use.tokens.read(credentials.credentials)
+    user = use.sessions.signed_in(claims) if claims else None
+    if user is None:
+        raise unauthorized("Could not validate credentials", invalid_token=True)
+    return user
+
+
+User = Annotated[SignedIn, Depends(signed_in)]
+
+
+@router.post("/token", response_model=TokenAnswer)
+async def login(
+    use: Use,
+    username: Annotated[str, Form()],
+    password: Annotated[str, Form()],
+    grant_type: Annotated[str | None, Form()] = None,
+) -> TokenAnswer | Response:
+    if grant_type not in {None, "password"}:
+        return _bad_request("unsupported_grant_type", "Only grant_type=password is supported")
+    account = await run_in_threadpool(use.accounts.find, username)
+    verdict = await use.passwords.verify(password, account.password_hash if account else None)
+    issued = None
+    if account is not None and not account.disabled and verdict.correct:
+        issued = await run_in_threadpool(
+            use.sessions.open, account.name, account.password_hash, verdict.new_hash
+        )
+    if issued is None:
+        # One answer for an unknown user, a wrong password and a disabled user (ASVS 6.3.8).
+        raise unauthorized("Incorrect username or password")
+    return TokenAnswer.of(issued)
+
+
+@router.post("/refresh", response_model=TokenAnswer)
+def refresh(use: Use, body: RefreshTokenBody) -> TokenAnswer | Response:
+    outcome = use.sessions.rotate(body.refresh_token)
+    if isinstance(outcome, Refusal):
+        return _refused(outcome)
+    return TokenAnswer.of(outcome)
+
+
+@router.post("/logout", status_code=204)
+def logout(use: Use, body: RefreshTokenBody) -> None:
+    # The refresh token alone is enough: a logout must work with an expired access token.
+    use.sessions.close(body.refresh_token)
+
+
+@router.get("/protected-route")
+async def protected(user: User) -> ProtectedAnswer:
+    return ProtectedAnswer(
+        message=f"Hello, {user.name}! Only somebody who is signed in can read this.",
+        user=user.name,
+        issued_at=datetime.fromtimestamp(user.issued_at, UTC),
+    )
+
+
+@router.get("/users/me")
+async def me(user: User) -> UserAnswer:
+    return UserAnswer(username=user.name, created_at=datetime.fromtimestamp(user.created_at, UTC))
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+def _bad_request(error: str, detail: str) -> JSONResponse:
+    # RFC 6749 section 5.2. With an "error", so that no client takes it for the end of a session.
+    return JSONResponse({"detail": detail, "error": error}, 400)
+
+
+def _refused(refusal: Refusal) -> JSONResponse:
+    # invalid_grant is RFC 6749 section 5.2; the status is 401 because the guide's client expects
+    # it, and RFC 9110 section 15.5.2 then asks for a challenge.
+    body: dict[str, Any] = {
+        "detail": REFUSALS[refusal],
+        "error": "invalid_grant",
+        "reason": refusal.value,
+    }
+    return JSONResponse(body, 401, INVALID_TOKEN_CHALLENGE)

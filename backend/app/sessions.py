@@ -1,0 +1,271 @@
+"""Sessions: login, rotation with reuse detection, logout.
+
+A session is a family of refresh tokens (RFC 9700 section 4.14.2). One of them, the *current* one,
+is unspent. Spending it makes its successor current; a spent token that comes back reveals that
+two parties hold the family, and since nobody can tell the owner from the thief, it ends.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from .config import Settings
+from .database import Database
+from .models import Family, RefreshToken, User
+from .tokens import AccessTokens, Claims, new_refresh_token, new_sid, refresh_token_hash
+
+logger = logging.getLogger("app.sessions")
+
+# Families stay a little longer than they live, so that a late client is told "expired".
+KEEP_EXPIRED_SECONDS = 7 * 86_400
+
+Clock = Callable[[], int]
+
+
+class EndReason(StrEnum):
+    """Why a family was ended, as stored."""
+
+    LOGOUT = "logout"
+    REUSE = "reuse"
+    DISABLED = "disabled"
+
+
+class Refusal(StrEnum):
+    """Why a refresh token is refused; the values are the wire format's ``reason``."""
+
+    UNKNOWN = "unknown"
+    REUSE = "reuse"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, repr=False)
+class Issued:
+    """What a login or a refresh hands out. Without a repr, which could print it."""
+
+    sid: str
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    refresh_expires_in: int
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Whom an access token stands for, and when it was issued."""
+
+    name: str
+    created_at: int
+    issued_at: int
+
+
+class _Found(NamedTuple):
+    """A presented token with what decides about it."""
+
+    hash: bytes
+    expires_at: int
+    spent_at: int | None
+    sid: str
+    absolute_expires_at: int
+    ended_at: int | None
+    end_reason: str | None
+    user_name: str
+    disabled: bool
+
+
+class Sessions:
+    def __init__(
+        self,
+        database: Database,
+        tokens: AccessTokens,
+        settings: Settings,
+        clock: Clock = lambda: int(time.time()),
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._settings = settings
+        self._clock = clock
+
+    def open(self, name: str, verified_hash: str, new_hash: str | None = None) -> Issued | None:
+        """Begin a session for a user whose password was just found to match ``verified_hash``.
+
+        None if the user was disabled or got another password since: verifying takes long enough
+        for that to happen in between.
+        """
+        now = self._clock()
+        with self._database.write() as db:
+            user = db.scalar(select(User).where(User.name == name).with_for_update())
+            if user is None or user.disabled or user.password_hash != verified_hash:
+                return None
+            if new_hash is not None:
+                user.password_hash = new_hash
+            _purge(db, now)
+            sid, token = new_sid(), new_refresh_token()
+            absolute = now + self._settings.refresh_absolute_seconds
+            db.add(Family(sid=sid, user_name=name, created_at=now, absolute_expires_at=absolute))
+            # The family's row must exist before a token refers to it.
+            db.flush()
+            expires_at = self._add_token(db, token, sid, now, absolute)
+            return self._issue(name, sid, token, now, expires_at, absolute)
+
+    def rotate(self, presented: str) -> Issued | Refusal:
+        """Exchange the current token of a family for its successor."""
+        digest = refresh_token_hash(presented)
+        if digest is None:
+            return Refusal.UNKNOWN
+        now = self._clock()
+        with self._database.write() as db:
+            # Twice at most: only a lost race leads to a second pass, which finds the token spent.
+            while True:
+                found = _find(db, digest)
+                if found is None:
+                    return Refusal.UNKNOWN
+                refusal = _refusal_of_family(found, now)
+                if refusal is not None:
+                    return refusal
+                if found.spent_at is not None:
+                    return _end_for_reuse(db, found, now)
+                if found.expires_at <= now:
+                    return Refusal.EXPIRED
+                issued = self._spend(db, found, now)
+                if issued is not None:
+                    return issued
+
+    def close(self, presented: str) -> None:
+        """End the family of any of its tokens, spent and expired ones included.
+
+        An unknown token is no error (RFC 7009 section 2.2): the client's aim is reached.
+        """
+        digest = refresh_token_hash(presented)
+        if digest is None:
+            return
+        with self._database.write() as db:
+            sid = db.scalar(select(RefreshToken.sid).where(RefreshToken.hash == digest))
+            if sid is not None:
+                _end(db, sid, EndReason.LOGOUT, self._clock())
+
+    def signed_in(self, claims: Claims) -> SignedIn | None:
+        """Whom an access token stands for now; None once its session is over.
+
+        Asking the database at each request is what makes a logout take effect at once, not when
+        the token expires (ASVS 7.4.1).
+        """
+        with self._database.read() as db:
+            user = db.scalar(
+                select(User)
+                .join(Family, Family.user_name == User.name)
+                .where(
+                    Family.sid == claims.sid,
+                    Family.ended_at.is_(None),
+                    Family.absolute_expires_at > self._clock(),
+                    User.name == claims.subject,
+                    User.disabled.is_(False),
+                )
+            )
+            if user is None:
+                return None
+            return SignedIn(user.name, user.created_at, claims.issued_at)
+
+    def _spend(self, db: Session, found: _Found, now: int) -> Issued | None:
+        """Spend the current token; None if another request was faster.
+
+        The condition in the update is what makes the winner single: PostgreSQL lets the loser
+        wait for the row and then checks the condition again, SQLite runs one writer at a time.
+        """
+        successor = new_refresh_token()
+        spent = db.scalar(
+            update(RefreshToken)
+            .where(RefreshToken.hash == found.hash, RefreshToken.spent_at.is_(None))
+            .values(spent_at=now, successor_hash=refresh_token_hash(successor))
+            .returning(RefreshToken.sid)
+        )
+        if spent is None:
+            return None
+        absolute = found.absolute_expires_at
+        expires_at = self._add_token(db, successor, found.sid, now, absolute)
+        return self._issue(found.user_name, found.sid, successor, now, expires_at, absolute)
+
+    def _add_token(self, db: Session, token: str, sid: str, now: int, absolute: int) -> int:
+        expires_at = min(now + self._settings.refresh_idle_seconds, absolute)
+        digest = refresh_token_hash(token)
+        db.add(RefreshToken(hash=digest, sid=sid, created_at=now, expires_at=expires_at))
+        return expires_at
+
+    def _issue(
+        self, name: str, sid: str, refresh_token: str, now: int, expires_at: int, absolute: int
+    ) -> Issued:
+        # An access token must not outlive the session it belongs to.
+        access_expires_at = min(now + self._settings.access_token_seconds, absolute)
+        return Issued(
+            sid=sid,
+            access_token=self._tokens.mint(name, sid, now=now, expires_at=access_expires_at),
+            refresh_token=refresh_token,
+            expires_in=access_expires_at - now,
+            refresh_expires_in=expires_at - now,
+        )
+
+
+def _find(db: Session, digest: bytes) -> _Found | None:
+    # Columns, not entities: the session would answer the second read of an entity from memory.
+    row = db.execute(
+        select(
+            RefreshToken.hash,
+            RefreshToken.expires_at,
+            RefreshToken.spent_at,
+            Family.sid,
+            Family.absolute_expires_at,
+            Family.ended_at,
+            Family.end_reason,
+            User.name,
+            User.disabled,
+        )
+        .join(Family, Family.sid == RefreshToken.sid)
+        .join(User, User.name == Family.user_name)
+        .where(RefreshToken.hash == digest)
+    ).one_or_none()
+    return None if row is None else _Found._make(row)
+
+
+def _refusal_of_family(found: _Found, now: int) -> Refusal | None:
+    if found.ended_at is not None:
+        if found.end_reason == EndReason.REUSE:
+            return Refusal.REUSE
+        if found.end_reason == EndReason.DISABLED:
+            return Refusal.DISABLED
+        return Refusal.REVOKED
+    if found.disabled:
+        return Refusal.DISABLED
+    if found.absolute_expires_at <= now:
+        return Refusal.EXPIRED
+    return None
+
+
+def _end_for_reuse(db: Session, found: _Found, now: int) -> Refusal:
+    _end(db, found.sid, EndReason.REUSE, now)
+    logger.warning(
+        "A spent refresh token was used again: session %s of user %r is revoked",
+        found.sid,
+        found.user_name,
+    )
+    return Refusal.REUSE
+
+
+def _end(db: Session, sid: str, reason: EndReason, now: int) -> None:
+    # The first reason stays: it is the one that the owner has to hear about.
+    db.execute(
+        update(Family)
+        .where(Family.sid == sid, Family.ended_at.is_(None))
+        .values(ended_at=now, end_reason=reason)
+    )
+
+
+def _purge(db: Session, now: int) -> None:
+    # At each login, which is rare and slow anyway, so that no timer has to run.
+    db.execute(delete(Family).where(Family.absolute_expires_at <= now - KEEP_EXPIRED_SECONDS))

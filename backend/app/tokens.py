@@ -1,0 +1,104 @@
+"""Access tokens (JWT, RFC 7519 and RFC 9068) and refresh tokens (random, opaque)."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+# One algorithm, never taken from the token (RFC 8725 section 3.1).
+ALGORITHM = "HS256"
+# RFC 9068 section 2.1: no other kind of JWT can be mistaken for an access token (RFC 8725 3.11).
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
+REQUIRED_CLAIMS = ("exp", "iat", "iss", "aud", "sub", "jti", "sid")
+MAX_ACCESS_TOKEN_CHARS = 8192
+
+REFRESH_TOKEN_BYTES = 32
+REFRESH_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What an access token says, after everything about it has been checked."""
+
+    subject: str
+    sid: str
+    issued_at: int
+
+
+class AccessTokens:
+    """Mints and reads the access tokens of this server."""
+
+    def __init__(self, key: bytes, *, issuer: str, audience: str, leeway: int) -> None:
+        self._key = key
+        self._issuer = issuer
+        self._audience = audience
+        self._leeway = leeway
+
+    def mint(self, subject: str, sid: str, *, now: int, expires_at: int) -> str:
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": subject,
+            "sid": sid,
+            "iat": now,
+            "exp": expires_at,
+            "jti": secrets.token_urlsafe(16),
+        }
+        return jwt.encode(claims, self._key, ALGORITHM, headers={"typ": TOKEN_TYPE})
+
+    def read(self, token: str) -> Claims | None:
+        """The claims of a token that is ours, intact and not expired; None for any other."""
+        if len(token) > MAX_ACCESS_TOKEN_CHARS:
+            return None
+        try:
+            decoded = jwt.decode_complete(
+                token,
+                self._key,
+                algorithms=[ALGORITHM],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=self._leeway,
+                options={
+                    "require": list(REQUIRED_CLAIMS),
+                    "strict_aud": True,
+                    "enforce_minimum_key_length": True,
+                },
+            )
+        except jwt.InvalidTokenError:
+            return None
+        if not _is_our_header(decoded["header"]):
+            return None
+        payload = decoded["payload"]
+        subject, sid, issued_at = payload["sub"], payload["sid"], payload["iat"]
+        if not isinstance(sid, str) or not isinstance(issued_at, int):
+            return None
+        return Claims(subject, sid, issued_at)
+
+
+def new_refresh_token() -> str:
+    """256 bits from the operating system (RFC 6749 section 10.10), 43 characters."""
+    return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
+
+
+def new_sid() -> str:
+    """The name of a session; unguessable, but no credential."""
+    return secrets.token_urlsafe(16)
+
+
+def refresh_token_hash(token: str) -> bytes | None:
+    """What the database knows a refresh token by; None for what cannot be one.
+
+    A fast hash is right here: 256 random bits cannot be guessed, unlike a password.
+    """
+    if REFRESH_TOKEN_FORM.fullmatch(token) is None:
+        return None
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _is_our_header(header: dict[str, Any]) -> bool:
+    # Exactly what mint() writes. That leaves no room for jwk, jku, x5u, kid or crit, with which a
+    # token could ask to be checked in some other way (RFC 8725 sections 3.1 and 3.10).
+    return header == {"alg": ALGORITHM, "typ": TOKEN_TYPE}
