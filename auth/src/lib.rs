@@ -1,1 +1,32 @@
+//! The session protocol of a browser-side login client: login, refresh, logout and authenticated
+//! requests against a server that issues an access and a refresh token.
+//!
+//! The crate knows no browser and no user interface. Everything it needs from outside (clocks,
+//! randomness, storage, HTTP) comes through one trait, [`Platform`], so that the same code runs in a
+//! page and, natively, in tests with virtual time.
+//!
+//! The login call is a *first-party login with an OAuth-shaped wire format*: RFC 9700 §2.4 forbids
+//! the password grant between parties, so nothing here claims to be an OAuth client.
+#![deny(missing_docs)]
 
+mod client;
+mod contract;
+mod error;
+mod http;
+mod platform;
+mod refresh;
+mod session;
+mod target;
+mod token;
+mod vault;
+mod wire;
+
+pub use client::{Client, Subscription};
+pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher};
+pub use error::{EndReason, Error};
+pub use http::{Answer, HttpError, HttpRequest, Method, Request};
+pub use platform::{Area, Instant, Platform, StorageError};
+pub use session::{Degraded, State};
+pub use target::{BaseUrl, InvalidBaseUrl};
+pub use token::{AccessToken, RefreshToken};
+pub use vault::{AccessCustody, Custody, RefreshCustody};

@@ -1,0 +1,243 @@
+//! What a server calls things, as data. Supporting another server is another value, not more code.
+
+use std::borrow::Cow;
+
+use crate::http::{Answer, Method};
+
+type Name = Cow<'static, str>;
+
+/// Paths, encodings, field names and matchers of one server. [`Default`] is the guide's contract:
+/// form `POST /token`, JSON `POST /refresh`, JSON `POST /logout`.
+///
+/// A server that differs is described by what differs:
+///
+/// ```
+/// # use auth::{Carrier, Contract, Encoding, Endpoint, Fields, Method};
+/// let simple_jwt = Contract {
+///     login: Endpoint::post("/api/token/"),
+///     login_encoding: Encoding::Json,
+///     refresh: Some(Endpoint::post("/api/token/refresh/")),
+///     refresh_carrier: Carrier::Json("refresh".into()),
+///     logout: Some(Endpoint::post("/api/token/blacklist/")),
+///     fields: Fields { access_token: "access".into(), refresh_token: "refresh".into(), ..Fields::default() },
+///     ..Contract::default()
+/// };
+/// # let _ = simple_jwt;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// Where user name and password go.
+    pub login: Endpoint,
+    /// How they are written.
+    pub login_encoding: Encoding,
+    /// Where a refresh token is exchanged; `None` if the server has no refresh.
+    pub refresh: Option<Endpoint>,
+    /// How the refresh token travels, to `refresh` and to `logout`.
+    pub refresh_carrier: Carrier,
+    /// Where a session is ended; `None` if the server cannot be told.
+    pub logout: Option<Endpoint>,
+    /// The names in requests and answers.
+    pub fields: Fields,
+    /// Answers to a login that mean "no such user with this password".
+    pub wrong_credentials: Vec<Matcher>,
+    /// Answers to an application request that mean "this access token is not accepted".
+    pub expired: Vec<Matcher>,
+    /// Answers to a refresh that mean "this session is over". Everything else is transient.
+    pub terminal: Vec<Matcher>,
+}
+
+/// A method and a path below the base URL.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path, beginning with a slash.
+    pub path: Name,
+}
+
+impl Endpoint {
+    /// `POST path`.
+    pub fn post(path: impl Into<Name>) -> Self {
+        Self { method: Method::Post, path: path.into() }
+    }
+}
+
+/// How credentials are written into a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `application/x-www-form-urlencoded`, with `grant_type=password` (RFC 6749 §4.3.2).
+    Form,
+    /// A JSON object.
+    Json,
+}
+
+/// How a refresh token travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// A JSON object with one field of this name.
+    Json(Name),
+    /// A form with `grant_type=refresh_token` (RFC 6749 §6) and a field of this name.
+    Form(Name),
+    /// `Authorization: Bearer`, as AuthX and fastapi-jwt-auth take it.
+    Bearer,
+}
+
+/// The names of fields.
+#[derive(Clone, Debug)]
+pub struct Fields {
+    /// The user name in the login request.
+    pub username: Name,
+    /// The password in the login request.
+    pub password: Name,
+    /// The access token in an answer.
+    pub access_token: Name,
+    /// The refresh token in an answer.
+    pub refresh_token: Name,
+    /// The token's type in an answer; `bearer` or absent.
+    pub token_type: Name,
+    /// The access token's lifetime in seconds in an answer.
+    pub expires_in: Name,
+}
+
+/// Recognises an answer by its status and, if asked to, one field of its JSON object.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    /// The status.
+    pub status: u16,
+    /// A top-level field and what it must hold: `Some` text, or `None` for "is absent".
+    pub field: Option<(Name, Option<Name>)>,
+}
+
+impl Matcher {
+    /// Any answer of `status`.
+    pub fn status(status: u16) -> Self {
+        Self { status, field: None }
+    }
+
+    /// An answer of `status` whose `field` holds the text `value`.
+    pub fn with(status: u16, field: impl Into<Name>, value: impl Into<Name>) -> Self {
+        Self { status, field: Some((field.into(), Some(value.into()))) }
+    }
+
+    /// An answer of `status` whose JSON object has no `field`.
+    pub fn without(status: u16, field: impl Into<Name>) -> Self {
+        Self { status, field: Some((field.into(), None)) }
+    }
+
+    fn matches(&self, answer: &Answer) -> bool {
+        let field_fits = || match &self.field {
+            None => true,
+            Some((name, wanted)) => match (crate::wire::text_field(&answer.body, name), wanted) {
+                (Some(found), wanted) => found.as_deref() == wanted.as_deref(),
+                (None, _) => false,
+            },
+        };
+        self.status == answer.status && !answer.is_html() && field_fits()
+    }
+}
+
+impl Default for Contract {
+    fn default() -> Self {
+        // RFC 6749 §5.2 names both a wrong password and a dead refresh token `invalid_grant`;
+        // FastAPI's tutorials answer 400 or 401 without any `error`.
+        let refused = vec![
+            Matcher::status(401),
+            Matcher::with(400, "error", "invalid_grant"),
+            Matcher::without(400, "error"),
+        ];
+        Self {
+            login: Endpoint::post("/token"),
+            login_encoding: Encoding::Form,
+            refresh: Some(Endpoint::post("/refresh")),
+            refresh_carrier: Carrier::Json("refresh_token".into()),
+            logout: Some(Endpoint::post("/logout")),
+            fields: Fields::default(),
+            expired: vec![Matcher::status(401)],
+            wrong_credentials: refused.clone(),
+            terminal: refused,
+        }
+    }
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            username: "username".into(),
+            password: "password".into(),
+            access_token: "access_token".into(),
+            refresh_token: "refresh_token".into(),
+            token_type: "token_type".into(),
+            expires_in: "expires_in".into(),
+        }
+    }
+}
+
+impl Contract {
+    pub(crate) fn is_wrong_credentials(&self, answer: &Answer) -> bool {
+        self.wrong_credentials.iter().any(|matcher| matcher.matches(answer))
+    }
+
+    pub(crate) fn is_expired(&self, answer: &Answer) -> bool {
+        self.expired.iter().any(|matcher| matcher.matches(answer))
+    }
+
+    pub(crate) fn is_terminal(&self, answer: &Answer) -> bool {
+        self.terminal.iter().any(|matcher| matcher.matches(answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::Instant;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let received = Instant { monotonic: 0, wall: 0 };
+        Answer { status, headers: Vec::new(), body: body.into(), received }
+    }
+
+    #[test]
+    fn only_the_closed_list_is_terminal() {
+        let contract = Contract::default();
+        for (status, body) in [
+            (401, r#"{"detail":"x"}"#),
+            (401, ""),
+            (400, r#"{"error":"invalid_grant"}"#),
+            (400, r#"{"detail":"x"}"#),
+        ] {
+            assert!(contract.is_terminal(&answer(status, body)), "{status} {body}");
+        }
+        for (status, body) in [
+            (400, r#"{"error":"invalid_request"}"#),
+            (400, "not json"),
+            (400, ""),
+            (401, "<html>sign in to the hotel's network</html>"),
+            (403, "{}"),
+            (404, "{}"),
+            (405, "{}"),
+            (409, "{}"),
+            (422, "{}"),
+            (429, "{}"),
+            (500, "{}"),
+            (503, "{}"),
+            (200, "{}"),
+        ] {
+            assert!(!contract.is_terminal(&answer(status, body)), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_contract_can_say_that_422_or_403_means_expired() {
+        let contract = Contract {
+            expired: vec![
+                Matcher::with(422, "error_type", "TokenExpiredError"),
+                Matcher::with(403, "detail", "Could not validate credentials"),
+            ],
+            ..Contract::default()
+        };
+        assert!(contract.is_expired(&answer(422, r#"{"error_type":"TokenExpiredError"}"#)));
+        assert!(contract.is_expired(&answer(403, r#"{"detail":"Could not validate credentials"}"#)));
+        assert!(!contract.is_expired(&answer(403, r#"{"detail":"Not enough permissions"}"#)));
+        assert!(!contract.is_expired(&answer(422, r#"{"detail":[{"loc":["body",0],"msg":"x"}]}"#)));
+    }
+}

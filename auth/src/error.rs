@@ -1,0 +1,234 @@
+//! Everything that can go wrong, as a closed set. Each error knows what the user reads, whether
+//! trying again helps, and whether the session lives on.
+//!
+//! Nothing of a server's text is ever shown: a message names at most a status code.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::http::{Answer, HttpError};
+use crate::wire;
+
+/// What an operation ended with instead of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A login without a user name or without a password; nothing was sent.
+    EmptyFields(Fields),
+    /// The server knows no such user with this password.
+    WrongCredentials,
+    /// The server found the form's fields malformed (422).
+    InvalidFields(Fields),
+    /// Another login is still under way.
+    AlreadySigningIn,
+    /// There is no session.
+    NotSignedIn,
+    /// The session ended.
+    SessionEnded(EndReason),
+    /// The session changed while the request was out; its answer was dropped.
+    SessionChanged,
+    /// The server refused the access token again after a refresh (401).
+    StillUnauthorized,
+    /// The user may not do this (403).
+    Forbidden,
+    /// There is no such thing (404).
+    NotFound,
+    /// The server wants fewer requests (429), none before so many seconds.
+    TooManyRequests {
+        /// Seconds to wait, between 1 and 300; `None` if the server did not say.
+        retry_after: Option<u32>,
+    },
+    /// The server has a problem of its own (5xx).
+    ServerError {
+        /// The status code.
+        status: u16,
+    },
+    /// Any other failure, reported with its status.
+    Refused {
+        /// The status code.
+        status: u16,
+    },
+    /// The sign-in service is not where the page looks for it, or does not take the call (404, 405).
+    Misconfigured {
+        /// The status code.
+        status: u16,
+    },
+    /// The server answered with a redirect, which is never followed with a token.
+    Redirected,
+    /// No connection, or an answer the browser does not let the page read (CORS).
+    Unreachable,
+    /// No complete answer in time.
+    TimedOut,
+    /// The connection ended in the middle of the answer.
+    Interrupted,
+    /// A success whose body is not what it should be: HTML, empty, cut, of another shape, too large.
+    Unintelligible,
+    /// The request's address is not on the API's origin; nothing was sent.
+    ForeignOrigin,
+}
+
+/// The two fields of the login form; `true` marks the one that is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// The user name.
+    pub username: bool,
+    /// The password.
+    pub password: bool,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The user logged out here.
+    LoggedOut,
+    /// The user logged out here, and the server could not be told.
+    LoggedOutHereOnly,
+    /// The user logged out in another tab, or the stored session was removed.
+    LoggedOutElsewhere,
+    /// Somebody signed in anew in another tab.
+    ReplacedElsewhere,
+    /// The session's time was up.
+    Expired,
+    /// The session was ended at the server.
+    Revoked,
+    /// A refresh token was used twice: somebody else may have held it.
+    Reuse,
+    /// The password was changed.
+    PasswordChanged,
+    /// The account was disabled.
+    Disabled,
+}
+
+impl Error {
+    /// What the user reads. Text of the page's own, complete sentences, no markup.
+    pub fn message(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::EmptyFields(Fields { username: true, password: true }) => {
+                "Enter your username and password."
+            }
+            Self::EmptyFields(Fields { username: true, .. }) => "Enter your username.",
+            Self::EmptyFields(_) => "Enter your password.",
+            Self::WrongCredentials => "Incorrect username or password.",
+            Self::InvalidFields(Fields { username: true, password: false }) => {
+                "The server does not accept this username. Check it and try again."
+            }
+            Self::InvalidFields(Fields { username: false, password: true }) => {
+                "The server does not accept this password. Check it and try again."
+            }
+            Self::InvalidFields(_) => "The server does not accept this entry. Check it and try again.",
+            Self::AlreadySigningIn => "You are already being signed in.",
+            Self::NotSignedIn => "Log in first.",
+            Self::SessionEnded(reason) => reason.message(),
+            Self::SessionChanged => "Your session changed meanwhile, so the answer was discarded.",
+            Self::StillUnauthorized => "The server did not accept your session for this request (401).",
+            Self::Forbidden => "You do not have permission for this (403).",
+            Self::NotFound => "The server has nothing at this address (404).",
+            Self::TooManyRequests { .. } => "Too many attempts. Wait a moment, then try again.",
+            Self::ServerError { status } => {
+                return format!("The server has a problem ({status}). Try again in a moment.").into();
+            }
+            Self::Refused { status } => return format!("The server refused the request ({status}).").into(),
+            Self::Misconfigured { status } => {
+                return format!("The sign-in service was not found at the configured address ({status}). Tell whoever runs this page.").into();
+            }
+            Self::Redirected => {
+                "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page."
+            }
+            Self::Unreachable => "Cannot reach the server. Check your connection and try again.",
+            Self::TimedOut => "The server did not answer in time. Try again in a moment.",
+            Self::Interrupted => "The connection broke off before the answer was complete. Try again.",
+            Self::Unintelligible => "The server's answer could not be understood. Try again later.",
+            Self::ForeignOrigin => {
+                "This request was not sent, because its address does not belong to the server."
+            }
+        })
+    }
+
+    /// Whether the same call may succeed when it is made again later.
+    pub fn retry_helps(&self) -> bool {
+        matches!(
+            self,
+            Self::TooManyRequests { .. }
+                | Self::ServerError { .. }
+                | Self::Unreachable
+                | Self::TimedOut
+                | Self::Interrupted
+                | Self::Unintelligible
+                | Self::SessionChanged
+        )
+    }
+
+    /// Whether a session that existed before the call still exists after it.
+    pub fn session_lives(&self) -> bool {
+        !matches!(self, Self::SessionEnded(_) | Self::NotSignedIn)
+    }
+
+    /// An application answer that is no success, by its status.
+    pub(crate) fn from_answer(answer: &Answer) -> Self {
+        match answer.status {
+            401 => Self::StillUnauthorized,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            429 => Self::TooManyRequests { retry_after: wire::retry_after(answer) },
+            status @ 500..=599 => Self::ServerError { status },
+            status => Self::Refused { status },
+        }
+    }
+
+    /// An answer to a token call that is neither success nor credentials nor terminal.
+    pub(crate) fn from_token_answer(answer: &Answer) -> Self {
+        match answer.status {
+            status @ (404 | 405) => Self::Misconfigured { status },
+            401 => Self::Refused { status: 401 },
+            _ => Self::from_answer(answer),
+        }
+    }
+}
+
+impl EndReason {
+    /// What the user reads above the form.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "You are logged out.",
+            Self::LoggedOutHereOnly => {
+                "You are logged out on this device. The server could not be told, so the session there ends when its time is up."
+            }
+            Self::LoggedOutElsewhere => "You logged out in another tab.",
+            Self::ReplacedElsewhere => "Somebody signed in in another tab. Log in again to continue here.",
+            Self::Expired => "Your session has expired. Log in again.",
+            Self::Revoked => "Your session was ended. Log in again.",
+            Self::Reuse => "You were signed out for your safety: this session was used from somewhere else.",
+            Self::PasswordChanged => "Your password was changed. Log in with the new one.",
+            Self::Disabled => "This account is disabled.",
+        }
+    }
+
+    /// The reason that a terminal answer names (the reference server's `reason`).
+    pub(crate) fn named(name: Option<&str>) -> Self {
+        match name {
+            Some("reuse") => Self::Reuse,
+            Some("revoked") => Self::Revoked,
+            Some("password_changed") => Self::PasswordChanged,
+            Some("disabled") => Self::Disabled,
+            _ => Self::Expired,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<HttpError> for Error {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Unreachable => Self::Unreachable,
+            HttpError::Interrupted => Self::Interrupted,
+            HttpError::Redirected => Self::Redirected,
+            HttpError::TooLarge => Self::Unintelligible,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The one seam between the protocol and the world.
+
+use std::future::Future;
+
+use crate::http::{Answer, HttpError, HttpRequest};
+
+/// What the protocol asks of its surroundings: one implementation for the browser, one for tests.
+///
+/// No method needs `Send`: a page is one thread. Nothing else in this crate reads a clock, draws a
+/// random number, waits or touches storage, which is what makes a test run repeatable.
+pub trait Platform: 'static {
+    /// Both clocks, read together.
+    fn now(&self) -> Instant;
+
+    /// Fills `bytes` from a cryptographically secure generator.
+    fn random(&self, bytes: &mut [u8]);
+
+    /// Ends after `milliseconds`, or later (a frozen page's timers wait with it).
+    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static;
+
+    /// Runs `task` to its end, whoever stops waiting for it.
+    fn spawn(&self, task: impl Future<Output = ()> + 'static);
+
+    /// The text stored under `key`, `None` if there is none.
+    fn read(&self, area: Area, key: &str) -> Result<Option<String>, StorageError>;
+
+    /// Stores `text` under `key`.
+    fn write(&self, area: Area, key: &str, text: &str) -> Result<(), StorageError>;
+
+    /// Removes `key`; a key that is not there is no error.
+    fn remove(&self, area: Area, key: &str) -> Result<(), StorageError>;
+
+    /// Sends one request and reads the whole answer.
+    ///
+    /// An implementation follows no redirect (a followed 307 repeats the body, and with it a token,
+    /// at another origin), uses no HTTP cache, sends no cookies and no referrer, stops reading at
+    /// [`HttpRequest::body_limit`], and gives the request up when the future is dropped.
+    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static;
+}
+
+/// A moment on both clocks, in milliseconds.
+///
+/// Each clock fails in its own way: the wall clock is set by people, the monotonic one may stand
+/// still while a laptop sleeps. Elapsed time is therefore the larger of the two differences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instant {
+    /// Milliseconds on a clock that never goes back; comparable within one life of a page only.
+    pub monotonic: u64,
+    /// Milliseconds since 1970 as this device believes.
+    pub wall: u64,
+}
+
+impl Instant {
+    /// Milliseconds from `earlier` to `self`, by the clock that saw more of them.
+    pub fn since(self, earlier: Self) -> u64 {
+        self.monotonic.saturating_sub(earlier.monotonic).max(self.wall.saturating_sub(earlier.wall))
+    }
+
+    /// The moment half-way between two.
+    pub fn midpoint(self, later: Self) -> Self {
+        Self {
+            monotonic: self.monotonic.midpoint(later.monotonic.max(self.monotonic)),
+            wall: self.wall.midpoint(later.wall.max(self.wall)),
+        }
+    }
+}
+
+/// Where a page can keep text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// This tab, until it closes (`sessionStorage`).
+    Tab,
+    /// This browser profile, shared by the tabs of one origin (`localStorage`).
+    Profile,
+}
+
+/// Storage refused: denied by the browser, full, or broken. The protocol treats these alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorageError;
+
+#[cfg(test)]
+mod tests {
+    use super::Instant;
+
+    const START: Instant = Instant { monotonic: 1_000, wall: 50_000 };
+
+    #[test]
+    fn a_wall_clock_set_back_leaves_the_monotonic_difference() {
+        assert_eq!(Instant { monotonic: 4_000, wall: 0 }.since(START), 3_000);
+    }
+
+    #[test]
+    fn sleep_that_the_monotonic_clock_missed_is_seen_by_the_wall_clock() {
+        assert_eq!(Instant { monotonic: 1_000, wall: 90_000 }.since(START), 40_000);
+    }
+
+    #[test]
+    fn two_clocks_that_went_back_make_no_time_pass() {
+        assert_eq!(Instant { monotonic: 0, wall: 0 }.since(START), 0);
+    }
+
+    #[test]
+    fn the_midpoint_lies_between_and_survives_a_clock_set_back() {
+        let later = Instant { monotonic: 2_000, wall: 40_000 };
+        assert_eq!(START.midpoint(later), Instant { monotonic: 1_500, wall: 50_000 });
+    }
+}
