@@ -173,6 +173,9 @@ impl<P: Platform> Client<P> {
     /// token; a second 401 is the answer. A request that failed on the network is never repeated.
     pub async fn send(&self, request: &Request) -> Result<Answer, Error> {
         let url = self.base().resolve(&request.target)?;
+        if !request.is_sound() {
+            return Err(Error::MalformedHeader);
+        }
         let carried = self.credentials().await?;
         let answer = self.transmit(request, url.clone(), &carried).await?;
         if !self.contract().is_expired(&answer) {

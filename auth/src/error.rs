@@ -64,6 +64,8 @@ pub enum Error {
     Unintelligible,
     /// The request's address is not on the API's origin; nothing was sent.
     ForeignOrigin,
+    /// A header of the request cannot be written into an HTTP message; nothing was sent.
+    MalformedHeader,
 }
 
 /// The two fields of the login form; `true` marks the one that is meant.
@@ -137,6 +139,7 @@ impl Error {
             Self::TimedOut => "The server did not answer in time. Try again in a moment.",
             Self::Interrupted => "The connection broke off before the answer was complete. Try again.",
             Self::Unintelligible => "The server's answer could not be understood. Try again later.",
+            Self::MalformedHeader => "This request was not sent, because one of its headers is malformed.",
             Self::ForeignOrigin => {
                 "This request was not sent, because its address does not belong to the server."
             }

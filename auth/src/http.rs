@@ -83,6 +83,16 @@ impl Request {
         request
     }
 
+    /// Whether every header can be written into an HTTP message (RFC 9110 §5.1, §5.5): a browser
+    /// throws at one that cannot.
+    pub(crate) fn is_sound(&self) -> bool {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let text = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b);
+        self.headers
+            .iter()
+            .all(|(name, value)| !name.is_empty() && name.bytes().all(token) && value.bytes().all(text))
+    }
+
     /// Sets a body of JSON text.
     #[must_use]
     pub fn json(self, text: impl Into<Vec<u8>>) -> Self {
