@@ -20,8 +20,7 @@ pub fn rewrite_output(args: &[OsString]) -> Result<()> {
     let Some(folder) = out_dir(args) else {
         return Ok(());
     };
-    let entries =
-        fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         if path.extension() == Some(OsStr::new("js")) {
@@ -32,8 +31,7 @@ pub fn rewrite_output(args: &[OsString]) -> Result<()> {
 }
 
 fn rewrite_file(path: &Path) -> Result<()> {
-    let glue =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let glue = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     if let Some(rewritten) = rewrite_last_export(&glue) {
         fs::write(path, rewritten).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -48,11 +46,7 @@ fn rewrite_last_export(glue: &str) -> Option<String> {
     }
     let mut rewritten = String::with_capacity(glue.len() + REWRITTEN_EXPORT.len());
     for line in glue.lines() {
-        rewritten.push_str(if line == LAST_EXPORT {
-            REWRITTEN_EXPORT
-        } else {
-            line
-        });
+        rewritten.push_str(if line == LAST_EXPORT { REWRITTEN_EXPORT } else { line });
         rewritten.push('\n');
     }
     Some(rewritten)

@@ -1,0 +1,109 @@
+//! `cargo xtask build`: optimised pages for any static host, the same bytes on every machine.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    bundle,
+    cache::{self, Cache},
+    cli::Args,
+    node, process, project,
+    report::progress,
+    tools,
+};
+
+pub(crate) const HELP: &str = "\
+cargo xtask build [--api URL]
+
+Builds the optimised pages into dist/, ready for any static host and any path on it.
+
+  --api URL   the server that the page talks to (otherwise what index.html says)
+
+A failed build leaves the old dist/ as it was.";
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let api = args.api()?;
+    args.finish()?;
+    let start = Instant::now();
+    let dist = build(api.as_deref())?;
+    println!("Built {} in {:.1} s.", dist.display(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Builds the pages and returns their folder.
+pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
+    let cache = Cache::locate()?;
+    let bin = project::scratch().join("bin");
+    tools::wasm_target()?;
+    tools::fetch_crates()?;
+    let trunk = tools::trunk(&cache)?;
+    let wasm_bindgen = tools::wasm_bindgen(&cache)?;
+    node::wasm_opt(&cache, &bin)?;
+
+    progress("Building the pages");
+    let root = project::root();
+    // Beside dist/, so that putting it in place is a rename within one file system.
+    let stage = root.join("target/xtask/dist");
+    cache::empty(&stage)?;
+    let mut command = process::command(trunk);
+    command
+        .args(["build", "--release", "--locked", "--offline", "--skip-version-check", "--dist"])
+        .arg(&stage)
+        .env("PATH", tools::path_with(&[&wasm_bindgen, &bin])?)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&root)?)
+        .env_remove("NO_COLOR")
+        .current_dir(&root);
+    process::run(&mut command, "The release build")?;
+    bundle::finish(&stage, api)?;
+
+    let dist = root.join("dist");
+    replace(&stage, &dist)?;
+    Ok(dist)
+}
+
+/// Compiler flags that keep the folders of this machine out of the wasm: they would differ between machines and tell
+/// strangers about them. Given here and not in a configuration file, since only this command knows the folders.
+fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
+    let sysroot = process::output(process::command("rustc").args(["--print", "sysroot"]).current_dir(root))
+        .context("rustc does not tell where it is installed: reinstall the toolchain.")?;
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))
+        .context("Neither CARGO_HOME nor HOME is set.")?;
+    let mut flags = OsString::new();
+    // The last match wins, so the workspace may be inside one of the others or hold them.
+    for (from, to) in [
+        (home, "cargo"),
+        (Path::new(&sysroot).join("lib/rustlib/src/rust"), "rust"),
+        (PathBuf::from(root), "app"),
+    ] {
+        for from in [from.canonicalize().unwrap_or_else(|_| from.clone()), from] {
+            if !flags.is_empty() {
+                flags.push("\u{1f}");
+            }
+            flags.push("--remap-path-prefix=");
+            flags.push(from);
+            flags.push("=/");
+            flags.push(to);
+        }
+    }
+    Ok(flags)
+}
+
+/// Puts `stage` where `dist` is; at no time is there half of one.
+fn replace(stage: &Path, dist: &Path) -> Result<()> {
+    let old = project::scratch().join("dist-old");
+    cache::remove(&old)?;
+    if dist.exists() {
+        fs::rename(dist, &old).with_context(|| format!("{} cannot be replaced", dist.display()))?;
+    }
+    fs::rename(stage, dist).with_context(|| format!("{} cannot be put in place", dist.display()))?;
+    cache::remove(&old)
+}

