@@ -7,8 +7,10 @@ import os
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from .config import ConfigError, Settings, load_settings
@@ -34,17 +36,28 @@ def main() -> int:
         os.umask(0o077)
         # First the address: it is what most often is wrong, and nothing is created if it is.
         sockets = bind(arguments.host, arguments.port)
-        app = create_app(settings)
     except (ConfigError, BindError) as error:
         return _fail(str(error))
-    except (SQLAlchemyError, OSError) as error:
-        return _fail(f"The database cannot be opened: {_cause(error)}.")
+    with ExitStack() as stack:
+        for listener in sockets:
+            stack.enter_context(listener)
+        try:
+            app = create_app(settings)
+        except ConfigError as error:
+            return _fail(str(error))
+        except (SQLAlchemyError, OSError) as error:
+            return _fail(f"The database cannot be opened: {_cause(error)}.")
+        _serve(app, arguments.host, sockets)
+    return 0
+
+
+def _serve(app: FastAPI, host: str, sockets: list[socket.socket]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for name in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again after it has stopped; a wanted stop is a success.
         signal.signal(name, lambda *_: sys.exit(0))
-    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-    print(f"Listening on http://{host}:{sockets[0].getsockname()[1]}", flush=True)
+    name_in_url = f"[{host}]" if ":" in host else host
+    print(f"Listening on http://{name_in_url}:{sockets[0].getsockname()[1]}", flush=True)
     config = uvicorn.Config(
         app,
         # The application writes its own access log, without the query.
@@ -58,7 +71,6 @@ def main() -> int:
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     uvicorn.Server(config).run(sockets)
-    return 0
 
 
 def bind(host: str, port: int) -> list[socket.socket]:

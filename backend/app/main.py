@@ -13,7 +13,7 @@ from .errors import install_error_handlers
 from .middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
 from .passwords import Passwords
 from .routes import Services, router
-from .sessions import Sessions
+from .sessions import Clock, Sessions, system_clock
 from .tokens import AccessTokens
 
 # What script may read of an answer from another origin, beyond the body.
@@ -22,8 +22,10 @@ EXPOSED_HEADERS = ("WWW-Authenticate", "Retry-After", "DPoP-Nonce", "Date")
 PREFLIGHT_SECONDS = 7200
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> FastAPI:
     """Build the application; without settings they are read from the environment.
+
+    The clock decides when sessions expire; another one lets a test wait for weeks.
 
     Raises:
         ConfigError: if a setting is unusable.
@@ -36,7 +38,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         leeway=settings.leeway_seconds,
     )
     database = Database(settings.url)
-    database.create_schema()
+    try:
+        database.create_schema()
+    except BaseException:
+        database.close()
+        raise
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -57,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = Services(
         accounts=Accounts(database),
         passwords=Passwords(settings),
-        sessions=Sessions(database, tokens, settings),
+        sessions=Sessions(database, tokens, settings, clock),
         tokens=tokens,
     )
     app.include_router(router)

@@ -28,6 +28,10 @@ KEEP_EXPIRED_SECONDS = 7 * 86_400
 Clock = Callable[[], int]
 
 
+def system_clock() -> int:
+    return int(time.time())
+
+
 class EndReason(StrEnum):
     """Why a family was ended, as stored."""
 
@@ -86,7 +90,7 @@ class Sessions:
         database: Database,
         tokens: AccessTokens,
         settings: Settings,
-        clock: Clock = lambda: int(time.time()),
+        clock: Clock,
     ) -> None:
         self._database = database
         self._tokens = tokens

@@ -8,6 +8,7 @@ import argparse
 import getpass
 import os
 import sys
+from contextlib import closing
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,12 +25,12 @@ def main() -> int:
     try:
         settings = load_settings()
         os.umask(0o077)
-        database = Database(settings.url)
-        database.create_schema()
-        accounts = Accounts(database)
-        if arguments.command == "disable":
-            return _disable(accounts, arguments.name)
-        return _add(accounts, Passwords(settings), arguments.name, arguments.if_missing)
+        with closing(Database(settings.url)) as database:
+            database.create_schema()
+            accounts = Accounts(database)
+            if arguments.command == "disable":
+                return _disable(accounts, arguments.name)
+            return _add(accounts, Passwords(settings), arguments.name, arguments.if_missing)
     except (ConfigError, ValueError) as error:
         return _fail(f"{error}".rstrip("."))
     except (SQLAlchemyError, OSError) as error:

@@ -1,0 +1,70 @@
+"""Fixtures. With AUTH_TEST_POSTGRES_URL set, what uses ``world`` runs on PostgreSQL as well.
+
+That database is emptied before each test: name one that holds nothing else.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.database import Database
+from app.main import create_app
+from app.models import Base
+
+from .support import FakeClock, World, make_settings
+
+POSTGRES_URL = os.environ.pop("AUTH_TEST_POSTGRES_URL", None)
+DATABASES = ["sqlite"] if POSTGRES_URL is None else ["sqlite", "postgresql"]
+
+
+@pytest.fixture(autouse=True)
+def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("AUTH_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'auth.db'}"
+    assert POSTGRES_URL is not None
+    database = Database(make_settings(POSTGRES_URL).url)
+    Base.metadata.drop_all(database.engine)
+    database.close()
+    return POSTGRES_URL
+
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def make_world(database_url: str) -> Iterator[MakeWorld]:
+    """Builds a server with changed settings; more than one share the database."""
+    worlds: list[World] = []
+
+    def make(**changes: Any) -> World:
+        settings = make_settings(database_url, **changes)
+        clock = FakeClock(int(time.time()))
+        app = create_app(settings, clock)
+        client = TestClient(app, raise_server_exceptions=False)
+        client.__enter__()
+        worlds.append(World(app, client, clock, settings))
+        return worlds[-1]
+
+    yield make
+    for made in worlds:
+        made.database.close()
+        made.client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    made = make_world()
+    made.add_user("demo")
+    return made

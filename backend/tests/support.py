@@ -1,0 +1,203 @@
+"""What the tests share: a controlled clock and the client's side of the protocol."""
+
+import os
+import queue
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import func, select
+from starlette.testclient import TestClient
+
+from app.config import Settings
+from app.database import Database
+from app.models import RefreshToken
+from app.routes import Services
+
+BACKEND = Path(__file__).parent.parent
+SECRET = secrets.token_urlsafe(32)
+PASSWORD = "correct horse battery staple"
+ORIGIN = "http://localhost:8080"
+# How long anything may take before a test fails; no test waits for it when all is well.
+PATIENCE_SECONDS = 20
+
+
+def make_settings(database_url: str, **changes: Any) -> Settings:
+    """Settings with the cheapest Argon2, which only its own tests need in full."""
+    values: dict[str, Any] = {
+        "database_url": database_url,
+        "secret": SecretStr(SECRET),
+        "argon2_memory_kib": 8,
+        "argon2_time_cost": 1,
+        "argon2_parallelism": 1,
+    }
+    return Settings(**(values | changes))
+
+
+@dataclass
+class FakeClock:
+    now: int
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: int) -> None:
+        self.now += seconds
+
+
+@dataclass
+class World:
+    """One server with a user called demo, seen by its clients."""
+
+    app: FastAPI
+    client: TestClient
+    clock: FakeClock
+    settings: Settings
+    database: Database = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database = Database(self.settings.url)
+
+    @property
+    def services(self) -> Services:
+        found = self.app.state.services
+        assert isinstance(found, Services)
+        return found
+
+    def add_user(self, name: str, password: str = PASSWORD) -> None:
+        self.services.accounts.add(name, self.services.passwords.hash(password))
+
+    def login(self, username: str = "demo", password: str = PASSWORD) -> httpx2.Response:
+        return self.client.post("/token", data={"username": username, "password": password})
+
+    def tokens(self) -> dict[str, Any]:
+        answer = self.login()
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def refresh(self, token: str, key: str | None = None) -> httpx2.Response:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self.client.post("/refresh", json={"refresh_token": token}, headers=headers)
+
+    def rotated(self, token: str, key: str | None = None) -> dict[str, Any]:
+        answer = self.refresh(token, key)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def logout(self, token: str) -> httpx2.Response:
+        return self.client.post("/logout", json={"refresh_token": token})
+
+    def protected(self, access_token: str) -> httpx2.Response:
+        return self.client.get("/protected-route", headers=bearer(access_token))
+
+    def stored_tokens(self) -> int:
+        with self.database.read() as db:
+            return db.scalar(select(func.count()).select_from(RefreshToken)) or 0
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def reason(answer: httpx2.Response) -> str:
+    """The reason of a terminal answer, after checking that it is one."""
+    assert answer.status_code == 401, answer.text
+    body = answer.json()
+    assert body["error"] == "invalid_grant"
+    assert isinstance(body["detail"], str)
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    return str(body["reason"])
+
+
+def environment(database_file: Path, **changes: str) -> dict[str, str]:
+    """The variables of a server process; nothing that the developer has set leaks in."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AUTH_")}
+    return inherited | {
+        "AUTH_DATABASE_URL": f"sqlite:///{database_file}",
+        "AUTH_ARGON2_MEMORY_KIB": "8",
+        "AUTH_ARGON2_TIME_COST": "1",
+        "AUTH_ARGON2_PARALLELISM": "1",
+        **changes,
+    }
+
+
+def run(
+    module: str, *arguments: str, env: Mapping[str, str], stdin: bytes = b""
+) -> tuple[int, str]:
+    """Run a command to its end: its exit code and all that it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=BACKEND,
+        env=dict(env),
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode()
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@dataclass
+class ServerProcess:
+    process: subprocess.Popen[str]
+    url: str
+    output: list[str]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def server(env: Mapping[str, str], *arguments: str) -> Iterator[ServerProcess]:
+    """A real server on a free port; gone when the block ends, whatever happened in it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "--port", "0", *arguments],
+        cwd=BACKEND,
+        env=dict(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    output: list[str] = []
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            output.append(line)
+            lines.put(line)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        first = lines.get(timeout=PATIENCE_SECONDS)
+        assert first.startswith("Listening on http://"), first
+        yield ServerProcess(process, first.removeprefix("Listening on ").strip(), output)
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+        reader.join(PATIENCE_SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()

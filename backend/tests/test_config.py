@@ -1,0 +1,137 @@
+"""Settings: what is refused, in one sentence, and the secret of a development server."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.config import ConfigError, Settings, load_settings
+
+GOOD_SECRET = "kX9#mQ2vLp7!wZr4TbN8sYc1HfJd6GaE"
+
+
+def _load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AUTH_{name}", value)
+    return load_settings()
+
+
+def test_the_defaults_suit_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _load(monkeypatch)
+    assert settings.environment == "development"
+    assert settings.cors_origins == ("http://localhost:8080", "http://127.0.0.1:8080")
+    assert settings.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"SECRET": "short"}, "AUTH_SECRET must have at least 32 bytes"),
+        ({"ENVIRONMENT": "staging"}, "AUTH_ENVIRONMENT: "),
+        ({"PORT": "70000"}, "AUTH_PORT: "),
+        ({"ACCESS_TOKEN_SECONDS": "0"}, "AUTH_ACCESS_TOKEN_SECONDS: "),
+        ({"ACCESS_TOKEN_SECONDS": "soon"}, "AUTH_ACCESS_TOKEN_SECONDS: "),
+        ({"LEEWAY_SECONDS": "61"}, "AUTH_LEEWAY_SECONDS: "),
+        ({"ROTATION": "none"}, "AUTH_ROTATION: "),
+        ({"REFRESH_IDLE_SECONDS": "9", "REFRESH_ABSOLUTE_SECONDS": "8"}, "never take effect"),
+        ({"DATABASE_URL": "nonsense"}, "AUTH_DATABASE_URL: not a database address"),
+        ({"DATABASE_URL": "mysql://localhost/x"}, "AUTH_DATABASE_URL: mysql is not supported"),
+        ({"DATABASE_URL": "sqlite://"}, "AUTH_DATABASE_URL: an SQLite database must be a file"),
+        ({"DATABASE_URL": "sqlite:///:memory:"}, "must be a file"),
+        ({"CORS_ORIGINS": "*"}, "AUTH_CORS_ORIGINS: '*' is not an origin"),
+        ({"CORS_ORIGINS": "https://app.example/"}, "is not an origin"),
+        ({"CORS_ORIGINS": "https://app.example/path"}, "is not an origin"),
+        ({"CORS_ORIGINS": "https://a.example,app.example"}, "'app.example' is not an origin"),
+        ({"CORS_ORIGINS": "https://*.example"}, "is not an origin"),
+        ({"CORS_ORIGINS": "https://user@app.example"}, "is not an origin"),
+        ({"CORS_ORIGINS": "http://localhost:99999"}, "is not an origin"),
+        ({"CORS_ORIGINS": "null"}, "is not an origin"),
+        ({"ARGON2_PARALLELISM": "16", "ARGON2_MEMORY_KIB": "100"}, "at least 8 times"),
+        ({"ENVIRONMENT": "production"}, "AUTH_SECRET must be set outside development"),
+    ],
+)
+def test_a_bad_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(monkeypatch, **variables)
+    assert complaint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "a" * 64,
+        "0123456789" * 4 + "changeme",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "Your-Secret-Key-Of-At-Least-32-Bytes!",
+        "12345678" * 8,
+    ],
+)
+def test_a_weak_secret_refuses_to_boot_outside_development(
+    monkeypatch: pytest.MonkeyPatch, weak: str
+) -> None:
+    with pytest.raises(ConfigError, match="AUTH_SECRET") as error:
+        _load(monkeypatch, ENVIRONMENT="production", SECRET=weak)
+    assert weak not in str(error.value)
+
+
+def test_a_strong_secret_boots_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _load(monkeypatch, ENVIRONMENT="production", SECRET=GOOD_SECRET)
+    assert settings.signing_key() == GOOD_SECRET.encode()
+    assert GOOD_SECRET not in repr(settings)
+
+
+def test_cheap_argon2_refuses_to_boot_outside_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="AUTH_ARGON2_MEMORY_KIB"):
+        _load(monkeypatch, ENVIRONMENT="production", SECRET=GOOD_SECRET, ARGON2_MEMORY_KIB="19455")
+
+
+def test_a_bad_database_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(monkeypatch, DATABASE_URL="mysql://me:hunter2@host/x")
+    assert "hunter2" not in str(error.value)
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _load(monkeypatch, CORS_ORIGINS="https://a.example, http://[::1]:8080,")
+    assert settings.cors_origins == ("https://a.example", "http://[::1]:8080")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
+def test_postgresql_uses_the_driver_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    settings = _load(monkeypatch, DATABASE_URL=f"{scheme}://me:pw@host/db")
+    assert settings.url.drivername == "postgresql+psycopg"
+    assert settings.url.password == "pw"
+
+
+def test_a_development_secret_is_made_once_and_kept_for_its_owner(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = _load(monkeypatch, DATABASE_URL=f"sqlite:///{tmp_path}/data/auth.db")
+    first = settings.signing_key()
+    assert len(first) >= 32
+    assert settings.signing_key() == first
+    kept = tmp_path / "data" / "auth.db.secret"
+    assert [path.name for path in kept.parent.iterdir()] == ["auth.db.secret"]
+    if os.name == "posix":
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_damaged_secret_file_is_reported_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "auth.db.secret").write_text("short")
+    settings = _load(monkeypatch, DATABASE_URL=f"sqlite:///{tmp_path}/auth.db")
+    with pytest.raises(ConfigError, match="damaged"):
+        settings.signing_key()
+
+
+def test_postgresql_in_development_wants_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _load(monkeypatch, DATABASE_URL="postgresql://localhost/x")
+    with pytest.raises(ConfigError, match="AUTH_SECRET must be set"):
+        settings.signing_key()

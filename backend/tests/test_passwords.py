@@ -1,0 +1,67 @@
+"""Argon2 itself, and how many run at once."""
+
+import threading
+
+import anyio
+import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from app.config import Settings
+from app.passwords import MAX_PASSWORD_BYTES, Passwords
+
+from .support import make_settings
+
+
+def test_the_default_hash_is_argon2id_above_the_recommended_minimum() -> None:
+    stored = Passwords(Settings()).hash("secret")
+    # OWASP's Password Storage Cheat Sheet: 19 MiB with 2 passes, or more.
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+def test_the_same_password_is_hashed_differently_each_time() -> None:
+    passwords = Passwords(make_settings("sqlite:///unused.db"))
+    assert passwords.hash("secret") != passwords.hash("secret")
+
+
+@pytest.mark.parametrize("password", ["", "x" * (MAX_PASSWORD_BYTES + 1), "ü" * 513])
+def test_a_password_that_could_not_be_used_is_not_hashed(password: str) -> None:
+    with pytest.raises(ValueError, match="password"):
+        Passwords(make_settings("sqlite:///unused.db")).hash(password)
+
+
+def test_many_logins_hash_a_bounded_number_of_passwords_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords = Passwords(make_settings("sqlite:///unused.db", password_concurrency=3))
+    stored = passwords.hash("secret")
+    lock = threading.Lock()
+    # Each waits for two others, so that the bound is really reached.
+    company = threading.Barrier(3)
+    running = peak = 0
+    verify = Argon2Hasher.verify
+
+    def watch(self: Argon2Hasher, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002
+        nonlocal running, peak
+        with lock:
+            running += 1
+            peak = max(peak, running)
+        company.wait(timeout=20)
+        result = verify(self, password, hash)
+        with lock:
+            running -= 1
+        return result
+
+    monkeypatch.setattr(Argon2Hasher, "verify", watch)
+    verdicts: list[bool] = []
+
+    async def one() -> None:
+        verdicts.append((await passwords.verify("secret", stored)).correct)
+
+    async def many() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(60):
+                group.start_soon(one)
+
+    anyio.run(many)
+    assert verdicts == [True] * 60
+    assert peak == 3
