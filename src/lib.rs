@@ -1,1 +1,54 @@
+//! Browser-side login for FastAPI servers with JWTs, for Yew apps.
+//!
+//! [`AuthProvider`] holds the session, [`use_session`] tells its state, [`use_client`] gives the
+//! client that sends authenticated requests, [`Guard`] shows its children to signed-in users only.
+//! The app in this package is made of nothing else.
+//!
+//! ```no_run
+//! use yew::prelude::*;
+//! use yew_jwt_auth::{AuthProvider, FetchButton, Guard, LoginForm, LogoutButton, Settings, use_protected};
+//!
+//! #[component]
+//! fn Notes() -> Html {
+//!     let notes = use_protected("/notes");
+//!     html! {
+//!         <>
+//!             <FetchButton busy={notes.busy} onfetch={notes.fetch.clone()} />
+//!             <pre>{ notes.data.clone() }</pre>
+//!             <LogoutButton />
+//!         </>
+//!     }
+//! }
+//!
+//! #[component]
+//! fn App() -> Html {
+//!     let settings = Settings::new("https://api.example.org".parse().expect("a base URL"));
+//!     html! {
+//!         <AuthProvider {settings}>
+//!             <Guard fallback={html! { <LoginForm /> }}>
+//!                 <Notes />
+//!             </Guard>
+//!         </AuthProvider>
+//!     }
+//! }
+//! ```
+#![deny(missing_docs)]
 
+mod app;
+mod browser;
+mod components;
+mod hooks;
+mod json;
+mod provider;
+mod settings;
+
+pub use app::{App, show_failure};
+pub use auth;
+pub use browser::Browser;
+pub use components::{
+    Countdown, Data, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
+};
+pub use hooks::{Protected, use_client, use_protected, use_session};
+pub use json::indent;
+pub use provider::{AuthProvider, BrowserClient};
+pub use settings::{InvalidSettings, Settings};

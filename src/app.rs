@@ -1,0 +1,66 @@
+//! The app: provider and choice of screen.
+
+use auth::State;
+use yew::prelude::*;
+
+use crate::components::{Data, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress};
+use crate::hooks::{use_protected, use_session};
+use crate::provider::AuthProvider;
+use crate::settings::Settings;
+
+/// The whole page, configured by its `<meta>` tags.
+#[component]
+pub fn App() -> Html {
+    let settings = use_memo((), |()| Settings::from_page());
+    match &*settings {
+        Err(invalid) => html! { <Message text={invalid.to_string()} /> },
+        Ok(settings) => html! {
+            <AuthProvider settings={settings.clone()}>
+                <Notices exposed={settings.base.is_exposed()} />
+                <Guard fallback={html! { <LoginForm /> }}>
+                    <Home />
+                </Guard>
+            </AuthProvider>
+        },
+    }
+}
+
+/// What a signed-in user sees.
+#[component]
+fn Home() -> Html {
+    let protected = use_protected("/protected-route");
+    let heading = use_node_ref();
+    use_effect_with((), {
+        let heading = heading.clone();
+        // The form that had the focus is gone; a screen reader goes on here.
+        move |()| crate::components::focus(&heading)
+    });
+    let user = match use_session() {
+        State::SignedIn { user: Some(user), .. } => {
+            html! { <>{ "Signed in as " }<strong>{ user }</strong></> }
+        }
+        _ => html! { "Signed in" },
+    };
+    html! {
+        <section class="card" aria-labelledby="home-title">
+            <h1 id="home-title" tabindex="-1" ref={heading}>{ user }</h1>
+            <div class="actions">
+                <FetchButton busy={protected.busy} onfetch={protected.fetch.clone()} />
+                <LogoutButton />
+            </div>
+            <Progress text={protected.busy.then_some("Fetching protected data…")} />
+            if let Some(error) = protected.error {
+                <Message text={error.message()} />
+            }
+            <Data json={protected.data.clone()} />
+        </section>
+    }
+}
+
+/// Replaces the page by a sentence, after something that should not happen has happened.
+pub fn show_failure() {
+    let document = web_sys::window().and_then(|window| window.document());
+    let Some(root) = document.and_then(|document| document.get_element_by_id("app")) else { return };
+    let _ = root.set_attribute("role", "alert");
+    root.set_text_content(Some("Something went wrong in this page. Reload it to go on."));
+}

@@ -1,0 +1,74 @@
+//! The one implementation of [`Platform`] for pages. Everything that the product asks of a browser
+//! is below this module.
+
+mod http;
+mod storage;
+
+use std::future::Future;
+use std::time::Duration;
+
+use auth::{Answer, Area, HttpError, HttpRequest, Instant, Platform, StorageError};
+use wasm_bindgen::throw_str;
+use wasm_bindgen_futures::spawn_local;
+
+/// The browser, as the protocol sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Browser;
+
+impl Platform for Browser {
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        let crypto = web_sys::window().and_then(|window| window.crypto().ok());
+        let filled = crypto.is_some_and(|crypto| crypto.get_random_values_with_u8_array(bytes).is_ok());
+        if !filled {
+            // A session id that can be guessed would be worse than a page that stops.
+            throw_str("this browser gives no secure random numbers");
+        }
+    }
+
+    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static {
+        // The timer takes a signed number and would fire at once above it.
+        let longest = milliseconds.min(i32::MAX.unsigned_abs());
+        gloo_timers::future::sleep(Duration::from_millis(longest.into()))
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        spawn_local(task);
+    }
+
+    fn read(&self, area: Area, key: &str) -> Result<Option<String>, StorageError> {
+        storage::read(area, key)
+    }
+
+    fn write(&self, area: Area, key: &str, text: &str) -> Result<(), StorageError> {
+        storage::write(area, key, text)
+    }
+
+    fn remove(&self, area: Area, key: &str) -> Result<(), StorageError> {
+        storage::remove(area, key)
+    }
+
+    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {
+        http::send(request)
+    }
+}
+
+/// Both clocks. `performance.now()` begins with the page; with `timeOrigin` it is comparable to
+/// what an earlier life of the page wrote down.
+pub(crate) fn now() -> Instant {
+    let performance = web_sys::window().and_then(|window| window.performance());
+    let monotonic = performance.map_or(0.0, |clock| clock.time_origin() + clock.now());
+    Instant { monotonic: whole(monotonic), wall: whole(js_sys::Date::now()) }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, and no clock is negative"
+)]
+fn whole(milliseconds: f64) -> u64 {
+    milliseconds as u64
+}

@@ -1,0 +1,37 @@
+//! `localStorage` and `sessionStorage`, every call fallible.
+
+use auth::{Area, StorageError};
+use gloo_storage::{LocalStorage, SessionStorage, Storage as _};
+use wasm_bindgen::JsValue;
+use web_sys::Storage;
+
+pub(super) fn read(area: Area, key: &str) -> Result<Option<String>, StorageError> {
+    open(area)?.get_item(key).map_err(refused)
+}
+
+pub(super) fn write(area: Area, key: &str, text: &str) -> Result<(), StorageError> {
+    open(area)?.set_item(key, text).map_err(refused)
+}
+
+pub(super) fn remove(area: Area, key: &str) -> Result<(), StorageError> {
+    open(area)?.remove_item(key).map_err(refused)
+}
+
+/// gloo-storage's handle, taken after a probe and asked through the calls that can fail: its own
+/// accessors panic where storage is blocked, and where a damaged profile makes `getItem` throw.
+fn open(area: Area) -> Result<Storage, StorageError> {
+    let window = web_sys::window().ok_or(StorageError)?;
+    let probe = match area {
+        Area::Profile => window.local_storage(),
+        Area::Tab => window.session_storage(),
+    };
+    match (probe, area) {
+        (Ok(Some(_)), Area::Profile) => Ok(LocalStorage::raw()),
+        (Ok(Some(_)), Area::Tab) => Ok(SessionStorage::raw()),
+        (Ok(None) | Err(_), _) => Err(StorageError),
+    }
+}
+
+fn refused(_: JsValue) -> StorageError {
+    StorageError
+}

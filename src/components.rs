@@ -1,0 +1,31 @@
+//! The page's parts, one a file: thin, because what they do is the client's work.
+
+mod countdown;
+mod data;
+mod fetch_button;
+mod guard;
+mod login_form;
+mod logout_button;
+mod message;
+mod notices;
+mod progress;
+
+pub use countdown::Countdown;
+pub use data::Data;
+pub use fetch_button::FetchButton;
+pub use guard::Guard;
+pub use login_form::LoginForm;
+pub use logout_button::LogoutButton;
+pub use message::Message;
+pub use notices::Notices;
+pub use progress::Progress;
+
+use web_sys::HtmlElement;
+use yew::NodeRef;
+
+/// Moves the focus to `node`, if it is there and takes it.
+pub(crate) fn focus(node: &NodeRef) {
+    if let Some(element) = node.cast::<HtmlElement>() {
+        let _ = element.focus();
+    }
+}

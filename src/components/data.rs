@@ -1,0 +1,18 @@
+use yew::prelude::*;
+
+/// Properties of [`Data`].
+#[derive(Clone, Debug, PartialEq, Properties)]
+pub struct DataProps {
+    /// Indented JSON text; nothing is shown while it is empty.
+    pub json: AttrValue,
+}
+
+/// Fetched JSON, as text: whatever the server sends, it is never markup.
+#[component]
+pub fn Data(DataProps { json }: &DataProps) -> Html {
+    if json.is_empty() {
+        return Html::default();
+    }
+    // Reachable by keyboard, so that a long line can be scrolled without a mouse.
+    html! { <pre class="data" role="region" aria-label="Fetched data" tabindex="0">{ json.clone() }</pre> }
+}

@@ -1,0 +1,21 @@
+use yew::prelude::*;
+
+/// Properties of [`FetchButton`].
+#[derive(Clone, Debug, PartialEq, Properties)]
+pub struct FetchButtonProps {
+    /// Whether a request is under way.
+    #[prop_or_default]
+    pub busy: bool,
+    /// Called at a click.
+    pub onfetch: Callback<()>,
+}
+
+/// The button *Fetch Protected Data*.
+#[component]
+pub fn FetchButton(FetchButtonProps { busy, onfetch }: &FetchButtonProps) -> Html {
+    let onclick = onfetch.reform(|_: MouseEvent| ());
+    // Not `disabled`: that would throw the keyboard's focus out of the page.
+    html! {
+        <button type="button" class="primary" aria-disabled={busy.to_string()} {onclick}>{ "Fetch Protected Data" }</button>
+    }
+}

@@ -1,0 +1,112 @@
+use auth::{EndReason, Error, FormFields, State};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use super::{Countdown, Message, Progress, focus};
+use crate::hooks::{use_client, use_session};
+
+/// The login form, with the reason why the last session ended.
+///
+/// The password stays in its input: it is read when the form is submitted, enters no component's
+/// state, and is cleared after a success.
+#[component]
+pub fn LoginForm() -> Html {
+    let client = use_client();
+    let reason = match use_session() {
+        State::SignedOut(reason) => reason,
+        _ => None,
+    };
+    let (username, password) = (use_node_ref(), use_node_ref());
+    let failure = use_state(|| None::<Error>);
+    let busy = use_state_eq(|| false);
+
+    let wait = match *failure {
+        Some(Error::TooManyRequests { retry_after }) => retry_after,
+        _ => None,
+    };
+    let marked = match *failure {
+        Some(Error::EmptyFields(fields) | Error::InvalidFields(fields)) => fields,
+        _ => FormFields::default(),
+    };
+
+    let onsubmit = {
+        let (failure, busy) = (failure.setter(), busy.setter());
+        use_callback((client, wait, username.clone(), password.clone()), move |event: SubmitEvent, deps| {
+            event.prevent_default();
+            let (client, wait, username, password) = deps;
+            let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
+            let ((Some(username), Some(password)), None) = (inputs, wait) else { return };
+            let (client, failure, busy) = (client.clone(), failure.clone(), busy.clone());
+            spawn_local(async move {
+                let (name, secret) = (username.value(), password.value());
+                busy.set(true);
+                match client.login(&name, &secret).await {
+                    Ok(()) => password.set_value(""),
+                    // A double click: the first one is on its way.
+                    Err(Error::AlreadySigningIn) => return,
+                    Err(error) => failure.set(Some(error)),
+                }
+                busy.set(false);
+            });
+        })
+    };
+    let ondone = {
+        let failure = failure.setter();
+        use_callback((), move |(), ()| failure.set(None))
+    };
+    use_effect_with(reason, {
+        let username = username.clone();
+        // After a session's end the focus is nowhere; the next thing to do is here.
+        move |reason| {
+            if reason.is_some() {
+                focus(&username)
+            }
+        }
+    });
+    use_effect_with(marked, {
+        let (username, password) = (username.clone(), password.clone());
+        move |marked| match marked {
+            FormFields { username: true, .. } => focus(&username),
+            FormFields { password: true, .. } => focus(&password),
+            FormFields { .. } => {}
+        }
+    });
+
+    let described = |marked: bool| marked.then_some("login-error");
+    html! {
+        <section class="card" aria-labelledby="login-title">
+            <h1 id="login-title">{ "Log in" }</h1>
+            if let Some(reason) = reason.filter(|_| failure.is_none()) {
+                <p class="reason" role={role(reason)}>{ reason.message() }</p>
+            }
+            // Our own sentences, in the page's own place, instead of the browser's bubbles.
+            <form method="post" novalidate=true {onsubmit}>
+                <label for="username">{ "Username" }</label>
+                <input id="username" name="username" type="text" placeholder="Username" autocomplete="username"
+                    autocapitalize="none" autocorrect="off" spellcheck="false" required=true ref={username}
+                    aria-invalid={marked.username.then_some("true")} aria-describedby={described(marked.username)} />
+                <label for="password">{ "Password" }</label>
+                <input id="password" name="password" type="password" placeholder="Password"
+                    autocomplete="current-password" required=true ref={password}
+                    aria-invalid={marked.password.then_some("true")} aria-describedby={described(marked.password)} />
+                if let Some(error) = *failure {
+                    <Message id="login-error" text={error.message()} unfocused={marked != FormFields::default()} />
+                }
+                if let Some(seconds) = wait {
+                    <Countdown {seconds} {ondone} />
+                }
+                <button type="submit" class="primary" aria-disabled={(*busy || wait.is_some()).to_string()}>{ "Login" }</button>
+                <Progress text={busy.then_some("Signing in…")} />
+            </form>
+        </section>
+    }
+}
+
+/// What the user did is a status; what happened to the user is an alert.
+fn role(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::LoggedOut | EndReason::LoggedOutElsewhere => "status",
+        _ => "alert",
+    }
+}

@@ -1,0 +1,38 @@
+use auth::{Degraded, State};
+use yew::prelude::*;
+
+use crate::hooks::use_session;
+
+/// Properties of [`Notices`].
+#[derive(Clone, Debug, PartialEq, Properties)]
+pub struct NoticesProps {
+    /// Whether passwords and tokens would cross a network unencrypted
+    /// ([`BaseUrl::is_exposed`](auth::BaseUrl::is_exposed)).
+    #[prop_or_default]
+    pub exposed: bool,
+}
+
+/// What a user should know although nothing failed.
+#[component]
+pub fn Notices(NoticesProps { exposed }: &NoticesProps) -> Html {
+    let state = use_session();
+    let degraded = match state {
+        State::SignedIn { degraded: Some(Degraded::Unreachable), .. } => {
+            Some("The server cannot be reached at the moment. You stay signed in.")
+        }
+        State::SignedIn { degraded: Some(Degraded::ServerUnavailable), .. } => {
+            Some("The server is not available at the moment. You stay signed in.")
+        }
+        _ => None,
+    };
+    let unkept = matches!(state, State::SignedIn { kept: false, .. })
+        .then_some("This browser does not let the page remember you: you will be signed out when you close or reload it.");
+    let exposed = exposed.then_some(
+        "The connection to the server is not encrypted. Others on your network can read your password.",
+    );
+    html! {
+        <div class="notices" role="status">
+            { for [exposed, unkept, degraded].into_iter().flatten().map(|text| html! { <p>{ text }</p> }) }
+        </div>
+    }
+}

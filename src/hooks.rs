@@ -1,0 +1,105 @@
+//! Hooks for components below an [`AuthProvider`](crate::AuthProvider).
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use auth::{Error, Request, State};
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+use crate::json::indent;
+use crate::provider::{BrowserClient, Session};
+
+/// The session's state; the component renders again when it changes.
+///
+/// # Panics
+///
+/// Outside an [`AuthProvider`](crate::AuthProvider).
+#[hook]
+pub fn use_session() -> State {
+    use_provided().state
+}
+
+/// The client, for requests of the app's own.
+///
+/// ```no_run
+/// # use yew::prelude::*;
+/// # use yew_jwt_auth::{auth::Request, use_client};
+/// #[component]
+/// fn Save() -> Html {
+///     let client = use_client();
+///     let onclick = use_callback(client, |_: MouseEvent, client| {
+///         let client = client.clone();
+///         wasm_bindgen_futures::spawn_local(async move {
+///             let note = Request::post("/notes").json(r#"{"text":"hello"}"#);
+///             let _saved = client.send(&note).await.and_then(|answer| answer.success());
+///         });
+///     });
+///     html! { <button {onclick}>{ "Save" }</button> }
+/// }
+/// ```
+///
+/// # Panics
+///
+/// Outside an [`AuthProvider`](crate::AuthProvider).
+#[hook]
+pub fn use_client() -> BrowserClient {
+    use_provided().client
+}
+
+/// A protected resource and how to get it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Protected {
+    /// The last answer as indented JSON text; empty before the first.
+    pub data: AttrValue,
+    /// What went wrong at the last try.
+    pub error: Option<Error>,
+    /// Whether a request is under way.
+    pub busy: bool,
+    /// Gets the resource. Does nothing while a request is under way.
+    pub fetch: Callback<()>,
+}
+
+/// `GET path` with the session's token, as often as asked.
+///
+/// # Panics
+///
+/// Outside an [`AuthProvider`](crate::AuthProvider).
+#[hook]
+pub fn use_protected(path: &'static str) -> Protected {
+    let client = use_client();
+    let data = use_state_eq(AttrValue::default);
+    let error = use_state_eq(|| None);
+    let busy = use_state_eq(|| false);
+    // Set in the same task as the click: a second one finds it before anything is rendered.
+    let under_way = use_memo((), |()| Rc::new(Cell::new(false)));
+    let fetch = {
+        let (data, error, busy) = (data.setter(), error.setter(), busy.setter());
+        use_callback((client, under_way), move |(): (), (client, under_way)| {
+            if under_way.replace(true) {
+                return;
+            }
+            busy.set(true);
+            error.set(None);
+            let (client, under_way) = (client.clone(), under_way.clone());
+            let (data, error, busy) = (data.clone(), error.clone(), busy.clone());
+            spawn_local(async move {
+                let answer = client.send(&Request::get(path)).await;
+                let text = answer.and_then(|answer| answer.success()?.json().map(indent));
+                under_way.set(false);
+                busy.set(false);
+                match text {
+                    Ok(text) => data.set(text.into()),
+                    Err(failure) => error.set(Some(failure)),
+                }
+            });
+        })
+    };
+    Protected { data: (*data).clone(), error: *error, busy: *busy, fetch }
+}
+
+#[hook]
+#[expect(clippy::expect_used, reason = "a component without its provider is a mistake in the app's code")]
+fn use_provided() -> Session {
+    use_context().expect("an AuthProvider around this component")
+}

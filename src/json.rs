@@ -1,0 +1,88 @@
+//! JSON text for reading.
+
+/// Indents JSON text by two spaces a level.
+///
+/// It moves white space only: numbers keep every digit, where a browser's own parser would round
+/// those beyond 2^53, and keys keep their order. `text` must be JSON; see
+/// [`Answer::json`](auth::Answer::json).
+///
+/// ```
+/// # use yew_jwt_auth::indent;
+/// assert_eq!(indent(r#"{"id":12345678901234567890,"tags":[]}"#), "{\n  \"id\": 12345678901234567890,\n  \"tags\": []\n}");
+/// ```
+pub fn indent(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut depth = 0_usize;
+    let mut in_text = false;
+    let mut escaped = false;
+    // An opening bracket waits for what follows it, so that an empty pair stays on one line.
+    let mut opened = false;
+    for c in text.chars() {
+        if in_text {
+            out.push(c);
+            in_text = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        if matches!(c, ' ' | '\t' | '\n' | '\r') {
+            continue;
+        }
+        let closing = matches!(c, '}' | ']');
+        if closing {
+            depth = depth.saturating_sub(1);
+        }
+        if opened != closing {
+            new_line(&mut out, depth);
+        }
+        opened = false;
+        out.push(c);
+        match c {
+            '{' | '[' => {
+                depth += 1;
+                opened = true;
+            }
+            ',' => new_line(&mut out, depth),
+            ':' => out.push(' '),
+            '"' => in_text = true,
+            _ => {}
+        }
+    }
+    out
+}
+
+fn new_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indent;
+
+    #[test]
+    fn values_are_laid_out_one_a_line() {
+        assert_eq!(
+            indent(r#"{"a":[1,{"b":null}],"c":"d"}"#),
+            "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ],\n  \"c\": \"d\"\n}"
+        );
+    }
+
+    #[test]
+    fn what_stands_in_quotes_is_left_alone() {
+        let text = r#"{"a\"b\\": "x, [y] {z}: \\\" "}"#;
+        assert_eq!(indent(text), "{\n  \"a\\\"b\\\\\": \"x, [y] {z}: \\\\\\\" \"\n}");
+    }
+
+    #[test]
+    fn empty_pairs_stay_on_one_line_and_old_white_space_goes() {
+        assert_eq!(indent("{ \"a\" : [ ] ,\n\"b\" : { } }"), "{\n  \"a\": [],\n  \"b\": {}\n}");
+        assert_eq!(indent(" 12345678901234567890.10 "), "12345678901234567890.10");
+    }
+
+    #[test]
+    fn no_digit_and_no_key_is_lost() {
+        let text = r#"{"b":1.10,"a":1e400,"a":-0}"#;
+        let squeezed: String = indent(text).split_whitespace().collect();
+        assert_eq!(squeezed, text);
+    }
+}

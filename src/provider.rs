@@ -1,0 +1,54 @@
+//! The session, for every component below it.
+
+use auth::{Client, State};
+use yew::prelude::*;
+
+use crate::browser::Browser;
+use crate::settings::Settings;
+
+/// The client that a page uses.
+pub type BrowserClient = Client<Browser>;
+
+/// What components get from the provider. It holds no token: those stay inside the client.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Session {
+    pub(crate) client: BrowserClient,
+    pub(crate) state: State,
+}
+
+/// Properties of [`AuthProvider`].
+#[derive(Debug, Properties)]
+pub struct AuthProviderProps {
+    /// The API and how to talk to it. Read once: a page has one session.
+    pub settings: Settings,
+    /// What is inside.
+    #[prop_or_default]
+    pub children: Html,
+}
+
+impl PartialEq for AuthProviderProps {
+    fn eq(&self, other: &Self) -> bool {
+        // Settings do not change during a page's life.
+        self.children == other.children
+    }
+}
+
+/// Holds the session and takes up a stored one.
+#[component]
+pub fn AuthProvider(props: &AuthProviderProps) -> Html {
+    let client = use_memo((), |()| {
+        let Settings { base, contract, custody } = props.settings.clone();
+        Client::new(Browser, base, contract, custody)
+    });
+    let state = use_state_eq(|| client.state());
+    use_effect_with((), {
+        let (client, state) = (client.clone(), state.clone());
+        move |()| {
+            let subscription = client.subscribe(move |now| state.set(now));
+            client.start();
+            move || drop(subscription)
+        }
+    });
+    let session = Session { client: (*client).clone(), state: (*state).clone() };
+    html! { <ContextProvider<Session> context={session}>{ props.children.clone() }</ContextProvider<Session>> }
+}
