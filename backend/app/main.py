@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from .accounts import Accounts
-from .config import Environment, Settings, load_settings
+from .config import Environment, Rotation, Settings, load_settings
 from .database import Database
 from .errors import install_error_handlers
 from .middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
         passwords=Passwords(settings),
         sessions=Sessions(database, tokens, settings, clock),
         tokens=tokens,
+        rotation=settings.rotation,
     )
     app.include_router(router)
     install_error_handlers(app)
@@ -73,6 +74,9 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
 
 
 def _install_middleware(app: FastAPI, settings: Settings) -> None:
+    request_headers = ["authorization", "content-type"]
+    if settings.rotation is Rotation.IDEMPOTENT:
+        request_headers.append("idempotency-key")
     # The last one added is the outermost.
     app.add_middleware(BodyLimit)
     app.add_middleware(InternalErrors)
@@ -80,7 +84,7 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=("GET", "POST"),
-        allow_headers=("authorization", "content-type"),
+        allow_headers=request_headers,
         # Tokens travel in headers and bodies; a cookie has no business here.
         allow_credentials=False,
         expose_headers=EXPOSED_HEADERS,

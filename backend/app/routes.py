@@ -1,22 +1,27 @@
 """The endpoints. What they decide is in ``sessions``; here is how it looks on the wire."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Header, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from .accounts import Accounts
+from .config import Rotation
 from .errors import INVALID_TOKEN_CHALLENGE, unauthorized
 from .passwords import Passwords
-from .sessions import Issued, Refusal, Sessions, SignedIn
+from .sessions import Issued, Refusal, Sessions, SignedIn, Superseded
 from .tokens import AccessTokens
 
 router = APIRouter()
+
+# base64url, 128 bits or more: a key that could be guessed would let a thief repeat an attempt.
+IDEMPOTENCY_KEY_FORM = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
 
 REFUSALS = {
     Refusal.UNKNOWN: "The refresh token is not valid",
@@ -35,6 +40,7 @@ class Services:
     passwords: Passwords
     sessions: Sessions
     tokens: AccessTokens
+    rotation: Rotation
 
 
 class RefreshTokenBody(BaseModel):
@@ -42,7 +48,11 @@ class RefreshTokenBody(BaseModel):
 
 
 class TokenAnswer(BaseModel):
-    """RFC 6749 section 5.1, with the remaining life of the refresh token and the session's name."""
+    """RFC 6749 section 5.1, with the remaining life of the refresh token and the session's name.
+
+    ``idempotent_refresh`` is there only if true: it invites the client to send the header, which
+    a server that does not know it would refuse in the CORS check.
+    """
 
     access_token: str
     refresh_token: str
@@ -50,10 +60,12 @@ class TokenAnswer(BaseModel):
     expires_in: int
     refresh_expires_in: int
     sid: str
+    idempotent_refresh: Literal[True] | None = None
 
     @classmethod
-    def of(cls, issued: Issued) -> "TokenAnswer":
+    def of(cls, issued: Issued, rotation: Rotation) -> "TokenAnswer":
         return cls(
+            idempotent_refresh=True if rotation is Rotation.IDEMPOTENT else None,
             access_token=issued.access_token,
             refresh_token=issued.refresh_token,
             expires_in=issued.expires_in,
@@ -97,7 +109,7 @@ def signed_in(use: Use, credentials: Credentials) -> SignedIn:
 User = Annotated[SignedIn, Depends(signed_in)]
 
 
-@router.post("/token", response_model=TokenAnswer)
+@router.post("/token", response_model=TokenAnswer, response_model_exclude_none=True)
 async def login(
     use: Use,
     username: Annotated[str, Form()],
@@ -116,15 +128,31 @@ async def login(
     if issued is None:
         # One answer for an unknown user, a wrong password and a disabled user (ASVS 6.3.8).
         raise unauthorized("Incorrect username or password")
-    return TokenAnswer.of(issued)
+    return TokenAnswer.of(issued, use.rotation)
 
 
-@router.post("/refresh", response_model=TokenAnswer)
-def refresh(use: Use, body: RefreshTokenBody) -> TokenAnswer | Response:
-    outcome = use.sessions.rotate(body.refresh_token)
-    if isinstance(outcome, Refusal):
-        return _refused(outcome)
-    return TokenAnswer.of(outcome)
+@router.post("/refresh", response_model=TokenAnswer, response_model_exclude_none=True)
+def refresh(
+    use: Use,
+    body: RefreshTokenBody,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> TokenAnswer | Response:
+    if use.rotation is Rotation.STRICT:
+        # As if the header did not exist, like a server that has never heard of it.
+        idempotency_key = None
+    if idempotency_key is not None and not IDEMPOTENCY_KEY_FORM.fullmatch(idempotency_key):
+        # Before anything is spent: the client can repeat with a good key.
+        return _bad_request(
+            "invalid_request", "Idempotency-Key must be base64url of 128 bits or more"
+        )
+    outcome = use.sessions.rotate(body.refresh_token, idempotency_key)
+    match outcome:
+        case Refusal():
+            return _refused(outcome)
+        case Superseded():
+            return _superseded()
+        case Issued():
+            return TokenAnswer.of(outcome, use.rotation)
 
 
 @router.post("/logout", status_code=204)
@@ -160,9 +188,14 @@ def _bad_request(error: str, detail: str) -> JSONResponse:
 def _refused(refusal: Refusal) -> JSONResponse:
     # invalid_grant is RFC 6749 section 5.2; the status is 401 because the guide's client expects
     # it, and RFC 9110 section 15.5.2 then asks for a challenge.
-    body: dict[str, Any] = {
-        "detail": REFUSALS[refusal],
-        "error": "invalid_grant",
-        "reason": refusal.value,
-    }
+    body = {"detail": REFUSALS[refusal], "error": "invalid_grant", "reason": refusal.value}
     return JSONResponse(body, 401, INVALID_TOKEN_CHALLENGE)
+
+
+def _superseded() -> JSONResponse:
+    # Not invalid_grant: the session lives, and whoever holds the successor's successor goes on.
+    body = {
+        "detail": "This refresh token and its successor are both spent",
+        "error": "superseded",
+    }
+    return JSONResponse(body, 409)

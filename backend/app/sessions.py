@@ -3,8 +3,22 @@
 A session is a family of refresh tokens (RFC 9700 section 4.14.2). One of them, the *current* one,
 is unspent. Spending it makes its successor current; a spent token that comes back reveals that
 two parties hold the family, and since nobody can tell the owner from the thief, it ends.
+
+Unless the request repeats the one that spent it. Losing the answer to a rotation is the most
+common cause of a spurious logout, so a client may name its attempt by an ``Idempotency-Key``:
+
+=====================================  ==========================================================
+what arrives                           answer
+=====================================  ==========================================================
+the current token                      spent, with this key if there is one; a new pair
+spent, same key, successor unspent     the same refresh token, a fresh access token, however late
+spent, same key, successor spent       409: nothing revoked, nothing issued, logged
+spent, another key or none             theft: the family is revoked, logged
+=====================================  ==========================================================
 """
 
+import hashlib
+import hmac
 import logging
 import time
 from collections.abc import Callable
@@ -18,6 +32,7 @@ from sqlalchemy.orm import Session
 from .config import Settings
 from .database import Database
 from .models import Family, RefreshToken, User
+from .sealing import seal, unseal
 from .tokens import AccessTokens, Claims, new_refresh_token, new_sid, refresh_token_hash
 
 logger = logging.getLogger("app.sessions")
@@ -50,6 +65,10 @@ class Refusal(StrEnum):
     DISABLED = "disabled"
 
 
+class Superseded:
+    """A repeated attempt whose successor is spent: no theft, and nothing left to hand out."""
+
+
 @dataclass(frozen=True, repr=False)
 class Issued:
     """What a login or a refresh hands out. Without a repr, which could print it."""
@@ -76,6 +95,9 @@ class _Found(NamedTuple):
     hash: bytes
     expires_at: int
     spent_at: int | None
+    successor_hash: bytes | None
+    key_hash: bytes | None
+    sealed_successor: bytes | None
     sid: str
     absolute_expires_at: int
     ended_at: int | None
@@ -119,8 +141,13 @@ class Sessions:
             expires_at = self._add_token(db, token, sid, now, absolute)
             return self._issue(name, sid, token, now, expires_at, absolute)
 
-    def rotate(self, presented: str) -> Issued | Refusal:
-        """Exchange the current token of a family for its successor."""
+    def rotate(self, presented: str, key: str | None = None) -> Issued | Refusal | Superseded:
+        """Exchange the current token of a family for its successor.
+
+        Args:
+            presented: the refresh token.
+            key: the attempt's Idempotency-Key; without one rotation is strict.
+        """
         digest = refresh_token_hash(presented)
         if digest is None:
             return Refusal.UNKNOWN
@@ -135,10 +162,10 @@ class Sessions:
                 if refusal is not None:
                     return refusal
                 if found.spent_at is not None:
-                    return _end_for_reuse(db, found, now)
+                    return self._answer_spent(db, found, presented, key, now)
                 if found.expires_at <= now:
                     return Refusal.EXPIRED
-                issued = self._spend(db, found, now)
+                issued = self._spend(db, found, presented, key, now)
                 if issued is not None:
                     return issued
 
@@ -177,7 +204,9 @@ class Sessions:
                 return None
             return SignedIn(user.name, user.created_at, claims.issued_at)
 
-    def _spend(self, db: Session, found: _Found, now: int) -> Issued | None:
+    def _spend(
+        self, db: Session, found: _Found, presented: str, key: str | None, now: int
+    ) -> Issued | None:
         """Spend the current token; None if another request was faster.
 
         The condition in the update is what makes the winner single: PostgreSQL lets the loser
@@ -187,14 +216,54 @@ class Sessions:
         spent = db.scalar(
             update(RefreshToken)
             .where(RefreshToken.hash == found.hash, RefreshToken.spent_at.is_(None))
-            .values(spent_at=now, successor_hash=refresh_token_hash(successor))
+            .values(
+                spent_at=now,
+                successor_hash=refresh_token_hash(successor),
+                key_hash=_key_hash(key),
+                sealed_successor=None if key is None else seal(successor, presented, found.sid),
+            )
             .returning(RefreshToken.sid)
         )
         if spent is None:
             return None
+        # This token is no longer anybody's unspent successor: nothing may bring it back.
+        db.execute(
+            update(RefreshToken)
+            .where(RefreshToken.successor_hash == found.hash)
+            .values(sealed_successor=None)
+        )
         absolute = found.absolute_expires_at
         expires_at = self._add_token(db, successor, found.sid, now, absolute)
         return self._issue(found.user_name, found.sid, successor, now, expires_at, absolute)
+
+    def _answer_spent(
+        self, db: Session, found: _Found, presented: str, key: str | None, now: int
+    ) -> Issued | Refusal | Superseded:
+        """What a spent token gets: only a repetition of the attempt that spent it is no theft."""
+        if not _is_same_key(found.key_hash, key):
+            return _end_for_reuse(db, found, now)
+        successor = db.execute(
+            select(RefreshToken.expires_at, RefreshToken.spent_at).where(
+                RefreshToken.hash == found.successor_hash
+            )
+        ).one()
+        if successor.spent_at is not None or found.sealed_successor is None:
+            logger.warning(
+                "A refresh of session %s of user %r was repeated after its successor was spent",
+                found.sid,
+                found.user_name,
+            )
+            return Superseded()
+        if successor.expires_at <= now:
+            return Refusal.EXPIRED
+        return self._issue(
+            found.user_name,
+            found.sid,
+            unseal(found.sealed_successor, presented, found.sid),
+            now,
+            successor.expires_at,
+            found.absolute_expires_at,
+        )
 
     def _add_token(self, db: Session, token: str, sid: str, now: int, absolute: int) -> int:
         expires_at = min(now + self._settings.refresh_idle_seconds, absolute)
@@ -223,6 +292,9 @@ def _find(db: Session, digest: bytes) -> _Found | None:
             RefreshToken.hash,
             RefreshToken.expires_at,
             RefreshToken.spent_at,
+            RefreshToken.successor_hash,
+            RefreshToken.key_hash,
+            RefreshToken.sealed_successor,
             Family.sid,
             Family.absolute_expires_at,
             Family.ended_at,
@@ -249,6 +321,16 @@ def _refusal_of_family(found: _Found, now: int) -> Refusal | None:
     if found.absolute_expires_at <= now:
         return Refusal.EXPIRED
     return None
+
+
+def _key_hash(key: str | None) -> bytes | None:
+    return None if key is None else hashlib.sha256(key.encode()).digest()
+
+
+def _is_same_key(stored: bytes | None, key: str | None) -> bool:
+    """Whether both are there and equal: without a key an attempt cannot be recognised."""
+    presented = _key_hash(key)
+    return stored is not None and presented is not None and hmac.compare_digest(stored, presented)
 
 
 def _end_for_reuse(db: Session, found: _Found, now: int) -> Refusal:

@@ -110,6 +110,11 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+def new_key() -> str:
+    """An idempotency key as a client makes one: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
 def reason(answer: httpx2.Response) -> str:
     """The reason of a terminal answer, after checking that it is one."""
     assert answer.status_code == 401, answer.text

@@ -37,6 +37,14 @@ def test_a_preflight_from_the_page_is_granted_and_remembered(world: World, origi
     assert "access-control-allow-credentials" not in answer
 
 
+def test_a_preflight_may_ask_for_the_idempotency_key_only_if_it_is_understood(
+    make_world: MakeWorld,
+) -> None:
+    assert _preflight(make_world(), "POST", "content-type,idempotency-key")["status"] == "200"
+    strict = make_world(rotation="strict")
+    assert _preflight(strict, "POST", "content-type,idempotency-key")["status"] == "400"
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "origin"),
     [
