@@ -1,0 +1,330 @@
+//! The fault proxy: records each request to the server and injects what [`Rule`]s say.
+//!
+//! It stands in front of the API as a reverse proxy, and it is a forward proxy for absolute-form
+//! requests at the same time, so that a browser can be told to reach `http://app.test` and
+//! `http://api.test` through it. It never connects to anything but its routes.
+
+mod control;
+mod forward;
+mod log;
+mod rule;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+pub use self::log::{Entry, Kind, Log, Outcome};
+pub use self::rule::{Action, Rule};
+use crate::serve::{Cut, Script, Serving};
+
+/// Where requests go. The first route that fits has the request.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The host of the request's address or `Host` header, without its port; none means any.
+    pub host: Option<String>,
+    /// Paths, each with everything below it; empty means any.
+    pub paths: Vec<String>,
+    /// The server behind.
+    pub upstream: SocketAddr,
+    /// Whether requests are recorded and faults injected: wanted for the API, not for the page's files.
+    pub recorded: bool,
+}
+
+impl Route {
+    /// Everything that no other route took goes to the API.
+    pub fn api(upstream: SocketAddr) -> Self {
+        Self { host: None, paths: Vec::new(), upstream, recorded: true }
+    }
+
+    /// Everything that no other route took is a file of the page.
+    pub fn pages(upstream: SocketAddr) -> Self {
+        Self { recorded: false, ..Self::api(upstream) }
+    }
+
+    /// Only for this host.
+    pub fn host(self, host: &str) -> Self {
+        Self { host: Some(host.to_owned()), ..self }
+    }
+
+    /// Only for these paths and what is below them: page and API on one origin.
+    pub fn paths(self, paths: &[&str]) -> Self {
+        Self { paths: paths.iter().map(|&path| path.to_owned()).collect(), ..self }
+    }
+
+    fn fits(&self, host: Option<&str>, path: &str) -> bool {
+        let below = |prefix: &String| {
+            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        (self.host.is_none() || self.host.as_deref() == host)
+            && (self.paths.is_empty() || self.paths.iter().any(below))
+    }
+}
+
+/// A running proxy. Its connections end on drop.
+#[derive(Debug)]
+pub struct Proxy {
+    serving: Serving,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// Stands in front of the API at `upstream`, on a free port.
+    pub async fn start(upstream: SocketAddr) -> Result<Self> {
+        Self::with_routes(0, vec![Route::api(upstream)]).await
+    }
+
+    /// Listens on `port` (0: any free one) and sends requests where `routes` say. Each connection
+    /// carries one request, so that no browser repeats by itself what a fault has hit.
+    pub async fn with_routes(port: u16, routes: Vec<Route>) -> Result<Self> {
+        Self::listen(port, routes, false).await
+    }
+
+    /// The same with connections that are used again. A browser may then send a request again when
+    /// its connection closes unanswered, as browsers do; that is a fault to survive, too.
+    pub async fn with_keep_alive(port: u16, routes: Vec<Route>) -> Result<Self> {
+        Self::listen(port, routes, true).await
+    }
+
+    async fn listen(port: u16, routes: Vec<Route>, keep_alive: bool) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            routes,
+            rules: Mutex::default(),
+            log: Log::new(),
+            released: watch::Sender::new(0),
+        });
+        let handler = Arc::clone(&shared);
+        let serving =
+            Serving::start(port, keep_alive, move |request| handle(Arc::clone(&handler), request)).await?;
+        Ok(Self { serving, shared })
+    }
+
+    /// Its own address.
+    pub fn address(&self) -> SocketAddr {
+        self.serving.address
+    }
+
+    /// Its base URL without a trailing slash: the API's address for a page.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// What went over the wire.
+    pub fn log(&self) -> &Log {
+        &self.shared.log
+    }
+
+    /// Adds a rule after those that exist.
+    pub fn add(&self, rule: Rule) {
+        self.shared.rules().push(rule);
+    }
+
+    /// Replaces all rules.
+    pub fn set_rules(&self, rules: Vec<Rule>) {
+        *self.shared.rules() = rules;
+    }
+
+    /// Lets all hung requests go on, and those that hang later hang anew.
+    pub fn release_hung(&self) {
+        self.shared.release_hung();
+    }
+
+    /// No rules, an empty log, nothing hung.
+    pub fn reset(&self) {
+        self.shared.reset();
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    routes: Vec<Route>,
+    rules: Mutex<Vec<Rule>>,
+    log: Log,
+    /// How often hung requests were released.
+    released: watch::Sender<u64>,
+}
+
+impl Shared {
+    fn rules(&self) -> MutexGuard<'_, Vec<Rule>> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault_for(&self, head: &Parts) -> Option<Action> {
+        self.rules().iter_mut().find_map(|rule| rule.fires(head).then(|| rule.action.clone()))
+    }
+
+    fn release_hung(&self) {
+        self.released.send_modify(|times| *times += 1);
+    }
+
+    fn reset(&self) {
+        self.rules().clear();
+        self.release_hung();
+        self.log.clear();
+    }
+}
+
+async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Script>, Cut> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+    if control::is_for(&head) {
+        return Ok(control::answer(&shared, &head, &body).await);
+    }
+    if head.method == Method::CONNECT {
+        // A browser's own traffic looking for the outside.
+        return Ok(status_only(StatusCode::FORBIDDEN));
+    }
+    let Some(route) = shared.routes.iter().find(|route| route.fits(host_of(&head), head.uri.path())) else {
+        return Ok(status_only(StatusCode::BAD_GATEWAY));
+    };
+    if !route.recorded {
+        let answer = forward::forward(route.upstream, head, body).await.map_err(|_| Cut)?;
+        return Ok(answer.map(Script::whole));
+    }
+
+    let fault = shared.fault_for(&head);
+    // From before it is seen in the log: who sees it there may release it.
+    let mut released = shared.released.subscribe();
+    let exchange = shared.log.arrive(&head, &body, fault.as_ref().map(Action::name));
+    match fault {
+        Some(Action::Respond { status, headers, body, cors }) => {
+            let answer = respond(&head, status, &headers, body, cors);
+            return answered(exchange, answer);
+        }
+        Some(Action::Redirect { status, location }) => {
+            let answer = respond(&head, status, &[("location".to_owned(), location)], String::new(), true);
+            return answered(exchange, answer);
+        }
+        Some(Action::DropBefore) => {
+            exchange.end(Outcome::Dropped, None);
+            return Err(Cut);
+        }
+        // An error would mean that the proxy ends.
+        Some(Action::Hang) => released.changed().await.map_err(|_| Cut)?,
+        _ => {}
+    }
+
+    let mut sent = head;
+    if matches!(fault, Some(Action::RewriteJson { .. })) {
+        // What is rewritten has to be readable.
+        sent.headers.remove(hyper::header::ACCEPT_ENCODING);
+    }
+    let Some(answer) = ask(&exchange, route.upstream, sent, body).await else {
+        exchange.end(Outcome::Unreachable, None);
+        return Err(Cut);
+    };
+    match fault {
+        Some(Action::DropAfter) => {
+            exchange.end(Outcome::Dropped, None);
+            Err(Cut)
+        }
+        Some(Action::CutBody { bytes }) => {
+            exchange.end(Outcome::Cut, Some(answer.status().as_u16()));
+            let length = answer.body().len();
+            let mut answer = answer.map(|body| Script::cut_after(&body, bytes));
+            answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            Ok(answer)
+        }
+        Some(Action::DelayHeaders { ms }) => {
+            sleep(Duration::from_millis(ms)).await;
+            answered(exchange, answer.map(Script::whole))
+        }
+        Some(Action::DelayBody { ms }) => {
+            answered(exchange, answer.map(|body| Script::late(body, Duration::from_millis(ms))))
+        }
+        Some(Action::HangAfter) => {
+            released.changed().await.map_err(|_| Cut)?;
+            answered(exchange, answer.map(Script::whole))
+        }
+        Some(Action::RewriteJson { remove, set }) => {
+            let rewritten = answer.map(|body| Script::whole(rewrite(body, &remove, set)));
+            answered(exchange, rewritten)
+        }
+        _ => answered(exchange, answer.map(Script::whole)),
+    }
+}
+
+/// Asks the server in a task of its own: what is on the wire arrives, whether or not the client stays.
+async fn ask(
+    exchange: &log::Exchange,
+    upstream: SocketAddr,
+    head: Parts,
+    body: Bytes,
+) -> Option<Response<Bytes>> {
+    let note = exchange.upstream();
+    let asking = tokio::spawn(async move {
+        let answer = forward::forward(upstream, head, body).await.ok()?;
+        note(answer.status().as_u16());
+        Some(answer)
+    });
+    asking.await.ok().flatten()
+}
+
+fn answered(exchange: log::Exchange, answer: Response<Script>) -> Result<Response<Script>, Cut> {
+    exchange.end(Outcome::Answered, Some(answer.status().as_u16()));
+    Ok(answer)
+}
+
+fn respond(
+    head: &Parts,
+    status: u16,
+    headers: &[(String, String)],
+    body: String,
+    cors: bool,
+) -> Response<Script> {
+    let Ok(status) = StatusCode::from_u16(status) else { return status_only(StatusCode::NOT_IMPLEMENTED) };
+    let mut answer = Response::new(Script::whole(body));
+    *answer.status_mut() = status;
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            answer.headers_mut().append(name, value);
+        }
+    }
+    if cors {
+        allow_origin(head, answer.headers_mut());
+    }
+    answer
+}
+
+/// What lets the asking origin's script read an answer, as the real server would.
+fn allow_origin(head: &Parts, headers: &mut HeaderMap) {
+    let origin = head.headers.get(ORIGIN).cloned().unwrap_or(HeaderValue::from_static("*"));
+    headers.insert("access-control-allow-origin", origin);
+    headers.insert("access-control-allow-credentials", HeaderValue::from_static("true"));
+    let exposed = HeaderValue::from_static("WWW-Authenticate, Retry-After, DPoP-Nonce, Date");
+    headers.insert("access-control-expose-headers", exposed);
+    headers.append("vary", HeaderValue::from_static("Origin"));
+}
+
+fn rewrite(body: Bytes, remove: &[String], set: serde_json::Map<String, serde_json::Value>) -> Bytes {
+    let Ok(mut object) = serde_json::from_slice::<serde_json::Map<_, _>>(&body) else { return body };
+    for field in remove {
+        object.remove(field);
+    }
+    object.extend(set);
+    Bytes::from(serde_json::Value::Object(object).to_string())
+}
+
+fn status_only(status: StatusCode) -> Response<Script> {
+    let mut answer = Response::new(Script::default());
+    *answer.status_mut() = status;
+    answer
+}
+
+fn host_of(head: &Parts) -> Option<&str> {
+    let header = || head.headers.get(hyper::header::HOST)?.to_str().ok();
+    let authority = head.uri.authority().map(hyper::http::uri::Authority::as_str).or_else(header)?;
+    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! The real reference server, a process for each test that wants one.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::process::Group;
+use crate::temp::TempDir;
+
+/// What a server is started with; the default suits most scenarios.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Origins whose pages may call it.
+    pub cors_origins: Vec<String>,
+    /// How long an access token lives.
+    pub access_token_seconds: u32,
+    /// How a repeated refresh token is treated.
+    pub rotation: Rotation,
+    /// Further settings as environment variables, such as `("AUTH_REFRESH_IDLE_SECONDS", "2")`.
+    pub variables: Vec<(String, String)>,
+    /// The port; 0 means any free one.
+    pub port: u16,
+}
+
+impl Options {
+    /// Lets pages of this origin call it.
+    pub fn allow(origin: impl Into<String>) -> Self {
+        Self { cors_origins: vec![origin.into()], ..Self::default() }
+    }
+
+    /// With access tokens that live this long. No leeway is added to it.
+    pub fn access_token_seconds(self, seconds: u32) -> Self {
+        Self { access_token_seconds: seconds, ..self }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cors_origins: Vec::new(),
+            access_token_seconds: 300,
+            rotation: Rotation::Idempotent,
+            variables: Vec::new(),
+            port: 0,
+        }
+    }
+}
+
+/// How `/refresh` treats a token that was spent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// The same token with the same key gets the same successor.
+    Idempotent,
+    /// The second use ends the family.
+    Strict,
+}
+
+/// A running server on a database of its own.
+#[derive(Debug)]
+pub struct Server {
+    options: Options,
+    address: SocketAddr,
+    /// None between [`Server::kill`] and [`Server::restart`].
+    process: Option<Group>,
+    directory: TempDir,
+}
+
+impl Server {
+    /// Starts a server on an empty database.
+    pub async fn start(options: Options) -> Result<Self> {
+        let directory = TempDir::new("e2e-server")?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let mut server = Self { options, address, process: None, directory };
+        server.restart().await?;
+        Ok(server)
+    }
+
+    /// Where it listens; the same after a restart.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its base URL without a trailing slash.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its SQLite file.
+    pub fn database(&self) -> PathBuf {
+        self.directory.path().join("auth.db")
+    }
+
+    /// What it printed since the last start.
+    pub fn output(&self) -> String {
+        self.process.as_ref().map(Group::output).unwrap_or_default()
+    }
+
+    /// What it was started with; changes count from the next [`Server::restart`] on.
+    pub fn options_mut(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    /// Adds a user with the server's own command.
+    pub async fn add_user(&self, name: &str, password: &str) -> Result<()> {
+        self.manage(&["add", name], Some(password)).await
+    }
+
+    /// Shuts a user out with the server's own command.
+    pub async fn disable_user(&self, name: &str) -> Result<()> {
+        self.manage(&["disable", name], None).await
+    }
+
+    async fn manage(&self, arguments: &[&str], password: Option<&str>) -> Result<()> {
+        let mut command = Command::new(python());
+        command.args(["-m", "app.users"]).args(arguments).current_dir(backend()).envs(self.variables());
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        if let Some(password) = password {
+            command.env("AUTH_USER_PASSWORD", password);
+        }
+        let output =
+            timeout(DEADLINE, command.output()).await.context("the user command takes too long")??;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// Starts it again on the same database and port, after ending it if it runs.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.process = None;
+        let port = self.address.port().to_string();
+        let arguments = ["-m", "app", "--host", "127.0.0.1", "--port", &port];
+        let process = Group::spawn(python(), arguments, self.variables(), Some(backend()))?;
+        let port =
+            process.line(DEADLINE, |line| line.rsplit_once("Listening on http://127.0.0.1:")?.1.parse().ok());
+        self.address.set_port(port.await?);
+        // It listens before it serves, and a connection waits until it does: one question is enough.
+        let healthy = timeout(DEADLINE, healthy(self.address)).await;
+        ensure!(matches!(healthy, Ok(Ok(true))), "the server is not healthy:\n{}", process.output());
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        let rotation = match self.options.rotation {
+            Rotation::Idempotent => "idempotent",
+            Rotation::Strict => "strict",
+        };
+        let own = [
+            ("AUTH_DATABASE_URL", format!("sqlite:///{}", self.database().display())),
+            ("AUTH_CORS_ORIGINS", self.options.cors_origins.join(",")),
+            ("AUTH_ACCESS_TOKEN_SECONDS", self.options.access_token_seconds.to_string()),
+            ("AUTH_LEEWAY_SECONDS", "0".to_owned()),
+            ("AUTH_ROTATION", rotation.to_owned()),
+            // A login of 10 ms rather than 100: what a hash costs is the backend's own test.
+            ("AUTH_ARGON2_MEMORY_KIB", "64".to_owned()),
+            ("AUTH_ARGON2_TIME_COST", "1".to_owned()),
+            ("AUTH_ARGON2_PARALLELISM", "1".to_owned()),
+            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+        ];
+        let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+        own.chain(self.options.variables.iter().cloned()).collect()
+    }
+}
+
+async fn healthy(address: SocketAddr) -> Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer.starts_with("HTTP/1.1 200"))
+}
+
+/// The Python that has the server's dependencies.
+fn python() -> OsString {
+    std::env::var_os("E2E_PYTHON").unwrap_or_else(|| "python3".into())
+}
+
+fn backend() -> PathBuf {
+    std::env::var_os("E2E_BACKEND")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../backend"), PathBuf::from)
+}
+
+/// Python takes its time to start on a loaded machine.
+const DEADLINE: Duration = Duration::from_secs(60);
