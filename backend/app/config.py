@@ -26,6 +26,7 @@ PLACEHOLDERS = ("changeme", "change-me", "change_me", "changethis", "your-secret
 # OWASP's Password Storage Cheat Sheet: no Argon2id configuration below 19 MiB, but for 7 MiB and
 # more with more passes, which this server does not offer.
 ARGON2_FLOOR_KIB = 19 * 1024
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class ConfigError(Exception):
@@ -47,7 +48,7 @@ class Rotation(StrEnum):
 class Settings(BaseSettings):
     """Every setting with its default; the README has the same table with explanations."""
 
-    # Without a name in the message a validation error could print the value of a secret.
+    # A validation error would otherwise print the value, which can be a secret.
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, extra="ignore"
     )
@@ -55,7 +56,8 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     host: str = "localhost"
     port: int = Field(default=8000, ge=0, le=65535)
-    database_url: str = "sqlite:///.data/auth.db"
+    # Not in the repr, since it may hold a password.
+    database_url: str = Field(default="sqlite:///.data/auth.db", repr=False)
     secret: SecretStr | None = None
     issuer: str = Field(default="http://localhost:8000", min_length=1)
     audience: str = Field(default="yew-jwt-auth", min_length=1)
@@ -197,7 +199,8 @@ def _parse_database_url(value: str) -> URL:
 def _is_origin(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        valid_port = parts.port is None or parts.port > 0
+        # Browsers leave out the scheme's own port.
+        valid_port = parts.port is None or parts.port not in {0, DEFAULT_PORTS.get(parts.scheme)}
     except ValueError:
         return False
     return (

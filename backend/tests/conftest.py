@@ -6,6 +6,7 @@ That database is emptied before each test: name one that holds nothing else.
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from starlette.testclient import TestClient
 
 from app.database import Database
 from app.main import create_app
-from app.models import Base
 
 from .support import FakeClock, World, make_settings
 
@@ -34,9 +34,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'auth.db'}"
     assert POSTGRES_URL is not None
-    database = Database(make_settings(POSTGRES_URL).url)
-    Base.metadata.drop_all(database.engine)
-    database.close()
+    with closing(Database(make_settings(POSTGRES_URL).url)) as database, database.write() as db:
+        # All of it, not only our tables: a test may have renamed one.
+        db.connection().exec_driver_sql("DROP SCHEMA public CASCADE")
+        db.connection().exec_driver_sql("CREATE SCHEMA public")
     return POSTGRES_URL
 
 

@@ -47,6 +47,7 @@ def test_the_defaults_suit_development(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"CORS_ORIGINS": "https://user@app.example"}, "is not an origin"),
         ({"CORS_ORIGINS": "http://localhost:99999"}, "is not an origin"),
         ({"CORS_ORIGINS": "null"}, "is not an origin"),
+        ({"CORS_ORIGINS": "https://app.example:443"}, "is not an origin"),
         ({"ARGON2_PARALLELISM": "16", "ARGON2_MEMORY_KIB": "100"}, "at least 8 times"),
         ({"ENVIRONMENT": "production"}, "AUTH_SECRET must be set outside development"),
     ],
@@ -107,6 +108,7 @@ def test_postgresql_uses_the_driver_that_is_installed(
     settings = _load(monkeypatch, DATABASE_URL=f"{scheme}://me:pw@host/db")
     assert settings.url.drivername == "postgresql+psycopg"
     assert settings.url.password == "pw"
+    assert "pw@" not in repr(settings)
 
 
 def test_a_development_secret_is_made_once_and_kept_for_its_owner(
