@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select, update
 
+from app import sessions
 from app.models import RefreshToken
 from app.sealing import SealError, seal, unseal
 from app.tokens import new_refresh_token, refresh_token_hash
@@ -53,6 +54,30 @@ def test_of_50_concurrent_attempts_with_different_keys_one_wins_and_the_family_e
     winners = [answer for answer in answers if answer.status_code == 200]
     assert len(winners) == 1
     assert {reason(answer) for answer in answers if answer not in winners} == {"reuse"}
+    assert world.stored_tokens() == 2
+
+
+@pytest.mark.parametrize("same_key", [True, False])
+def test_the_loser_of_a_race_reads_again_and_falls_under_the_rows_below(
+    world: World, monkeypatch: pytest.MonkeyPatch, same_key: bool
+) -> None:
+    token, key = world.tokens()["refresh_token"], new_key()
+    digest = refresh_token_hash(token)
+    assert digest is not None
+    find = sessions._find
+    with world.database.read() as db:
+        # What the loser saw: the token before the winner spent it.
+        outdated = [find(db, digest)]
+    winner = world.rotated(token, key)
+    monkeypatch.setattr(
+        sessions, "_find", lambda db, hash_: outdated.pop() if outdated else find(db, hash_)
+    )
+    answer = world.refresh(token, key if same_key else new_key())
+    if same_key:
+        assert answer.json()["refresh_token"] == winner["refresh_token"]
+    else:
+        assert reason(answer) == "reuse"
+    assert outdated == []
     assert world.stored_tokens() == 2
 
 
