@@ -1,1 +1,1 @@
-//! Later.
+//! The page.

@@ -1,1 +1,259 @@
-//! Later.
+//! The built page, served as a plain web server would, and tampered with as an attacker would.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::serve::{Cut, Script, Serving};
+
+/// How files are served; can be changed while a page is open.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Run-time configuration: the `content` that `<meta name="…">` gets in each HTML file, whether or
+    /// not the file has such an element.
+    pub meta: BTreeMap<String, String>,
+    /// Headers of every answer, such as `Content-Security-Policy`.
+    pub headers: Vec<(String, String)>,
+    /// Whether answers may be kept. Off, nothing that one test saw is seen by the next, but a page
+    /// marked `no-store` is kept out of the back/forward cache by some engines.
+    pub cached: bool,
+    /// The path of a file that is served with one byte flipped in its middle.
+    pub tampered: Option<String>,
+    /// Whether a script that collects errors is put in front of the page's own
+    /// ([`crate::browser::Browser::complaints`]).
+    pub collect_complaints: bool,
+    /// Files that are not in the folder, by path.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A running file server. Its connections end on drop.
+#[derive(Debug)]
+pub struct Pages {
+    serving: Serving,
+    settings: Arc<Mutex<Settings>>,
+}
+
+impl Pages {
+    /// Serves the files below `folder` on a free port, complaints collected, nothing cached.
+    pub async fn start(folder: impl Into<PathBuf>) -> Result<Self> {
+        let settings = Settings { collect_complaints: true, ..Settings::default() };
+        let (folder, settings) = (folder.into(), Arc::new(Mutex::new(settings)));
+        let shared = Arc::clone(&settings);
+        let answer = move |request: Request<Incoming>| {
+            let settings = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let answer = answer(&folder, &settings, request.method(), request.uri().path());
+            async { Ok::<_, Cut>(answer) }
+        };
+        Ok(Self { serving: Serving::start(0, true, answer).await?, settings })
+    }
+
+    /// Serves the built page with the API at `api_base_url`.
+    pub async fn of_the_app(api_base_url: &str) -> Result<Self> {
+        let pages = Self::start(dist()).await?;
+        pages.meta("api-base-url", api_base_url);
+        Ok(pages)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.serving.address
+    }
+
+    /// The origin of its pages: `http://localhost:PORT`. Browsers treat it as secure.
+    pub fn origin(&self) -> String {
+        format!("http://localhost:{}", self.address().port())
+    }
+
+    /// Changes how files are served from now on.
+    pub fn change(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Sets one `<meta name="…">` from now on.
+    pub fn meta(&self, name: &str, content: &str) {
+        self.change(|settings| drop(settings.meta.insert(name.to_owned(), content.to_owned())));
+    }
+}
+
+/// Where the built page lies: `E2E_DIST`, else `dist/` of the repository.
+pub fn dist() -> PathBuf {
+    std::env::var_os("E2E_DIST")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"), PathBuf::from)
+}
+
+fn answer(folder: &Path, settings: &Settings, method: &Method, path: &str) -> Response<Script> {
+    let (status, kind, body) = match (method, file(folder, settings, path)) {
+        (&Method::GET | &Method::HEAD, Some((kind, body))) => (StatusCode::OK, kind, body),
+        (&Method::GET | &Method::HEAD, None) => {
+            (StatusCode::NOT_FOUND, "text/plain", Bytes::from("Not found"))
+        }
+        _ => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", Bytes::new()),
+    };
+    let mut answer = Response::new(Script::whole(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    let caching = if settings.cached { "public, max-age=60" } else { "no-store" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    for (name, value) in &settings.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.append(name, value);
+        }
+    }
+    answer
+}
+
+fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str, Bytes)> {
+    let name = if path == "/" { "/index.html" } else { path };
+    let mut body = match name {
+        COMPLAINTS_PATH => COMPLAINTS.as_bytes().to_vec(),
+        _ => match settings.files.get(name) {
+            Some(text) => text.clone().into_bytes(),
+            None => std::fs::read(inside(folder, name)?).ok()?,
+        },
+    };
+    let kind = media_type(name);
+    if kind.starts_with("text/html") {
+        body = prepared(String::from_utf8_lossy(&body).into_owned(), settings).into_bytes();
+    }
+    if settings.tampered.as_deref() == Some(path) {
+        let middle = body.len() / 2;
+        body.get_mut(middle).map(|byte| *byte ^= 1);
+    }
+    Some((kind, Bytes::from(body)))
+}
+
+/// The file's place, unless the path leads out of the folder.
+fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
+    let relative = Path::new(path.trim_start_matches('/'));
+    relative.components().all(|part| matches!(part, Component::Normal(_))).then(|| folder.join(relative))
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "json" | "webmanifest" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        _ => "application/octet-stream",
+    }
+}
+
+/// The page with its settings, and with the collector in front of everything else.
+fn prepared(mut page: String, settings: &Settings) -> String {
+    let mut added = String::new();
+    if settings.collect_complaints {
+        added.push_str(&format!("<script src=\"{COMPLAINTS_PATH}\"></script>"));
+    }
+    for (name, content) in &settings.meta {
+        let element = format!("<meta name=\"{name}\" content=\"{}\">", content.replace('"', "&quot;"));
+        match meta_element(&page, name) {
+            Some(place) => page.replace_range(place, &element),
+            None => added.push_str(&element),
+        }
+    }
+    let head = page.find("<head>").map_or(0, |start| start + "<head>".len());
+    page.insert_str(head, &added);
+    page
+}
+
+/// Where `<meta … name="NAME" …>` stands, in whatever order and quoting a minifier left it.
+fn meta_element(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
+    page.match_indices("<meta").find_map(|(start, _)| {
+        let length = page.get(start..)?.find('>')? + 1;
+        let element = page.get(start..start + length)?;
+        let named = |form: String| element.contains(&form);
+        let bare = [format!("name={name}>"), format!("name={name} "), format!("name={name}/")];
+        let found = named(format!("name=\"{name}\""))
+            || named(format!("name='{name}'"))
+            || bare.into_iter().any(named);
+        found.then_some(start..start + length)
+    })
+}
+
+const COMPLAINTS_PATH: &str = "/__complaints.js";
+
+/// Works in every engine and under any policy that allows the page's own scripts.
+const COMPLAINTS: &str = r#"(() => {
+  const list = [];
+  Object.defineProperty(window, '__complaints', { value: list });
+  addEventListener('error', (e) => list.push('error: ' + (e.message || (e.target && (e.target.src || e.target.href)))), true);
+  addEventListener('unhandledrejection', (e) => list.push('unhandled rejection: ' + e.reason));
+  document.addEventListener('securitypolicyviolation', (e) => list.push('policy: ' + e.effectiveDirective + ' ' + e.blockedURI));
+  for (const level of ['error', 'warn']) {
+    const log = console[level];
+    console[level] = (...what) => { list.push(level + ': ' + what.join(' ')); log.apply(console, what); };
+  }
+})();
+"#;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use crate::temp::TempDir;
+
+    fn served(settings: &Settings, path: &str) -> Option<(&'static str, String)> {
+        let folder = TempDir::new("e2e-pages").unwrap();
+        std::fs::write(folder.path().join("index.html"), "<html><head><title>t</title></head></html>")
+            .unwrap();
+        std::fs::write(folder.path().join("a.wasm"), "0123456789").unwrap();
+        let (kind, body) = file(folder.path(), settings, path)?;
+        Some((kind, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    #[test]
+    fn files_have_their_media_type_and_only_the_root_means_the_page() {
+        let settings = Settings::default();
+        assert_eq!(served(&settings, "/a.wasm").unwrap(), ("application/wasm", "0123456789".to_owned()));
+        assert_eq!(served(&settings, "/").unwrap().0, "text/html; charset=utf-8");
+        assert!(served(&settings, "/missing.wasm").is_none());
+        assert!(served(&settings, "/../Cargo.toml").is_none());
+    }
+
+    #[test]
+    fn exactly_one_byte_of_the_tampered_file_is_wrong() {
+        let settings = Settings { tampered: Some("/a.wasm".to_owned()), ..Settings::default() };
+        assert_eq!(served(&settings, "/a.wasm").unwrap().1, "0123446789");
+    }
+
+    #[test]
+    fn settings_are_replaced_in_any_form_and_added_where_they_are_missing() {
+        let mut settings = Settings::default();
+        settings.meta.insert("api-base-url".to_owned(), "http://api".to_owned());
+        let wanted = "<meta name=\"api-base-url\" content=\"http://api\">";
+        for element in [
+            "<meta name=\"api-base-url\" content=\"x\" />",
+            "<meta content=x name=api-base-url>",
+            "<meta name='api-base-url' content='x'>",
+        ] {
+            let page = format!("<head><meta name=\"viewport\">{element}</head>");
+            assert_eq!(prepared(page, &settings), format!("<head><meta name=\"viewport\">{wanted}</head>"));
+        }
+        assert_eq!(prepared("<head></head>".to_owned(), &settings), format!("<head>{wanted}</head>"));
+    }
+
+    #[test]
+    fn the_collector_comes_first() {
+        let settings = Settings { collect_complaints: true, ..Settings::default() };
+        assert!(
+            served(&settings, "/")
+                .unwrap()
+                .1
+                .contains("<head><script src=\"/__complaints.js\"></script><title>")
+        );
+    }
+}
