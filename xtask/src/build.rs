@@ -77,13 +77,16 @@ fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))
         .context("Neither CARGO_HOME nor HOME is set.")?;
+    // The registry's own folder too: it is named after a host, which may be a mirror's.
+    let registries = fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+    let registries = registries.map(|entry| (entry.path(), "cargo/registry"));
     let mut flags = OsString::new();
     // The last match wins, so the workspace may be inside one of the others or hold them.
-    for (from, to) in [
-        (home, "cargo"),
-        (Path::new(&sysroot).join("lib/rustlib/src/rust"), "rust"),
-        (PathBuf::from(root), "app"),
-    ] {
+    let toolchain = Path::new(&sysroot).join("lib/rustlib/src/rust");
+    for (from, to) in std::iter::once((home.clone(), "cargo"))
+        .chain(registries)
+        .chain([(toolchain, "rust"), (PathBuf::from(root), "app")])
+    {
         for from in [from.canonicalize().unwrap_or_else(|_| from.clone()), from] {
             if !flags.is_empty() {
                 flags.push("\u{1f}");

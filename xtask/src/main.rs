@@ -1,15 +1,23 @@
 //! The project's commands. One file each; none depends on Yew, so that this program is built in seconds.
 
+mod browsers;
 mod build;
 mod bundle;
 mod cache;
+mod check;
 mod cli;
+mod counts;
+mod http;
 mod node;
 mod page;
 mod process;
 mod project;
 mod python;
 mod report;
+mod serve;
+mod size;
+mod stand;
+mod test;
 mod tools;
 
 use std::process::ExitCode;
@@ -25,12 +33,35 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 1] = [Command {
-    name: "build",
-    summary: "build the optimised pages into dist/",
-    help: build::HELP,
-    run: build::run,
-}];
+const COMMANDS: [Command; 6] = [
+    Command {
+        name: "serve",
+        summary: "start the app and the reference server, with live reload",
+        help: serve::HELP,
+        run: serve::run,
+    },
+    Command {
+        name: "build",
+        summary: "build the optimised pages into dist/",
+        help: build::HELP,
+        run: build::run,
+    },
+    Command {
+        name: "check",
+        summary: "format, lints and the tests that need no browser",
+        help: check::HELP,
+        run: check::run,
+    },
+    Command { name: "test", summary: "every test, in real browsers too", help: test::HELP, run: test::run },
+    Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
+    // For Trunk's hook, not for people: it has no summary and is not listed.
+    Command {
+        name: "set-api",
+        summary: "",
+        help: "Trunk calls this for `cargo xtask serve --api`.",
+        run: serve::set_api,
+    },
+];
 
 fn main() -> ExitCode {
     match dispatch(std::env::args().skip(1).collect()) {
@@ -60,7 +91,7 @@ fn dispatch(mut args: Vec<String>) -> Result<()> {
         return Err(Usage(format!("`{name}` is no command; `cargo xtask --help` lists them.")).into());
     };
     args.remove(0);
-    if args.iter().any(|arg| is_help(arg)) {
+    if args.iter().any(is_help) {
         println!("{}", command.help);
         return Ok(());
     }
@@ -70,7 +101,7 @@ fn dispatch(mut args: Vec<String>) -> Result<()> {
 
 fn overview() -> String {
     let mut text = String::from("cargo xtask COMMAND [--help]\n");
-    for command in &COMMANDS {
+    for command in COMMANDS.iter().filter(|command| !command.summary.is_empty()) {
         text.push_str(&format!("\n  {:<8} {}", command.name, command.summary));
     }
     text

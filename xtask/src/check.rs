@@ -1,0 +1,64 @@
+//! `cargo xtask check`: what can be told without a browser.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{
+    cli::Args,
+    counts::Counter,
+    report::Report,
+    tools::{self, TARGET, cargo},
+};
+
+pub(crate) const HELP: &str = "\
+cargo xtask check
+
+Checks the format, lints the code for this machine and for the browser, and runs the tests that need no browser.";
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    args.finish()?;
+    let mut report = Report::new()?;
+    steps(&mut report)?;
+    report.finish()
+}
+
+pub(crate) fn steps(report: &mut Report) -> Result<()> {
+    report.prepare("wasm target", tools::wasm_target)?;
+    report.step("format", Counter::One, cargo().args(["fmt", "--all", "--", "--check"]))?;
+    for (name, arguments) in LINTS {
+        let mut command = cargo_with(arguments);
+        report.step(name, Counter::One, command.args(["--", "-D", "warnings"]))?;
+    }
+    for (name, arguments) in TESTS {
+        report.step(name, Counter::Cargo, &mut cargo_with(arguments))?;
+    }
+    Ok(())
+}
+
+fn cargo_with(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(arguments);
+    command
+}
+
+/// Rendering to a string is what the component tests use, so it is linted and tested along.
+const LINTS: [(&str, &[&str]); 2] = [
+    ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--features", "yew-jwt-auth/ssr"]),
+    (
+        "clippy, browser",
+        &["clippy", "--locked", "--package", "yew-jwt-auth", "--all-targets", "--target", TARGET],
+    ),
+];
+
+const TESTS: [(&str, &[&str]); 3] = [
+    ("tests: auth", &["test", "--locked", "--no-fail-fast", "--package", "auth"]),
+    (
+        "tests: components",
+        &["test", "--locked", "--no-fail-fast", "--package", "yew-jwt-auth", "--features", "ssr"],
+    ),
+    (
+        "tests: tools",
+        &["test", "--locked", "--no-fail-fast", "--package", "xtask", "--package", "wasm-runner"],
+    ),
+];

@@ -1,0 +1,209 @@
+//! `cargo xtask serve`: the app with live reload and, unless another one is named, the reference server.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use crate::{
+    cache::Cache,
+    cli::{self, Args},
+    http, page,
+    process::{self, Group},
+    project, python,
+    report::progress,
+    tools,
+};
+
+pub(crate) const HELP: &str = "\
+cargo xtask serve [--api URL] [--port N]
+
+Installs what is missing, starts the reference server on http://localhost:8000 with a demo user, and the app with live
+reload on http://localhost:8080. Ctrl-C stops both.
+
+  --api URL   start the app alone, against this server
+  --port N    the app's port (otherwise 8080)";
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let api = args.api()?;
+    let port = args.value("--port")?.map_or(Ok(PAGE_PORT), |port| cli::port(&port))?;
+    args.finish()?;
+    // Before anything is installed: this is what most often stands in the way.
+    if http::is_taken(port) {
+        bail!("Port {port} is in use: stop the program that uses it, or choose another port with --port.");
+    }
+    if api.is_none() && (port == API_PORT || http::is_taken(API_PORT)) {
+        bail!(
+            "Port {API_PORT}, the reference server's, is in use: stop the program that uses it, or name your own server with --api."
+        );
+    }
+    let start = Instant::now();
+    let cache = Cache::locate()?;
+    let python = match api {
+        None => Some(python::environment(&cache, &project::root().join("backend/requirements.lock"))?),
+        Some(_) => None,
+    };
+    tools::wasm_target()?;
+    tools::fetch_crates()?;
+    let trunk = tools::trunk(&cache)?;
+    let wasm_bindgen = tools::wasm_bindgen(&cache)?;
+
+    let mut running = Vec::new();
+    if let Some(python) = &python {
+        running.push(start_server(python, port)?);
+    }
+    progress("Building the app");
+    running.push(start_app(&trunk, &wasm_bindgen, api.as_deref(), port)?);
+    let announce = || {
+        println!("\nReady after {:.1} s.\n  App:     http://localhost:{port}", start.elapsed().as_secs_f64());
+        match &api {
+            Some(api) => println!("  Server:  {api}"),
+            None => {
+                println!("  Server:  http://localhost:{API_PORT}\n  Sign in: {DEMO_NAME} / {DEMO_PASSWORD}")
+            }
+        }
+        println!("Ctrl-C stops everything.\n");
+    };
+    supervise(&mut running, port, announce)
+}
+
+/// Trunk calls this after each build, see [`start_app`]: the page of the build carries the other server's address.
+pub(crate) fn set_api(mut args: Args) -> Result<()> {
+    let api = cli::api_url(&args.positional("The address")?)?;
+    args.finish()?;
+    let stage = env::var_os("TRUNK_STAGING_DIR").context("This command is for Trunk's post_build hook.")?;
+    let index = Path::new(&stage).join("index.html");
+    let html = fs::read_to_string(&index)?;
+    if !page::has_api_setting(&html) {
+        bail!("index.html has no <meta name=\"api-base-url\" content=\"…\">: add it to the page's head.");
+    }
+    Ok(fs::write(&index, page::readable_settings(&html, Some(&api)))?)
+}
+
+fn start_server(python: &Path, page_port: u16) -> Result<Group> {
+    let root = project::root();
+    fs::create_dir_all(root.join(".data")).context("The folder .data cannot be created.")?;
+    let command = |module: &[&str]| {
+        let mut command = process::command(python);
+        command
+            .arg("-m")
+            .args(module)
+            // Relative, since the folder's name may hold what a database address cannot.
+            .env("AUTH_DATABASE_URL", "sqlite:///../.data/auth.db")
+            .env("AUTH_HOST", "localhost")
+            .env("AUTH_PORT", API_PORT.to_string())
+            .env("AUTH_CORS_ORIGINS", format!("http://localhost:{page_port},http://127.0.0.1:{page_port}"))
+            .env("PYTHONUNBUFFERED", "1")
+            .current_dir(root.join("backend"));
+        command
+    };
+    progress("Starting the reference server");
+    let mut server = Group::spawn(&mut command(&["app"]), "The reference server")?;
+    let patience = Instant::now() + Duration::from_secs(60);
+    while http::status(API_PORT, "/health") != Some(200) {
+        still_running(&mut server)?;
+        if process::interrupted() {
+            bail!("Interrupted.");
+        }
+        if Instant::now() > patience {
+            bail!("The reference server did not answer within a minute; its own words are above.");
+        }
+        thread::sleep(POLL);
+    }
+    let mut add = command(&["app.users", "add", DEMO_NAME, "--if-missing"]);
+    add.env("AUTH_USER_PASSWORD", DEMO_PASSWORD);
+    process::run(&mut add, "Adding the demo user")?;
+    Ok(server)
+}
+
+/// Trunk with a configuration of its own, in the ignored scratch folder: its pages do not overwrite a built dist/, and
+/// a hook can put another server's address into each built page without touching a tracked file.
+fn start_app(trunk: &Path, wasm_bindgen: &Path, api: Option<&str>, port: u16) -> Result<Group> {
+    let root = project::root();
+    let folder = project::scratch().join("serve");
+    // An old page must not pass for the first build's result.
+    crate::cache::empty(&folder)?;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
+    // Trunk refuses to ignore what does not exist.
+    let ignored: Vec<PathBuf> =
+        ["backend", "tests", "wasm-runner", "xtask", "bench", ".data", "dist", "target"]
+            .iter()
+            .map(|name| root.join(name))
+            .chain([target])
+            .filter(|path| path.exists())
+            .collect();
+    let hooks = match api {
+        Some(api) => json!([{
+            "stage": "post_build",
+            "command": env::current_exe()?,
+            "command_arguments": ["set-api", api],
+        }]),
+        None => json!([]),
+    };
+    let configuration = json!({
+        "build": { "target": root.join("index.html"), "dist": folder.join("dist"), "locked": true, "offline": true },
+        "watch": { "watch": [root], "ignore": ignored },
+        "serve": { "port": port, "disable_address_lookup": true },
+        "hooks": hooks,
+    });
+    let file = folder.join("Trunk.json");
+    fs::write(&file, configuration.to_string()).context("Trunk's configuration cannot be written.")?;
+    let mut command = process::command(trunk);
+    command
+        .args(["serve", "--skip-version-check", "--config"])
+        .arg(&file)
+        .env("PATH", tools::path_with(&[wasm_bindgen])?)
+        // Trunk takes this variable's value for that of an option of its own and refuses `1`.
+        .env_remove("NO_COLOR")
+        .current_dir(&root);
+    Group::spawn(&mut command, "Trunk")
+}
+
+/// Until Ctrl-C, or until one of them ends by itself, which is an error and ends the other.
+fn supervise(running: &mut [Group], port: u16, announce: impl Fn()) -> Result<()> {
+    let (mut ready, mut told) = (false, false);
+    loop {
+        if process::interrupted() {
+            progress("Stopping");
+            return Ok(());
+        }
+        for group in running.iter_mut() {
+            still_running(group)?;
+        }
+        if !ready {
+            match http::status(port, "/") {
+                Some(200) => {
+                    ready = true;
+                    announce();
+                }
+                // Trunk listens once the first build has ended, and has no page if it failed.
+                Some(_) if !told => {
+                    told = true;
+                    eprintln!("The first build failed; correct the error above and it is built again.");
+                }
+                _ => {}
+            }
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn still_running(group: &mut Group) -> Result<()> {
+    match group.ended()? {
+        None => Ok(()),
+        Some(status) => {
+            bail!("{} stopped ({}); its own words are above.", group.name, process::describe(status))
+        }
+    }
+}
+
+const PAGE_PORT: u16 = 8080;
+const API_PORT: u16 = 8000;
+const DEMO_NAME: &str = "demo";
+const DEMO_PASSWORD: &str = "demo-password";
+const POLL: Duration = Duration::from_millis(100);

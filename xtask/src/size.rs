@@ -1,0 +1,175 @@
+//! `cargo xtask size`: what a first visit downloads, and the table of it in README.md.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::{
+    build,
+    cache::Cache,
+    cli::{Args, Usage},
+    node, process, project,
+};
+
+pub(crate) const HELP: &str = "\
+cargo xtask size [--write | --check]
+
+Builds the pages and prints how many bytes a first visit downloads.
+
+  --write   put the table into README.md, between <!-- size:begin --> and <!-- size:end -->
+  --check   fail if README.md's total differs by more than 1 %";
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let (write, check) = (args.flag("--write"), args.flag("--check"));
+    args.finish()?;
+    if write && check {
+        return Err(Usage("Give --write or --check, not both.".to_owned()).into());
+    }
+    let dist = build::build(None)?;
+    let sizes = measure(&dist)?;
+    let table = table(&sizes);
+    println!("{table}");
+    let readme = project::root().join("README.md");
+    if write {
+        let text = with_table(&project::read("README.md")?, &table)?;
+        fs::write(&readme, text).context("README.md cannot be written.")?;
+    }
+    if check {
+        compare(&project::read("README.md")?, total(&sizes).brotli)?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Size {
+    name: String,
+    raw: u64,
+    gzip: u64,
+    brotli: u64,
+}
+
+/// Node compresses: its zlib has brotli, and the build needs Node anyway.
+fn measure(dist: &Path) -> Result<Vec<Size>> {
+    let node = node::find(&Cache::locate()?)?;
+    let output = process::output(process::command(node.path).args(["-e", SCRIPT]).arg(dist))
+        .context("The pages could not be compressed; run `cargo xtask build` and try again.")?;
+    let files: Value = serde_json::from_str(&output)?;
+    let files = files.as_array().context("Node printed no list.")?;
+    let size = |(name, ending): (&str, &str)| {
+        let mut sum = Size { name: name.to_owned(), ..Size::default() };
+        for file in files.iter().filter(|file| file["name"].as_str().is_some_and(|n| n.ends_with(ending))) {
+            sum.raw += file["raw"].as_u64().unwrap_or(0);
+            sum.gzip += file["gzip"].as_u64().unwrap_or(0);
+            sum.brotli += file["brotli"].as_u64().unwrap_or(0);
+        }
+        sum
+    };
+    let kinds =
+        [("index.html", "index.html"), ("style sheet", ".css"), ("JavaScript", ".js"), ("wasm", ".wasm")];
+    Ok(kinds.into_iter().map(size).collect())
+}
+
+fn total(sizes: &[Size]) -> Size {
+    let sum = |part: fn(&Size) -> u64| sizes.iter().map(part).sum();
+    Size { name: "total".to_owned(), raw: sum(|s| s.raw), gzip: sum(|s| s.gzip), brotli: sum(|s| s.brotli) }
+}
+
+fn table(sizes: &[Size]) -> String {
+    let mut table =
+        String::from("| first visit, bytes | raw | gzip 9 | brotli 11 |\n| --- | ---: | ---: | ---: |\n");
+    for Size { name, raw, gzip, brotli } in sizes.iter().chain([&total(sizes)]) {
+        let numbers = [raw, gzip, brotli].map(|number| grouped(*number)).join(" | ");
+        table.push_str(&format!("| {name} | {numbers} |\n"));
+    }
+    table
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The text between the markers and what surrounds it.
+fn around(readme: &str) -> Result<(&str, &str, &str)> {
+    readme
+        .split_once(BEGIN)
+        .and_then(|(before, rest)| rest.split_once(END).map(|(table, after)| (before, table, after)))
+        .with_context(|| format!("README.md has no {BEGIN} and {END}: add these two lines."))
+}
+
+fn with_table(readme: &str, table: &str) -> Result<String> {
+    let (before, _, after) = around(readme)?;
+    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
+}
+
+fn compare(readme: &str, brotli: u64) -> Result<()> {
+    let (_, table, _) = around(readme)?;
+    let written = table
+        .lines()
+        .find(|line| line.starts_with("| total |"))
+        .and_then(|line| line.split('|').nth(4))
+        .and_then(|number| number.replace(',', "").trim().parse::<u64>().ok())
+        .context("README.md's table has no total: run `cargo xtask size --write`.")?;
+    if written.abs_diff(brotli) * 100 > written {
+        bail!("README.md says {written} bytes, the build has {brotli}: run `cargo xtask size --write`.");
+    }
+    println!("README.md says {written} bytes, the build has {brotli}.");
+    Ok(())
+}
+
+const BEGIN: &str = "<!-- size:begin -->";
+const END: &str = "<!-- size:end -->";
+const SCRIPT: &str = r#"
+const fs = require("fs"), zlib = require("zlib"), dist = process.argv[1];
+const measure = (name) => {
+  const data = fs.readFileSync(dist + "/" + name);
+  const brotli = zlib.brotliCompressSync(data, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 11 } });
+  return { name, raw: data.length, gzip: zlib.gzipSync(data, { level: 9 }).length, brotli: brotli.length };
+};
+console.log(JSON.stringify(fs.readdirSync(dist).filter((name) => /\.(html|css|js|wasm)$/.test(name)).map(measure)));
+"#;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn sizes() -> Vec<Size> {
+        vec![
+            Size { name: "wasm".to_owned(), raw: 1_234_567, gzip: 999, brotli: 1000 },
+            Size { name: "JavaScript".to_owned(), raw: 1, gzip: 1, brotli: 50 },
+        ]
+    }
+
+    #[test]
+    fn the_table_ends_with_its_total() {
+        assert!(
+            table(&sizes()).ends_with("| JavaScript | 1 | 1 | 50 |\n| total | 1,234,568 | 1,000 | 1,050 |\n")
+        );
+    }
+
+    #[test]
+    fn the_table_replaces_only_what_is_between_its_markers() {
+        let readme = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        assert_eq!(with_table(&readme, "new\n").unwrap(), format!("before\n{BEGIN}\nnew\n{END}\nafter\n"));
+        assert!(with_table("no markers", "new\n").is_err());
+    }
+
+    #[test]
+    fn a_total_that_is_off_by_more_than_one_percent_fails() {
+        let readme = with_table(&format!("{BEGIN}{END}"), &table(&sizes())).unwrap();
+        for (brotli, fine) in [(1050, true), (1060, true), (1040, true), (1061, false), (1039, false)] {
+            assert_eq!(compare(&readme, brotli).is_ok(), fine, "{brotli}");
+        }
+        assert!(compare(&format!("{BEGIN}{END}"), 1).is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! `cargo xtask test`: everything, with real browsers and the real server.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    browsers::{self, Browsers},
+    cache::Cache,
+    check,
+    cli::Args,
+    counts::Counter,
+    http, node, process, project, python,
+    report::Report,
+    stand::Stand,
+    tools::{self, TARGET, cargo},
+};
+
+pub(crate) const HELP: &str = "\
+cargo xtask test
+
+Runs every check and test: what `cargo xtask check` does, the server's, those inside Chromium and Firefox, the release
+build, and end to end in three browsers. Installs what is missing; browsers come from Debian's packages, as root.
+
+Each step's output is in target/xtask/logs and is shown if the step fails. The last line counts.";
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    args.finish()?;
+    let cache = Cache::locate()?;
+    let mut report = Report::new()?;
+    let browsers = report.prepare("install browsers", || browsers::install(&cache))?;
+    let python = report.prepare("install Python packages", || {
+        python::environment(&cache, &project::root().join("backend/requirements-dev.lock"))
+    })?;
+    let runner = report.prepare("install wasm-bindgen", || tools::wasm_bindgen(&cache))?;
+    let axe =
+        report.prepare("install axe-core", || Ok(node::modules(&cache)?.join("axe-core/axe.min.js")))?;
+
+    check::steps(&mut report)?;
+    backend(&mut report, python.as_deref())?;
+    let executable = std::env::current_exe().context("This program cannot find itself.")?;
+    let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;
+
+    let names = ["tests: Chromium", "tests: Firefox", "tests: end to end"];
+    match (browsers, python, runner, axe) {
+        (Some(browsers), Some(python), Some(runner), Some(axe)) => {
+            let tools = Tools { browsers, python, runner, axe };
+            tools.in_page(&mut report)?;
+            if built {
+                tools.end_to_end(&mut report)?;
+            } else {
+                report.not_run("tests: end to end", "the build failed");
+            }
+        }
+        _ => names.iter().for_each(|name| report.not_run(name, "a tool could not be installed")),
+    }
+    report.finish()
+}
+
+fn backend(report: &mut Report, python: Option<&Path>) -> Result<()> {
+    for (name, counter, arguments) in BACKEND {
+        let Some(python) = python else {
+            report.not_run(name, "the Python packages could not be installed");
+            continue;
+        };
+        let mut command = process::command(python);
+        command.arg("-m").args(arguments).current_dir(project::root().join("backend"));
+        report.step(name, counter, &mut command)?;
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Tools {
+    browsers: Browsers,
+    python: PathBuf,
+    runner: PathBuf,
+    axe: PathBuf,
+}
+
+impl Tools {
+    /// The tests that wasm-bindgen's runner loads into a page, once for each browser.
+    fn in_page(&self, report: &mut Report) -> Result<()> {
+        let origin_port = http::free_port(PAGE_PORT)?;
+        let origin = format!("127.0.0.1:{origin_port}");
+        // Compiled first, with its output in a log; the tests are compiled with its address, so the port stays.
+        let mut build = cargo();
+        build.args(["build", "--locked", "--package", "e2e", "--bins"]);
+        report.step("build the stand", Counter::One, &mut build)?;
+        let backend = project::root().join("backend");
+        let environment = [("E2E_PYTHON", self.python.as_path()), ("E2E_BACKEND", backend.as_path())];
+        let log = report.log("stand");
+        let port = http::free_port(STAND_PORT)?;
+        let capabilities = project::scratch().join("webdriver.json");
+        let prepared = report.prepare("start the stand", || {
+            browsers::write_capabilities(&self.browsers, &capabilities)?;
+            Stand::start(&environment, &format!("http://{origin}"), port, &log)
+        })?;
+        let drivers = [
+            ("tests: Chromium", "CHROMEDRIVER", &self.browsers.chromedriver),
+            ("tests: Firefox", "GECKODRIVER", &self.browsers.geckodriver),
+        ];
+        for (name, variable, driver) in drivers {
+            let Some(stand) = &prepared else {
+                report.not_run(name, "the stand did not start");
+                continue;
+            };
+            let mut command = cargo();
+            command.args(["test", "--locked", "--no-fail-fast", "--package", "yew-jwt-auth", "--tests"]);
+            command.args(["--target", TARGET]);
+            for other in ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVER"] {
+                command.env_remove(other).env_remove(format!("{other}_REMOTE"));
+            }
+            command
+                .env(variable, driver)
+                .env("STAND_API", &stand.api)
+                .env("WASM_BINDGEN_TEST_ADDRESS", &origin)
+                .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities)
+                .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+                .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")
+                .env(
+                    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+                    self.runner.join("wasm-bindgen-test-runner"),
+                );
+            report.step(name, Counter::Cargo, &mut command)?;
+        }
+        Ok(())
+    }
+
+    /// Real browsers, the built pages and the real server. WebKit has no headless mode, hence the virtual screen.
+    fn end_to_end(&self, report: &mut Report) -> Result<()> {
+        let root = project::root();
+        let browsers = &self.browsers;
+        let mut command = process::command(&browsers.xvfb_run);
+        command
+            .args(["--auto-servernum", "cargo", "test", "--locked", "--no-fail-fast", "--package", "e2e"])
+            .current_dir(&root)
+            .env("E2E_DIST", root.join("dist"))
+            .env("E2E_PYTHON", &self.python)
+            .env("E2E_BACKEND", root.join("backend"))
+            .env("E2E_GECKODRIVER", &browsers.geckodriver)
+            .env("E2E_CHROMEDRIVER", &browsers.chromedriver)
+            .env("E2E_CHROMIUM", &browsers.chromium)
+            .env("E2E_FIREFOX", &browsers.firefox)
+            .env("E2E_WEBKITDRIVER", &browsers.webkit_driver)
+            .env("E2E_MINIBROWSER", &browsers.mini_browser)
+            .env("E2E_AXE", &self.axe);
+        report.step("tests: end to end", Counter::Cargo, &mut command)?;
+        Ok(())
+    }
+}
+
+const BACKEND: [(&str, Counter, &[&str]); 4] = [
+    ("server: ruff", Counter::One, &["ruff", "check", "."]),
+    ("server: ruff format", Counter::One, &["ruff", "format", "--check", "."]),
+    ("server: mypy", Counter::One, &["mypy"]),
+    ("server: tests", Counter::Pytest, &["pytest"]),
+];
+/// The origin of the tests' page; the stand allows it by name.
+const PAGE_PORT: u16 = 8472;
+const STAND_PORT: u16 = 8471;
