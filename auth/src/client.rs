@@ -176,7 +176,7 @@ impl<P: Platform> Client<P> {
         if !request.is_sound() {
             return Err(Error::MalformedHeader);
         }
-        let carried = self.credentials().await?;
+        let (carried, refreshed) = self.credentials().await?;
         let answer = self.transmit(request, url.clone(), &carried).await?;
         if !self.contract().is_expired(&answer) {
             return Ok(answer);
@@ -185,6 +185,8 @@ impl<P: Platform> Client<P> {
         let carried = match next {
             On401::Drop => return Err(Error::SessionChanged),
             On401::SendAgain(newer) => newer,
+            // A 401 to a token that has just come from the server: another would fare no better.
+            On401::Refresh if refreshed => return Ok(answer),
             On401::Refresh => {
                 self.refresh(carried.session.clone(), carried.generation).await?;
                 self.carried_on(&carried.session)?
@@ -193,8 +195,9 @@ impl<P: Platform> Client<P> {
         self.transmit(request, url, &carried).await
     }
 
-    /// The access token to send: as it is if it may be fresh, after a refresh if it is stale.
-    async fn credentials(&self) -> Result<Carried, Error> {
+    /// The access token to send, and whether it took a refresh: as it is if it may be fresh, after a
+    /// refresh if it is stale.
+    async fn credentials(&self) -> Result<(Carried, bool), Error> {
         let now = self.platform().now();
         let (id, generation, ready) = match self.0.session.borrow().as_ref() {
             None => return Err(Error::NotSignedIn),
@@ -204,10 +207,10 @@ impl<P: Platform> Client<P> {
             }
         };
         if let Some(carried) = ready {
-            return Ok(carried);
+            return Ok((carried, false));
         }
         self.refresh(id.clone(), generation).await?;
-        self.carried_on(&id)
+        Ok((self.carried_on(&id)?, true))
     }
 
     /// The token of `session` after a refresh of it.
@@ -291,6 +294,8 @@ impl<P: Platform> Client<P> {
         let answer = self.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
         match answer.status {
             429 | 500..=599 => Err(Error::from_token_answer(&answer)),
+            // A captive portal's page under status 200: the server has heard nothing.
+            200..300 if answer.is_html() => Err(Error::Unintelligible),
             // Done, or the family is unknown, or the server has no such endpoint: nothing is owed.
             _ => Ok(()),
         }

@@ -132,7 +132,7 @@ impl Matcher {
                 (None, _) => false,
             },
         };
-        self.status == answer.status && !answer.is_html() && field_fits()
+        self.status == answer.status && field_fits()
     }
 }
 
@@ -173,8 +173,11 @@ impl Default for Fields {
 }
 
 impl Contract {
+    // HTML says nothing about credentials: a captive portal or a proxy answers in the server's place.
+    // That an access token is not accepted may be said in HTML too, and asking again does no harm.
+
     pub(crate) fn is_wrong_credentials(&self, answer: &Answer) -> bool {
-        self.wrong_credentials.iter().any(|matcher| matcher.matches(answer))
+        !answer.is_html() && self.wrong_credentials.iter().any(|matcher| matcher.matches(answer))
     }
 
     pub(crate) fn is_expired(&self, answer: &Answer) -> bool {
@@ -182,7 +185,7 @@ impl Contract {
     }
 
     pub(crate) fn is_terminal(&self, answer: &Answer) -> bool {
-        self.terminal.iter().any(|matcher| matcher.matches(answer))
+        !answer.is_html() && self.terminal.iter().any(|matcher| matcher.matches(answer))
     }
 }
 

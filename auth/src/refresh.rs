@@ -67,8 +67,11 @@ impl<P: Platform> Client<P> {
         for _ in 0..ROUNDS {
             let attempt = self.decide(session)?;
             let sent = self.platform().now();
-            let answer = self.attempt(&attempt).await.inspect_err(|error| self.note(Err(error)))?;
-            self.note(Ok(&answer));
+            let answer = self.attempt(&attempt).await;
+            if self.is_current(session) {
+                self.note(answer.as_ref());
+            }
+            let answer = answer?;
             if (200..300).contains(&answer.status) {
                 let grant = Grant::read(&answer, self.contract())?;
                 return self.commit(&attempt, grant, sent.midpoint(answer.received));

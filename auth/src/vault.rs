@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::platform::{Area, Instant, Platform};
+use crate::platform::{Area, Instant, Platform, StorageError};
 use crate::session::Access;
 use crate::target::BaseUrl;
 use crate::token::{AccessToken, RefreshToken};
@@ -97,6 +97,8 @@ pub(crate) struct Vault {
     refresh_key: String,
     access_key: String,
     memory: RefCell<Option<Held>>,
+    /// The refresh record as this tab last read or wrote it, for when storage cannot be read.
+    seen: RefCell<Option<Held>>,
     kept: Cell<bool>,
 }
 
@@ -132,6 +134,7 @@ impl Vault {
             refresh_key: key("refresh"),
             access_key: key("access"),
             memory: RefCell::new(None),
+            seen: RefCell::new(None),
             kept: Cell::new(true),
         }
     }
@@ -149,20 +152,24 @@ impl Vault {
         if self.custody.refresh == RefreshCustody::Memory {
             return None;
         }
-        let text = platform.read(Area::Profile, &self.refresh_key).ok()??;
-        let held = RefreshRecord::read(&text);
-        if held.is_none() {
-            // A failure leaves the unreadable record where it is, where it does no harm.
-            let _ = platform.remove(Area::Profile, &self.refresh_key);
+        self.stored(platform).unwrap_or_else(|StorageError| self.seen.borrow().clone())
+    }
+
+    fn stored<P: Platform>(&self, platform: &P) -> Result<Option<Held>, StorageError> {
+        let text = platform.read(Area::Profile, &self.refresh_key)?;
+        let held = text.as_deref().and_then(RefreshRecord::read);
+        if text.is_some() && held.is_none() {
+            erase(platform, Area::Profile, &self.refresh_key);
         }
-        held
+        self.seen.borrow_mut().clone_from(&held);
+        Ok(held)
     }
 
     /// Takes over a session's refresh token.
     pub(crate) fn hold<P: Platform>(&self, platform: &P, held: &Held) {
         let Some(token) = &held.token else {
             // An older session's record must not outlive it.
-            let _ = platform.remove(Area::Profile, &self.refresh_key);
+            erase(platform, Area::Profile, &self.refresh_key);
             *self.memory.borrow_mut() = Some(held.clone());
             return self.kept.set(true);
         };
@@ -176,14 +183,16 @@ impl Vault {
                     generation: held.generation,
                     refresh_token: token.reveal().to_owned(),
                 };
-                platform.write(Area::Profile, &self.refresh_key, &json(&record)).is_ok()
+                let written = platform.write(Area::Profile, &self.refresh_key, &json(&record));
+                written.and_then(|()| platform.read(Area::Profile, &self.refresh_key)).is_ok()
             }
         };
         *self.memory.borrow_mut() = (!written).then(|| held.clone());
+        self.seen.borrow_mut().clone_from(&written.then(|| held.clone()));
         self.kept.set(written || self.custody.refresh == RefreshCustody::Memory);
         if !written {
             // What lies there is older: a spent token, whose use would look like theft.
-            let _ = platform.remove(Area::Profile, &self.refresh_key);
+            erase(platform, Area::Profile, &self.refresh_key);
         }
     }
 
@@ -195,7 +204,7 @@ impl Vault {
         let text = platform.read(Area::Tab, &self.access_key).ok()??;
         let found = AccessRecord::read(&text, platform.now());
         if found.is_none() {
-            let _ = platform.remove(Area::Tab, &self.access_key);
+            erase(platform, Area::Tab, &self.access_key);
         }
         found
     }
@@ -218,22 +227,33 @@ impl Vault {
         let written = platform.write(Area::Tab, &self.access_key, &json(&record));
         if written.is_err() {
             // No notice: a reload refreshes. But an older token must not come back with it.
-            let _ = platform.remove(Area::Tab, &self.access_key);
+            erase(platform, Area::Tab, &self.access_key);
         }
     }
 
-    /// Forgets `session`'s tokens; those of another session, which another tab may have stored
-    /// since, stay.
+    /// Forgets `session`'s tokens; those of another session, which another tab or a newer login may
+    /// have stored since, stay. What cannot be read goes: it may be this session's.
     pub(crate) fn forget<P: Platform>(&self, platform: &P, session: &str) {
-        if self.held(platform).is_some_and(|held| &*held.session == session) {
-            // In memory first: after it, `held` would read what storage refuses to give up.
-            let in_memory = self.memory.borrow_mut().take().is_some();
-            if !in_memory {
-                let _ = platform.remove(Area::Profile, &self.refresh_key);
+        let of_session = |held: &mut Held| *held.session == *session;
+        self.memory.borrow_mut().take_if(of_session);
+        if self.custody.refresh == RefreshCustody::Local {
+            match self.stored(platform) {
+                Ok(None) => {}
+                Ok(Some(held)) if *held.session != *session => {}
+                Ok(Some(_)) | Err(StorageError) => erase(platform, Area::Profile, &self.refresh_key),
             }
         }
-        let _ = platform.remove(Area::Tab, &self.access_key);
+        self.seen.borrow_mut().take_if(of_session);
+        if self.found(platform).is_none_or(|found| *found.held.session == *session) {
+            erase(platform, Area::Tab, &self.access_key);
+        }
     }
+}
+
+/// Removes a record. One that storage does not give up is overwritten, so that it means nothing; if
+/// that fails too, nothing can be done.
+fn erase<P: Platform>(platform: &P, area: Area, key: &str) {
+    let _ = platform.remove(area, key).or_else(|StorageError| platform.write(area, key, ""));
 }
 
 fn json(record: &impl Serialize) -> String {

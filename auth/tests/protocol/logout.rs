@@ -1,0 +1,310 @@
+//! Logging out: here at once, at the server as soon as possible, and for good.
+
+use auth::{Contract, EndReason, Error, State};
+use futures_util::future::join;
+
+use crate::world::{Broken, Fault, World, me, signed_in, watch};
+
+const LOGGED_OUT: State = State::SignedOut(Some(EndReason::LoggedOut));
+const HERE_ONLY: State = State::SignedOut(Some(EndReason::LoggedOutHereOnly));
+
+#[test]
+fn logout_wipes_storage_before_it_returns_and_tells_the_server_with_the_last_token() {
+    let (world, tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    world.take_log();
+    let seen = watch(&client);
+    client.logout();
+    assert!(tab.is_wiped());
+    assert_eq!(seen.take(), [LOGGED_OUT]);
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /logout 204"]);
+    let told = world.sent().pop().unwrap();
+    assert_eq!(told.body.as_deref().unwrap(), br#"{"refresh_token":"refresh-2"}"#);
+    assert!(told.outlives_page);
+    assert_eq!(world.server(|server| server.alive()), 0);
+    assert_eq!(seen.take(), []);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::NotSignedIn));
+}
+
+#[test]
+fn only_a_logout_outlives_the_page() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    client.logout();
+    world.settle();
+    let kept: Vec<_> = world.sent().iter().filter(|r| r.outlives_page).map(|r| r.url.clone()).collect();
+    assert_eq!(kept, ["http://localhost:8000/logout"]);
+}
+
+#[test]
+fn logout_works_offline_and_a_reload_is_signed_out() {
+    let (world, tab, client) = World::signed_in();
+    world.go_offline();
+    client.logout();
+    assert!(tab.is_wiped());
+    assert_eq!(client.state(), LOGGED_OUT);
+    world.settle();
+    assert_eq!(client.state(), HERE_ONLY);
+    let again = tab.open();
+    world.settle();
+    assert_eq!(again.state(), State::SignedOut(None));
+    assert_eq!(world.take_log(), ["POST /logout lost"]);
+}
+
+#[test]
+fn logout_works_with_an_expired_access_token() {
+    let (world, tab, client) = World::signed_in();
+    world.pass(2_000_000);
+    client.logout();
+    world.settle();
+    assert!(tab.is_wiped());
+    assert_eq!(world.take_log(), ["POST /logout 204"]);
+}
+
+#[test]
+fn what_the_server_says_to_a_logout_never_brings_the_session_back() {
+    for (fault, state) in [
+        (Fault::says(200, ""), LOGGED_OUT),
+        (Fault::says(200, "{}"), LOGGED_OUT),
+        (Fault::says(204, ""), LOGGED_OUT),
+        (Fault::says(401, "{}"), LOGGED_OUT),
+        (Fault::says(404, "<html>"), LOGGED_OUT),
+        (Fault::says(405, ""), LOGGED_OUT),
+        (Fault::says(429, ""), HERE_ONLY),
+        (Fault::says(500, ""), HERE_ONLY),
+        (Fault::says(503, ""), HERE_ONLY),
+        (Fault::Lost, HERE_ONLY),
+        (Fault::Silent, HERE_ONLY),
+        (Fault::SilentAfter, HERE_ONLY),
+        (Fault::Redirects, HERE_ONLY),
+    ] {
+        let (world, tab, client) = World::signed_in();
+        world.next("/logout", [fault]);
+        let seen = watch(&client);
+        client.logout();
+        world.settle();
+        assert_eq!(client.state(), state);
+        assert!(seen.take().iter().all(|state| matches!(state, State::SignedOut(_))));
+        assert!(tab.is_wiped());
+    }
+}
+
+#[test]
+fn a_captive_portals_answer_to_a_logout_is_not_the_servers() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/logout", [Fault::says(200, "<html>hotel</html>")]);
+    client.logout();
+    world.settle();
+    assert_eq!(client.state(), HERE_ONLY);
+}
+
+#[test]
+fn a_server_without_logout_is_not_called() {
+    let world = World::new();
+    let tab = world.tab();
+    let client = tab.open_with(Contract { logout: None, ..Contract::default() }, Default::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.take_log();
+    client.logout();
+    world.settle();
+    assert_eq!((client.state(), world.take_log()), (LOGGED_OUT, vec![]));
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn a_second_logout_does_nothing() {
+    let (world, _tab, client) = World::signed_in();
+    let seen = watch(&client);
+    client.logout();
+    client.logout();
+    world.settle();
+    client.logout();
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /logout 204"]);
+    assert_eq!(seen.take(), [LOGGED_OUT]);
+}
+
+#[test]
+fn a_refresh_answer_after_a_logout_is_dropped_and_what_it_carried_revoked() {
+    let (world, tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Slow(0, 2_000)]);
+    let seen = watch(&client);
+    let (answer, ()) = world.run(async {
+        join(client.send(&me()), async {
+            // The request is on its way: the server has rotated when the logout comes.
+            wait(&world, 100).await;
+            client.logout();
+        })
+        .await
+    });
+    assert_eq!(answer.err(), Some(Error::SessionChanged));
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /refresh 200", "POST /logout 204", "POST /logout 204"]);
+    let told = world.sent().pop().unwrap();
+    assert_eq!(told.body.as_deref().unwrap(), br#"{"refresh_token":"refresh-2"}"#);
+    assert!(tab.is_wiped());
+    assert_eq!(seen.take(), [LOGGED_OUT]);
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_logout_overtaken_by_its_refresh_ends_the_family_all_the_same() {
+    let (world, tab, client) = World::signed_in();
+    world.pass(900_000);
+    // The logout reaches the server first, the refresh is refused.
+    world.next("/refresh", [Fault::Slow(2_000, 0)]);
+    let (answer, ()) = world.run(async {
+        join(client.send(&me()), async {
+            wait(&world, 5).await;
+            client.logout();
+        })
+        .await
+    });
+    assert!(answer.is_err());
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /logout 204", "POST /refresh 401"]);
+    assert_eq!((client.state(), tab.is_wiped()), (LOGGED_OUT, true));
+}
+
+#[test]
+fn an_answer_that_comes_after_a_logout_is_not_shown() {
+    for fault in [Fault::Slow(0, 1_000), Fault::SaysLate(1_000, 401, ""), Fault::SaysLate(1_000, 503, "")] {
+        let (world, _tab, client) = World::signed_in();
+        world.next("/me", [fault]);
+        let (answer, ()) = world.run(async {
+            join(client.send(&me()), async {
+                wait(&world, 100).await;
+                client.logout();
+            })
+            .await
+        });
+        assert_eq!(answer.err(), Some(Error::SessionChanged));
+        world.settle();
+        assert_eq!(world.count("GET /me"), 1);
+        assert_eq!(world.count("POST /refresh"), 0);
+        assert_eq!(client.state(), LOGGED_OUT);
+    }
+}
+
+#[test]
+fn the_old_sessions_refresh_does_not_touch_a_new_one() {
+    for fault in [
+        Fault::Slow(0, 3_000),
+        Fault::SaysLate(3_000, 401, "{}"),
+        Fault::SaysLate(3_000, 409, "{}"),
+        Fault::SaysLate(3_000, 503, "{}"),
+        Fault::SaysLate(3_000, 200, "<html>"),
+        Fault::Silent,
+    ] {
+        let (world, tab, client) = World::signed_in();
+        world.pass(900_000);
+        world.next("/refresh", [fault]);
+        let after_login = std::cell::RefCell::default();
+        let (answer, ()) = world.run(async {
+            join(client.send(&me()), async {
+                wait(&world, 100).await;
+                client.logout();
+                client.login("bob", "secret").await.unwrap();
+                *after_login.borrow_mut() = tab.stored();
+            })
+            .await
+        });
+        assert!(answer.is_err());
+        world.settle();
+        assert_eq!(client.state(), signed_in("bob"));
+        assert_eq!(tab.stored(), after_login.into_inner());
+        assert_eq!(world.server(|server| server.alive()), 1);
+        assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+        assert!(world.sent().iter().filter(|r| r.url.ends_with("/me")).count() == 1);
+    }
+}
+
+#[test]
+fn the_new_session_refreshes_while_the_old_ones_refresh_is_out() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Silent, Fault::None]);
+    let (_, answer) = world.run(async {
+        join(client.send(&me()), async {
+            wait(&world, 100).await;
+            client.logout();
+            client.login("bob", "secret").await.unwrap();
+            world.server(|server| server.expire_access());
+            client.send(&me()).await
+        })
+        .await
+    });
+    assert_eq!(answer.unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    world.settle();
+    assert_eq!(client.state(), signed_in("bob"));
+}
+
+#[test]
+fn a_failed_logout_is_not_told_over_a_new_login() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/logout", [Fault::SaysLate(3_000, 503, "")]);
+    client.logout();
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(client.state(), signed_in("bob"));
+}
+
+#[test]
+fn a_logout_while_the_page_restores_its_session_holds() {
+    let (world, tab, _) = World::signed_in();
+    world.pass(900_000);
+    let client = tab.open();
+    assert_eq!(client.state(), State::Restoring);
+    world.pass(5);
+    client.logout();
+    assert!(tab.is_wiped());
+    world.settle();
+    assert_eq!(client.state(), LOGGED_OUT);
+    assert!(tab.is_wiped());
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_at_logout_does_not_bring_the_session_back() {
+    let (world, tab, client) = World::signed_in();
+    world.break_storage(Broken { read: true, ..Broken::NOTHING });
+    client.logout();
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /logout 204"], "the token is known all the same");
+    world.break_storage(Broken::NOTHING);
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn a_record_that_cannot_be_removed_at_logout_is_overwritten() {
+    let (world, tab, client) = World::signed_in();
+    world.break_storage(Broken { remove: true, ..Broken::NOTHING });
+    world.go_offline();
+    client.logout();
+    world.settle();
+    assert!(!tab.stored().contains("refresh-1") && !tab.stored().contains("access-1"));
+    world.break_storage(Broken::NOTHING);
+    assert_eq!(tab.open().state(), State::SignedOut(None));
+}
+
+#[test]
+fn a_spent_record_that_could_not_be_removed_goes_at_logout() {
+    let (world, tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.break_storage(Broken::EVERYTHING_BUT_READING);
+    world.run(client.send(&me())).unwrap();
+    assert!(tab.stored().contains("refresh-1"), "nothing could be done about it");
+    world.break_storage(Broken::NOTHING);
+    client.logout();
+    assert!(tab.is_wiped());
+    world.settle();
+    assert_eq!(world.sent().pop().unwrap().body.as_deref().unwrap(), br#"{"refresh_token":"refresh-2"}"#);
+}
+
+async fn wait(world: &World, milliseconds: u64) {
+    world.timer(milliseconds).await;
+}

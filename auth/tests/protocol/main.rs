@@ -1,0 +1,24 @@
+//! The protocol over a fake world: virtual time, storage that fails on demand, a small strict server.
+//!
+//! No test sleeps. Each test reads as: what the world is, what is done, what was on the wire.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may stop at what they do not expect, like the tests themselves"
+)]
+
+mod answers;
+mod clocks;
+mod contracts;
+mod deadlines;
+mod listeners;
+mod login;
+mod logout;
+mod refreshing;
+mod requests;
+mod restoring;
+mod secrecy;
+mod server;
+mod storage;
+mod world;

@@ -1,0 +1,246 @@
+//! A small strict server: rotates at every refresh, ends a family whose spent token comes back.
+
+use std::collections::BTreeMap;
+
+use auth::{HttpRequest, Method};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Where things are and what they are called; the guide's by default.
+#[derive(Clone)]
+pub(crate) struct Dialect {
+    pub(crate) login: &'static str,
+    pub(crate) login_media_type: &'static str,
+    pub(crate) refresh: &'static str,
+    pub(crate) carrier: Carrier,
+    pub(crate) logout: (Method, &'static str),
+    pub(crate) access_name: &'static str,
+    pub(crate) refresh_name: &'static str,
+    pub(crate) expired: (u16, &'static str),
+    pub(crate) terminal: (u16, &'static str),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Carrier {
+    Json(&'static str),
+    Form(&'static str),
+    Bearer,
+}
+
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const JSON: &str = "application/json";
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self {
+            login: "/token",
+            login_media_type: FORM,
+            refresh: "/refresh",
+            carrier: Carrier::Json("refresh_token"),
+            logout: (Method::Post, "/logout"),
+            access_name: "access_token",
+            refresh_name: "refresh_token",
+            expired: (401, r#"{"detail":"Could not validate credentials"}"#),
+            terminal: (401, r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#),
+        }
+    }
+}
+
+/// What a refresh does to the refresh token.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Rotation {
+    Strict,
+    /// The answer has no `refresh_token`.
+    Absent,
+    /// The answer's `refresh_token` is null.
+    Null,
+    /// The answer repeats the token.
+    Same,
+}
+
+pub(crate) struct Server {
+    pub(crate) dialect: Dialect,
+    pub(crate) rotation: Rotation,
+    /// Seconds that an access token is accepted for.
+    pub(crate) lifetime: u64,
+    /// The text of `expires_in` in token answers.
+    pub(crate) expires_in: Option<String>,
+    /// The payload of the access token, if it is a JWT.
+    pub(crate) payload: Option<String>,
+    /// Begins every opaque token.
+    pub(crate) prefix: &'static str,
+    pub(crate) issues_refresh: bool,
+    /// Refuses every application request.
+    pub(crate) refuses_all: bool,
+    /// How often a spent token came back.
+    pub(crate) reuses: usize,
+    minted: usize,
+    families: Vec<Family>,
+    access: BTreeMap<String, (usize, u64)>,
+    refresh: BTreeMap<String, usize>,
+}
+
+struct Family {
+    user: String,
+    current: String,
+    alive: bool,
+}
+
+type Reply = (u16, String);
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::default(),
+            rotation: Rotation::Strict,
+            lifetime: 900,
+            expires_in: Some("900".to_owned()),
+            payload: None,
+            prefix: "",
+            issues_refresh: true,
+            refuses_all: false,
+            reuses: 0,
+            minted: 0,
+            families: Vec::new(),
+            access: BTreeMap::new(),
+            refresh: BTreeMap::new(),
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn alive(&self) -> usize {
+        self.families.iter().filter(|family| family.alive).count()
+    }
+
+    /// Ends every family, as an administrator might.
+    pub(crate) fn end_all(&mut self) {
+        self.families.iter_mut().for_each(|family| family.alive = false);
+    }
+
+    /// Every access token becomes invalid, the families live on.
+    pub(crate) fn expire_access(&mut self) {
+        self.access.clear();
+    }
+
+    /// The refresh token that the last family waits for.
+    pub(crate) fn current(&self) -> String {
+        self.families.last().unwrap().current.clone()
+    }
+
+    pub(crate) fn handle(&mut self, request: &HttpRequest, path: &str, now: u64) -> Reply {
+        let dialect = self.dialect.clone();
+        match (request.method, path) {
+            (Method::Post, p) if p == dialect.login => self.login(request, now),
+            (Method::Post, p) if p == dialect.refresh => self.rotate(request, now),
+            call if call == dialect.logout => self.logout(request),
+            _ => self.resource(request, now),
+        }
+    }
+
+    fn login(&mut self, request: &HttpRequest, now: u64) -> Reply {
+        if header(request, "content-type") != Some(self.dialect.login_media_type) {
+            return (422, r#"{"detail":"wrong media type"}"#.to_owned());
+        }
+        let fields = fields(request);
+        let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
+        if field("password") != "secret" {
+            return (401, r#"{"detail":"Incorrect username or password"}"#.to_owned());
+        }
+        self.families.push(Family { user: field("username"), current: String::new(), alive: true });
+        self.grant(self.families.len() - 1, now, Rotation::Strict)
+    }
+
+    fn rotate(&mut self, request: &HttpRequest, now: u64) -> Reply {
+        let terminal = (self.dialect.terminal.0, self.dialect.terminal.1.to_owned());
+        let Some(token) = self.carried(request) else {
+            return (400, r#"{"error":"invalid_request"}"#.into());
+        };
+        let Some(family) = self.refresh.get(&token).copied() else { return terminal };
+        if !self.families[family].alive {
+            return terminal;
+        }
+        if self.families[family].current != token {
+            self.families[family].alive = false;
+            self.reuses += 1;
+            return terminal;
+        }
+        self.grant(family, now, self.rotation)
+    }
+
+    fn logout(&mut self, request: &HttpRequest) -> Reply {
+        let family = self.carried(request).and_then(|token| self.refresh.get(&token).copied());
+        match family {
+            Some(family) => {
+                self.families[family].alive = false;
+                (204, String::new())
+            }
+            None => (401, r#"{"detail":"unknown token"}"#.to_owned()),
+        }
+    }
+
+    fn resource(&self, request: &HttpRequest, now: u64) -> Reply {
+        let token = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let known = token.and_then(|token| self.access.get(token));
+        let family = known.filter(|(family, until)| now < *until && self.families[*family].alive);
+        match family {
+            Some((family, _)) if !self.refuses_all => {
+                (200, format!(r#"{{"user":"{}"}}"#, self.families[*family].user))
+            }
+            _ => (self.dialect.expired.0, self.dialect.expired.1.to_owned()),
+        }
+    }
+
+    fn grant(&mut self, family: usize, now: u64, rotation: Rotation) -> Reply {
+        self.minted += 1;
+        let n = self.minted;
+        let access = match &self.payload {
+            Some(payload) => format!("e30.{}.s{n}", URL_SAFE_NO_PAD.encode(payload)),
+            None => format!("{}access-{n}", self.prefix),
+        };
+        self.access.insert(access.clone(), (family, now + self.lifetime * 1000));
+        let mut parts = vec![format!(r#""{}":"{access}""#, self.dialect.access_name)];
+        parts.push(r#""token_type":"bearer""#.to_owned());
+        parts.extend(self.expires_in.as_ref().map(|seconds| format!(r#""expires_in":{seconds}"#)));
+        if rotation == Rotation::Strict && self.issues_refresh {
+            let token = format!("{}refresh-{n}", self.prefix);
+            self.refresh.insert(token.clone(), family);
+            self.families[family].current = token;
+        }
+        let current = &self.families[family].current;
+        match rotation {
+            Rotation::Strict | Rotation::Same if self.issues_refresh => {
+                parts.push(format!(r#""{}":"{current}""#, self.dialect.refresh_name));
+            }
+            Rotation::Null => parts.push(format!(r#""{}":null"#, self.dialect.refresh_name)),
+            _ => {}
+        }
+        (200, format!("{{{}}}", parts.join(",")))
+    }
+
+    fn carried(&self, request: &HttpRequest) -> Option<String> {
+        let media_type = header(request, "content-type");
+        match self.dialect.carrier {
+            Carrier::Json(name) if media_type == Some(JSON) => fields(request).get(name).cloned(),
+            Carrier::Form(name) if media_type == Some(FORM) => {
+                let fields = fields(request);
+                (fields.get("grant_type").map(String::as_str) == Some("refresh_token"))
+                    .then(|| fields.get(name).cloned())?
+            }
+            Carrier::Bearer => header(request, "authorization")?.strip_prefix("Bearer ").map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}
+
+fn fields(request: &HttpRequest) -> BTreeMap<String, String> {
+    let body = request.body.as_deref().unwrap_or_default();
+    match header(request, "content-type") {
+        Some(FORM) => form_urlencoded::parse(body).into_owned().collect(),
+        _ => serde_json::from_slice(body).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,507 @@
+//! What surrounds the protocol in a page, under a test's control.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use auth::{
+    Answer, Area, Client, Contract, Custody, HttpError, HttpRequest, Instant, Platform, Request, State,
+    StorageError, Subscription,
+};
+use futures_executor::{LocalPool, LocalSpawner};
+use futures_util::task::LocalSpawnExt as _;
+
+use crate::server::Server;
+
+pub(crate) const BASE: &str = "http://localhost:8000";
+/// 2026-01-01, in milliseconds.
+const EPOCH: u64 = 1_767_225_600_000;
+/// The network's time for one way, in milliseconds.
+const ONE_WAY: u64 = 10;
+
+/// What happens to one request.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// Nothing.
+    None,
+    /// Something in front of the server answers.
+    Says(u16, Vec<(&'static str, &'static str)>, String),
+    /// As `Says`, but so many milliseconds late.
+    SaysLate(u64, u16, &'static str),
+    /// The network fails before the server is reached.
+    Lost,
+    /// The server acts; the network fails on the way back.
+    LostAnswer,
+    /// No answer ever comes, and the server does not act.
+    Silent,
+    /// The server acts; no answer ever comes.
+    SilentAfter,
+    /// The server acts; the connection ends within the body.
+    Cut,
+    /// The server acts; the answer's body is another.
+    Body(String),
+    /// The server answers with a redirect.
+    Redirects,
+    /// The server acts; so many milliseconds more go by on the way there and back.
+    Slow(u64, u64),
+}
+
+impl Fault {
+    pub(crate) fn says(status: u16, body: &str) -> Self {
+        Self::Says(status, Vec::new(), body.to_owned())
+    }
+}
+
+/// Which storage calls throw.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Broken {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) remove: bool,
+}
+
+impl Broken {
+    pub(crate) const NOTHING: Self = Self { read: false, write: false, remove: false };
+    pub(crate) const EVERYTHING: Self = Self { read: true, write: true, remove: true };
+    pub(crate) const EVERYTHING_BUT_READING: Self = Self { read: false, write: true, remove: true };
+    pub(crate) const FULL: Self = Self { read: false, write: true, remove: false };
+}
+
+type Storage = RefCell<BTreeMap<String, String>>;
+type Timers = BTreeMap<(u64, u64), Option<Waker>>;
+
+#[derive(Clone)]
+pub(crate) struct World(Rc<Inner>);
+
+struct Inner {
+    pool: RefCell<LocalPool>,
+    spawner: LocalSpawner,
+    /// True time in milliseconds: the server's.
+    time: Cell<u64>,
+    /// What the monotonic clock missed.
+    slept: Cell<u64>,
+    /// How far the wall clock is off.
+    skew: Cell<i64>,
+    timers: RefCell<Timers>,
+    counter: Cell<u64>,
+    seed: Cell<u64>,
+    profile: Storage,
+    broken: Cell<Broken>,
+    server: RefCell<Server>,
+    faults: RefCell<BTreeMap<String, VecDeque<Fault>>>,
+    standing: RefCell<BTreeMap<String, Fault>>,
+    sent: RefCell<Vec<HttpRequest>>,
+    log: RefCell<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A world whose server differs from the usual one.
+    pub(crate) fn with(server: impl FnOnce(&mut Server)) -> Self {
+        let pool = LocalPool::new();
+        let spawner = pool.spawner();
+        let world = Self(Rc::new(Inner {
+            pool: RefCell::new(pool),
+            spawner,
+            time: Cell::new(1_000),
+            slept: Cell::new(0),
+            skew: Cell::new(0),
+            timers: RefCell::default(),
+            counter: Cell::new(0),
+            seed: Cell::new(0x9e37_79b9_7f4a_7c15),
+            profile: RefCell::default(),
+            broken: Cell::default(),
+            server: RefCell::default(),
+            faults: RefCell::default(),
+            standing: RefCell::default(),
+            sent: RefCell::default(),
+            log: RefCell::default(),
+        }));
+        server(&mut world.0.server.borrow_mut());
+        world
+    }
+
+    /// A world with one tab in which ann is signed in.
+    pub(crate) fn signed_in() -> (Self, Tab, Client<Tab>) {
+        Self::new().sign_in()
+    }
+
+    /// Opens a tab, signs ann in and forgets what that took.
+    pub(crate) fn sign_in(self) -> (Self, Tab, Client<Tab>) {
+        let tab = self.tab();
+        let client = tab.open();
+        self.run(client.login("ann", "secret")).unwrap();
+        self.take_log();
+        (self, tab, client)
+    }
+
+    pub(crate) fn tab(&self) -> Tab {
+        Tab { world: self.clone(), storage: Rc::default() }
+    }
+
+    // Time and tasks.
+
+    /// Runs until `future` is done, passing time when nothing else can happen.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        let waker = flag.clone().into();
+        loop {
+            if flag.0.swap(false, Ordering::Relaxed) {
+                if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return value;
+                }
+            }
+            self.idle();
+            if !flag.0.load(Ordering::Relaxed) {
+                assert!(self.next_timer(u64::MAX), "nothing can ever happen again");
+            }
+        }
+    }
+
+    /// Runs what can run without time passing.
+    pub(crate) fn idle(&self) {
+        self.0.pool.borrow_mut().run_until_stalled();
+    }
+
+    /// Lets `milliseconds` pass.
+    pub(crate) fn pass(&self, milliseconds: u64) {
+        let until = self.monotonic() + milliseconds;
+        self.idle();
+        while self.next_timer(until) {
+            self.idle();
+        }
+        self.0.time.set(self.0.time.get() + until - self.monotonic());
+    }
+
+    /// Runs everything to its end.
+    pub(crate) fn settle(&self) {
+        self.idle();
+        while self.next_timer(u64::MAX) {
+            self.idle();
+        }
+    }
+
+    /// True time and the wall clock go on, the monotonic clock and timers stand still.
+    pub(crate) fn sleep(&self, milliseconds: u64) {
+        self.0.time.set(self.0.time.get() + milliseconds);
+        self.0.slept.set(self.0.slept.get() + milliseconds);
+    }
+
+    /// Somebody sets the wall clock.
+    pub(crate) fn set_clock_by(&self, milliseconds: i64) {
+        self.0.skew.set(self.0.skew.get() + milliseconds);
+    }
+
+    pub(crate) fn time(&self) -> u64 {
+        self.0.time.get()
+    }
+
+    fn monotonic(&self) -> u64 {
+        self.0.time.get() - self.0.slept.get()
+    }
+
+    fn next_timer(&self, until: u64) -> bool {
+        let Some((at, _)) = self.0.timers.borrow().keys().next().copied().filter(|(at, _)| *at <= until)
+        else {
+            return false;
+        };
+        self.0.time.set(self.0.time.get() + at.saturating_sub(self.monotonic()));
+        let due: Vec<_> = {
+            let mut timers = self.0.timers.borrow_mut();
+            let later = timers.split_off(&(at + 1, 0));
+            std::mem::replace(&mut *timers, later).into_values().flatten().collect()
+        };
+        due.into_iter().for_each(Waker::wake);
+        true
+    }
+
+    pub(crate) fn timer(&self, milliseconds: u64) -> Timer {
+        self.0.counter.set(self.0.counter.get() + 1);
+        Timer { world: self.clone(), key: (self.monotonic() + milliseconds, self.0.counter.get()) }
+    }
+
+    fn now(&self) -> Instant {
+        let wall = (EPOCH + self.0.time.get()).checked_add_signed(self.0.skew.get()).unwrap();
+        Instant { monotonic: self.monotonic(), wall }
+    }
+
+    // The server and the network.
+
+    pub(crate) fn server<T>(&self, look: impl FnOnce(&mut Server) -> T) -> T {
+        look(&mut self.0.server.borrow_mut())
+    }
+
+    /// What happens to the next requests to `path`, one after the other.
+    pub(crate) fn next(&self, path: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.0.faults.borrow_mut().entry(path.to_owned()).or_default().extend(faults);
+    }
+
+    /// What happens to every request to `path` from now on.
+    pub(crate) fn always(&self, path: &str, fault: Fault) {
+        self.0.standing.borrow_mut().insert(path.to_owned(), fault);
+    }
+
+    /// Nothing reaches the server from now on.
+    pub(crate) fn go_offline(&self) {
+        self.always("*", Fault::Lost);
+    }
+
+    /// No more faults.
+    pub(crate) fn heal(&self) {
+        self.0.faults.borrow_mut().clear();
+        self.0.standing.borrow_mut().clear();
+    }
+
+    /// What was on the wire since the last look, in the order in which the server saw it.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        self.0.log.take()
+    }
+
+    pub(crate) fn count(&self, entry: &str) -> usize {
+        self.0.log.borrow().iter().filter(|e| e.starts_with(entry)).count()
+    }
+
+    /// Every request that was made so far.
+    pub(crate) fn sent(&self) -> Vec<HttpRequest> {
+        self.0.sent.borrow().clone()
+    }
+
+    async fn carry(self, request: HttpRequest) -> Result<Answer, HttpError> {
+        let path = request.url.strip_prefix(BASE).unwrap().to_owned();
+        let queued = self.0.faults.borrow_mut().get_mut(&path).and_then(VecDeque::pop_front);
+        let standing = || {
+            let standing = self.0.standing.borrow();
+            standing.get(&path).or_else(|| standing.get("*")).cloned()
+        };
+        let fault = queued.or_else(standing).unwrap_or(Fault::None);
+        let log = |what: &str| {
+            self.0.log.borrow_mut().push(format!("{} {path} {what}", request.method.name()));
+        };
+        let (there, back) = match fault {
+            Fault::Slow(there, back) => (there, back),
+            Fault::SaysLate(back, ..) => (0, back),
+            _ => (0, 0),
+        };
+        self.timer(ONE_WAY + there).await;
+        let reply = match &fault {
+            Fault::Lost => {
+                log("lost");
+                return Err(HttpError::Unreachable);
+            }
+            Fault::Silent => {
+                log("silent");
+                std::future::pending::<()>().await;
+                unreachable!()
+            }
+            Fault::Redirects => {
+                log("redirect");
+                return Err(HttpError::Redirected);
+            }
+            Fault::Says(status, _, body) => (*status, body.clone()),
+            Fault::SaysLate(_, status, body) => (*status, (*body).to_owned()),
+            _ => self.0.server.borrow_mut().handle(&request, &path, self.time()),
+        };
+        log(&reply.0.to_string());
+        self.timer(ONE_WAY + back).await;
+        let (status, mut body) = reply;
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        match fault {
+            Fault::LostAnswer => return Err(HttpError::Unreachable),
+            Fault::SilentAfter => std::future::pending().await,
+            Fault::Cut => return Err(HttpError::Interrupted),
+            Fault::Body(other) => body = other,
+            Fault::Says(_, given, _) => {
+                headers = given.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            }
+            _ => {}
+        }
+        if body.len() > request.body_limit {
+            return Err(HttpError::TooLarge);
+        }
+        Ok(Answer { status, headers, body: body.into_bytes(), received: self.now() })
+    }
+
+    // Storage.
+
+    pub(crate) fn break_storage(&self, broken: Broken) {
+        self.0.broken.set(broken);
+    }
+
+    pub(crate) fn profile(&self) -> BTreeMap<String, String> {
+        self.0.profile.borrow().clone()
+    }
+
+    /// Replaces the one record of the profile.
+    pub(crate) fn edit_profile(&self, text: &str) {
+        self.0.profile.borrow_mut().values_mut().for_each(|value| *value = text.to_owned());
+    }
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(crate) struct Timer {
+    world: World,
+    key: (u64, u64),
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.world.monotonic() >= self.key.0 {
+            return Poll::Ready(());
+        }
+        self.world.0.timers.borrow_mut().insert(self.key, Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.world.0.timers.borrow_mut().remove(&self.key);
+    }
+}
+
+/// A browser tab: its own storage, the profile's shared.
+#[derive(Clone)]
+pub(crate) struct Tab {
+    pub(crate) world: World,
+    storage: Rc<Storage>,
+}
+
+impl Tab {
+    /// Loads the page: a new client over what the tab and the profile hold.
+    pub(crate) fn open(&self) -> Client<Self> {
+        self.open_with(Contract::default(), Custody::default())
+    }
+
+    pub(crate) fn open_with(&self, contract: Contract, custody: Custody) -> Client<Self> {
+        let client = self.client(contract, custody);
+        client.start();
+        client
+    }
+
+    /// A client that has not been started.
+    pub(crate) fn client(&self, contract: Contract, custody: Custody) -> Client<Self> {
+        Client::new(self.clone(), BASE.parse().unwrap(), contract, custody)
+    }
+
+    pub(crate) fn records(&self) -> BTreeMap<String, String> {
+        self.storage.borrow().clone()
+    }
+
+    pub(crate) fn edit(&self, text: &str) {
+        self.storage.borrow_mut().values_mut().for_each(|value| *value = text.to_owned());
+    }
+
+    /// All text that lies in storage.
+    pub(crate) fn stored(&self) -> String {
+        format!("{:?} {:?}", self.records(), self.world.profile())
+    }
+
+    pub(crate) fn is_wiped(&self) -> bool {
+        self.records().is_empty() && self.world.profile().is_empty()
+    }
+
+    fn area(&self, area: Area) -> &Storage {
+        match area {
+            Area::Tab => &self.storage,
+            Area::Profile => &self.world.0.profile,
+        }
+    }
+}
+
+impl Platform for Tab {
+    fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        for byte in bytes {
+            // SplitMix64.
+            let seed = self.world.0.seed.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+            self.world.0.seed.set(seed);
+            let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *byte = (mixed >> 56) as u8;
+        }
+    }
+
+    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static {
+        self.world.timer(milliseconds.into())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.world.0.spawner.spawn_local(task).unwrap();
+    }
+
+    fn read(&self, area: Area, key: &str) -> Result<Option<String>, StorageError> {
+        if self.world.0.broken.get().read {
+            return Err(StorageError);
+        }
+        Ok(self.area(area).borrow().get(key).cloned())
+    }
+
+    fn write(&self, area: Area, key: &str, text: &str) -> Result<(), StorageError> {
+        if self.world.0.broken.get().write {
+            return Err(StorageError);
+        }
+        self.area(area).borrow_mut().insert(key.to_owned(), text.to_owned());
+        Ok(())
+    }
+
+    fn remove(&self, area: Area, key: &str) -> Result<(), StorageError> {
+        if self.world.0.broken.get().remove {
+            return Err(StorageError);
+        }
+        self.area(area).borrow_mut().remove(key);
+        Ok(())
+    }
+
+    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {
+        self.world.0.sent.borrow_mut().push(request.clone());
+        self.world.clone().carry(request)
+    }
+}
+
+/// The states that a client goes through.
+pub(crate) struct Watch {
+    pub(crate) states: Rc<RefCell<Vec<State>>>,
+    _subscription: Subscription,
+}
+
+impl Watch {
+    pub(crate) fn take(&self) -> Vec<State> {
+        self.states.take()
+    }
+}
+
+pub(crate) fn watch(client: &Client<Tab>) -> Watch {
+    let states: Rc<RefCell<Vec<State>>> = Rc::default();
+    let sink = states.clone();
+    let _subscription = client.subscribe(move |state| sink.borrow_mut().push(state));
+    Watch { states, _subscription }
+}
+
+pub(crate) fn me() -> Request {
+    Request::get("/me")
+}
+
+/// Signed in, confirmed, nothing wrong.
+pub(crate) fn signed_in(user: &str) -> State {
+    State::SignedIn { user: Some(user.into()), degraded: None, kept: true }
+}
