@@ -126,7 +126,9 @@ fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str,
     }
     if settings.tampered.as_deref() == Some(path) {
         let middle = body.len() / 2;
-        body.get_mut(middle).map(|byte| *byte ^= 1);
+        if let Some(byte) = body.get_mut(middle) {
+            *byte ^= 1;
+        }
     }
     Some((kind, Bytes::from(body)))
 }
