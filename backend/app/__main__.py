@@ -17,7 +17,7 @@ from .config import ConfigError, Settings, load_settings
 from .main import create_app
 
 # Requests still running after this long at a stop are cancelled.
-STOP_SECONDS = 3
+STOP_SECONDS = 2
 # Longer than a reader pauses: browsers repeat a POST whose kept-alive connection was reset, and
 # with fewer resets there are fewer repeats.
 KEEP_ALIVE_SECONDS = 75

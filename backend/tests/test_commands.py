@@ -27,6 +27,12 @@ def command(
     for name, value in environment(tmp_path / "auth.db").items():
         monkeypatch.setenv(name, value)
 
+    def serve(*_: object) -> None:
+        # Or a test whose server starts after all would wait for its end.
+        pytest.fail("The server started")
+
+    monkeypatch.setattr(server_command, "_serve", serve)
+
     def call(
         main: Callable[[], int], *arguments: str, stdin: bytes = b"", **variables: str
     ) -> tuple[int, str]:
