@@ -1,0 +1,236 @@
+//! The page's own behaviour in a real DOM.
+
+use serde_json::json;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{Document, Element, HtmlElement, HtmlFormElement, HtmlInputElement};
+use yew::{AppHandle, Renderer};
+use yew_jwt_auth::App;
+
+use crate::script::{self, Replaced, until};
+use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
+
+/// The app in the document, until it is dropped.
+struct Page(Option<AppHandle<App>>);
+
+fn document() -> Document {
+    web_sys::window().unwrap().document().unwrap()
+}
+
+impl Page {
+    fn open(api: &str) -> Self {
+        script::run(&format!(
+            "document.querySelectorAll('#app, meta[name=api-base-url]').forEach((e) => e.remove());
+             document.head.insertAdjacentHTML('beforeend', '<meta name=\"api-base-url\" content=\"{api}\">');
+             document.body.insertAdjacentHTML('beforeend', '<main id=\"app\"></main>');"
+        ));
+        let root = document().get_element_by_id("app").unwrap();
+        Self(Some(Renderer::<App>::with_root(root).render()))
+    }
+
+    async fn with_form() -> Self {
+        let page = Self::open(api());
+        until("the form", || find("form").is_some()).await;
+        page
+    }
+
+    fn fill(username: &str, password: &str) {
+        input("username").set_value(username);
+        input("password").set_value(password);
+    }
+
+    fn submit() {
+        find("form").unwrap().dyn_into::<HtmlFormElement>().unwrap().request_submit().unwrap();
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        if let Some(app) = self.0.take() {
+            app.destroy();
+        }
+    }
+}
+
+fn find(selector: &str) -> Option<Element> {
+    document().query_selector(&format!("#app {selector}")).unwrap()
+}
+
+fn input(id: &str) -> HtmlInputElement {
+    find(&format!("#{id}")).unwrap().dyn_into().unwrap()
+}
+
+fn text(selector: &str) -> String {
+    find(selector).and_then(|element| element.text_content()).unwrap_or_default()
+}
+
+fn button(name: &str) -> Option<HtmlElement> {
+    let buttons = document().query_selector_all("#app button").unwrap();
+    let mut all = (0..buttons.length()).filter_map(|i| buttons.item(i)?.dyn_into::<HtmlElement>().ok());
+    all.find(|button| button.text_content().as_deref() == Some(name))
+}
+
+fn focused() -> String {
+    document().active_element().map(|element| element.id()).unwrap_or_default()
+}
+
+#[wasm_bindgen_test]
+async fn empty_fields_are_named_and_focused_and_nothing_is_sent() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::submit();
+    until("both", || text("[role=alert]") == "Enter your username and password.").await;
+    until("focus", || focused() == "username").await;
+    Page::fill("", "secret");
+    Page::submit();
+    until("username", || text("[role=alert]") == "Enter your username.").await;
+    Page::fill("demo", "");
+    Page::submit();
+    until("password", || text("[role=alert]") == "Enter your password.").await;
+    until("focus", || focused() == "password").await;
+    assert_eq!(input("password").get_attribute("aria-invalid").as_deref(), Some("true"));
+    assert_eq!(input("username").get_attribute("aria-invalid"), None);
+    assert!(wire(0).await.is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn a_double_submit_logs_in_once_and_the_password_is_cleared() {
+    reset().await;
+    let _page = Page::with_form().await;
+    let password = input("password");
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    Page::submit();
+    until("signed in", || button("Logout").is_some()).await;
+    until("cleared", || password.value().is_empty()).await;
+    assert_eq!(wire(1).await, ["POST /token 200"]);
+    assert!(find("form").is_none());
+    assert_eq!(text("h1"), "Signed in as demo");
+    until("focus on what is new", || focused() == "home-title").await;
+}
+
+#[wasm_bindgen_test]
+async fn progress_is_a_status_and_the_button_is_off_meanwhile() {
+    reset().await;
+    fault("POST", "/token", json!({"type": "hang"})).await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("progress", || text("form [role=status]") == "Signing in…").await;
+    assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("true"));
+    script::run(&format!("fetch('{}/__stand/release', {{method: 'POST'}})", api()));
+    until("signed in", || button("Logout").is_some()).await;
+}
+
+#[wasm_bindgen_test]
+async fn fetched_json_is_text_and_never_markup() {
+    reset().await;
+    let body = r#"{"note":"<img src=x onerror=alert(1)>","id":12345678901234567890}"#;
+    fault("GET", "/protected-route", respond(200, "application/json", body)).await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    button("Fetch Protected Data").unwrap().click();
+    button("Fetch Protected Data").unwrap().click();
+    until("data", || find("pre").is_some()).await;
+    assert_eq!(
+        text("pre"),
+        "{\n  \"note\": \"<img src=x onerror=alert(1)>\",\n  \"id\": 12345678901234567890\n}"
+    );
+    assert!(find("img").is_none());
+    assert_eq!(wire(2).await, ["POST /token 200", "GET /protected-route 200"], "a double click fetches once");
+}
+
+#[wasm_bindgen_test]
+async fn a_logout_brings_the_form_back_with_the_reason() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Logout").is_some()).await;
+    button("Logout").unwrap().click();
+    until("form", || find("form").is_some()).await;
+    assert_eq!(text(".reason"), "You are logged out.");
+    assert_eq!(find(".reason").unwrap().get_attribute("role").as_deref(), Some("status"));
+    until("focus", || focused() == "username").await;
+    assert_eq!(script::stored(), "[{},{}]");
+}
+
+#[wasm_bindgen_test]
+async fn after_a_reload_nobody_is_named_before_the_server_has_answered() {
+    stand::signed_in().await;
+    let _page = Page::open(api());
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    assert_eq!(text("h1"), "Signed in");
+    assert!(wire(0).await.is_empty(), "a fresh token causes no traffic");
+    button("Fetch Protected Data").unwrap().click();
+    until("named", || text("h1") == "Signed in as demo").await;
+}
+
+#[wasm_bindgen_test]
+async fn garbage_in_storage_is_discarded() {
+    reset().await;
+    for garbage in ["", "{", "null", "[]", r#"{"v":99}"#, r#"{"v":1,"sid":"","user":"","generation":-1}"#] {
+        for kind in ["refresh", "access"] {
+            let area = if kind == "refresh" { "localStorage" } else { "sessionStorage" };
+            script::run(&format!(
+                "{area}.setItem('yew-jwt-auth:{}:{kind}', '{garbage}')",
+                stand::base().origin()
+            ));
+        }
+        let _page = Page::with_form().await;
+        assert!(find(".reason").is_none() && find("[role=alert]").is_none(), "{garbage}");
+        assert_eq!(script::stored(), "[{},{}]", "{garbage}");
+    }
+    assert!(wire(0).await.is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn where_storage_is_denied_the_session_lives_in_memory_with_a_notice() {
+    reset().await;
+    let denied = Replaced::storage_denied();
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    assert!(text(".notices").starts_with("This browser does not let the page remember you"));
+    button("Fetch Protected Data").unwrap().click();
+    until("data", || find("pre").is_some()).await;
+    button("Logout").unwrap().click();
+    until("form", || find("form").is_some()).await;
+    drop(denied);
+}
+
+#[wasm_bindgen_test]
+async fn too_many_attempts_are_counted_down() {
+    reset().await;
+    let many = json!({"type": "respond", "status": 429, "cors": true, "body": "{}",
+        "headers": [["retry-after", "2"], ["access-control-expose-headers", "Retry-After"]]});
+    fault("POST", "/token", many).await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("alert", || text("[role=alert]").starts_with("Too many attempts.")).await;
+    assert!(text("[role=timer]").starts_with("You can try again in 2"), "{}", text("[role=timer]"));
+    Page::submit();
+    assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("true"));
+    until("over", || find("[role=timer]").is_none()).await;
+    assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("false"));
+    assert_eq!(wire(1).await, ["POST /token 429"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_page_that_is_set_up_wrongly_says_so() {
+    let _page = Page::open("ftp://nowhere");
+    until("alert", || text("[role=alert]").contains("api-base-url")).await;
+    assert!(find("form").is_none());
+}
+
+#[wasm_bindgen_test]
+async fn a_connection_in_the_clear_is_called_out() {
+    script::clear_storage();
+    let _page = Page::open("http://api.example.org");
+    until("form", || find("form").is_some()).await;
+    assert!(text(".notices").contains("not encrypted"));
+}

@@ -1,0 +1,65 @@
+//! The page around a test: storage, and a way to do in JavaScript what only JavaScript can.
+
+use gloo_timers::future::sleep;
+use js_sys::Function;
+use wasm_bindgen::JsValue;
+
+/// Runs a function body.
+pub(crate) fn run(body: &str) -> JsValue {
+    Function::new_no_args(body).call0(&JsValue::NULL).unwrap()
+}
+
+/// Everything in both storages, as text.
+pub(crate) fn stored() -> String {
+    run("return JSON.stringify([{...localStorage}, {...sessionStorage}])").as_string().unwrap()
+}
+
+pub(crate) fn clear_storage() {
+    run("localStorage.clear(); sessionStorage.clear()");
+}
+
+/// A property of `window`, or of an object in it, replaced until this is dropped.
+pub(crate) struct Replaced(String);
+
+impl Replaced {
+    /// `object[name]` gets the property descriptor that `descriptor` spells.
+    pub(crate) fn new(object: &str, name: &str, descriptor: &str) -> Self {
+        run(&format!(
+            "window.__kept = Object.getOwnPropertyDescriptor({object}, '{name}');
+             Object.defineProperty({object}, '{name}', {{configurable: true, {descriptor}}})"
+        ));
+        Self(format!("Object.defineProperty({object}, '{name}', window.__kept)"))
+    }
+
+    /// Both storages throw, as where the user blocks them.
+    pub(crate) fn storage_denied() -> [Self; 2] {
+        let denied = "get() { throw new DOMException('denied', 'SecurityError') }";
+        let local = Self::new("window", "localStorage", denied);
+        // Each keeps what it replaced in the same place, so the restoring scripts are made apart.
+        run("window.__kept_local = window.__kept");
+        let session = Self::new("window", "sessionStorage", denied);
+        [Self(local.take().replace("__kept", "__kept_local")), session]
+    }
+
+    fn take(mut self) -> String {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Replaced {
+    fn drop(&mut self) {
+        run(&self.0);
+    }
+}
+
+/// Waits until `condition` holds, looking again after each pause of the page, and fails with `what`
+/// after ten seconds.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if condition() {
+            return;
+        }
+        sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{what}: not within ten seconds");
+}

@@ -1,0 +1,93 @@
+//! The real server behind the fault proxy, as a page can steer it.
+
+use gloo_net::http::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use yew_jwt_auth::auth::{BaseUrl, Client, Contract, Custody};
+use yew_jwt_auth::{Browser, BrowserClient};
+
+use crate::script;
+
+pub(crate) const USERNAME: &str = "demo";
+pub(crate) const PASSWORD: &str = "correct horse +&% \u{96fb}\u{6c60}";
+
+/// Where it listens; `cargo xtask test` sets the variable when it compiles this.
+pub(crate) fn api() -> &'static str {
+    option_env!("STAND_API").unwrap_or("http://127.0.0.1:8471")
+}
+
+/// An empty log, no faults, nothing stored: where each test begins.
+pub(crate) async fn reset() {
+    control(Method::DELETE, "", &Value::Null).await;
+    script::clear_storage();
+}
+
+pub(crate) async fn forget_log_and_rules() {
+    control(Method::DELETE, "", &Value::Null).await;
+}
+
+/// Replaces the faults by one that hits every `method` request to `path`.
+pub(crate) async fn fault(method: &str, path: &str, action: Value) {
+    let rules = json!([{"method": method, "path": path, "action": action}]);
+    control(Method::PUT, "/rules", &rules).await;
+}
+
+/// The answer that the proxy gives instead of the server.
+pub(crate) fn respond(status: u16, media_type: &str, body: &str) -> Value {
+    json!({"type": "respond", "status": status, "headers": [["content-type", media_type]], "body": body, "cors": true})
+}
+
+/// The requests so far, in the order of the wire, once there are `requests` of them:
+/// `POST /token 200`, or the outcome where no status was sent.
+pub(crate) async fn wire(requests: usize) -> Vec<String> {
+    let entries = control(Method::GET, &format!("/log?requests={requests}&ms=5000"), &Value::Null).await;
+    let real = |entry: &&Value| entry["kind"] == "request";
+    let line = |entry: &Value| {
+        let end = match entry["status"].as_u64() {
+            Some(status) => status.to_string(),
+            None => entry["outcome"].as_str().unwrap().to_owned(),
+        };
+        format!("{} {} {end}", entry["method"].as_str().unwrap(), entry["path"].as_str().unwrap())
+    };
+    entries.as_array().unwrap().iter().filter(real).map(line).collect()
+}
+
+async fn control(method: Method, path: &str, body: &Value) -> Value {
+    let request = RequestBuilder::new(&format!("{}/__stand{path}", api())).method(method);
+    let request = match body {
+        Value::Null => request.build().unwrap(),
+        body => request.header("content-type", "application/json").body(body.to_string()).unwrap(),
+    };
+    let answer = request.send().await.expect("the stand; run these tests by `cargo xtask test`");
+    assert!(answer.ok(), "the stand answers {}", answer.status());
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
+}
+
+pub(crate) fn base() -> BaseUrl {
+    api().parse().unwrap()
+}
+
+/// A page's client with the default custody: making another one is what a reload does.
+pub(crate) fn client() -> BrowserClient {
+    let client = Client::new(Browser, base(), Contract::default(), Custody::default());
+    client.start();
+    client
+}
+
+/// A client with a session, after an empty log.
+pub(crate) async fn signed_in() -> BrowserClient {
+    reset().await;
+    let client = client();
+    client.login(USERNAME, PASSWORD).await.unwrap();
+    forget_log_and_rules().await;
+    client
+}
+
+/// Changes the stored access record and reloads.
+pub(crate) fn reload_with(change: impl FnOnce(&mut Value)) -> BrowserClient {
+    let storage = web_sys::window().unwrap().session_storage().unwrap().unwrap();
+    let key = format!("yew-jwt-auth:{}:access", base().origin());
+    let mut record = serde_json::from_str(&storage.get_item(&key).unwrap().unwrap()).unwrap();
+    change(&mut record);
+    storage.set_item(&key, &record.to_string()).unwrap();
+    client()
+}

@@ -1,0 +1,139 @@
+//! What the server sees, in its order.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use wasm_bindgen_test::wasm_bindgen_test;
+use yew_jwt_auth::auth::{Error, Request, State};
+
+use crate::script;
+use crate::stand::{PASSWORD, USERNAME, client, fault, reload_with, reset, respond, signed_in, wire};
+
+const REFRESHED: [&str; 3] = ["GET /protected-route 401", "POST /refresh 200", "GET /protected-route 200"];
+
+fn protected() -> Request {
+    Request::get("/protected-route")
+}
+
+/// One character of the signature: the client cannot see it, the server refuses it.
+fn refused(record: &mut Value) {
+    let token = record["access_token"].as_str().unwrap();
+    let at = token.len() - 10;
+    let other = if token[at..].starts_with('A') { "B" } else { "A" };
+    record["access_token"] = json!(format!("{}{other}{}", &token[..at], &token[at + 1..]));
+}
+
+#[wasm_bindgen_test]
+async fn the_guides_flow_is_four_requests() {
+    reset().await;
+    let client = client();
+    client.login(USERNAME, PASSWORD).await.unwrap();
+    let answer = client.send(&protected()).await.unwrap().success().unwrap();
+    assert!(answer.json().unwrap().contains("\"user\":\"demo\""));
+    client.logout();
+    assert_eq!(wire(3).await, ["POST /token 200", "GET /protected-route 200", "POST /logout 204"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_token_that_looks_fresh_but_is_refused_is_refreshed_after_its_401() {
+    signed_in().await;
+    let client = reload_with(refused);
+    assert_eq!(client.send(&protected()).await.unwrap().status, 200);
+    assert_eq!(wire(3).await, REFRESHED);
+}
+
+#[wasm_bindgen_test]
+async fn a_token_of_unknown_lifetime_is_refreshed_after_its_401() {
+    signed_in().await;
+    let client = reload_with(|record| {
+        refused(record);
+        record["lifetime"] = Value::Null;
+        record["received"] = json!(0);
+    });
+    assert_eq!(client.send(&protected()).await.unwrap().status, 200);
+    assert_eq!(wire(3).await, REFRESHED);
+}
+
+#[wasm_bindgen_test]
+async fn a_token_known_to_be_stale_is_refreshed_first() {
+    signed_in().await;
+    let client = reload_with(|record| record["received"] = json!(0));
+    assert_eq!(client.send(&protected()).await.unwrap().status, 200);
+    assert_eq!(wire(2).await, ["POST /refresh 200", "GET /protected-route 200"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_server_that_always_says_401_gets_two_sends_and_one_refresh() {
+    let client = signed_in().await;
+    fault("GET", "/protected-route", respond(401, "application/json", r#"{"detail":"no"}"#)).await;
+    let answer = client.send(&protected()).await.unwrap();
+    assert_eq!(answer.success(), Err(Error::StillUnauthorized));
+    let seen = wire(3).await;
+    assert_eq!(seen, ["GET /protected-route 401", "POST /refresh 200", "GET /protected-route 401"]);
+    assert!(matches!(client.state(), State::SignedIn { .. }), "the session lives");
+}
+
+#[wasm_bindgen_test]
+async fn a_hundred_requests_on_an_expired_token_share_one_refresh() {
+    signed_in().await;
+    let client = reload_with(|record| record["received"] = json!(0));
+    let request = protected();
+    let answers = join_all((0..100).map(|_| client.send(&request))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)).count(), 100);
+    let seen = wire(101).await;
+    assert_eq!(seen[0], "POST /refresh 200");
+    assert_eq!(seen.len(), 101);
+    assert!(seen[1..].iter().all(|line| line == "GET /protected-route 200"), "{seen:?}");
+}
+
+#[wasm_bindgen_test]
+async fn a_hundred_refused_requests_share_one_refresh_too() {
+    signed_in().await;
+    let client = reload_with(refused);
+    let request = protected();
+    let answers = join_all((0..100).map(|_| client.send(&request))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)).count(), 100);
+    let seen = wire(201).await;
+    let count = |line: &str| seen.iter().filter(|seen| *seen == line).count();
+    assert_eq!(count("POST /refresh 200"), 1);
+    assert_eq!(count("GET /protected-route 401"), 100);
+    assert_eq!(count("GET /protected-route 200"), 100);
+    assert_eq!(seen.len(), 201);
+}
+
+#[wasm_bindgen_test]
+async fn after_a_logout_no_token_is_left_in_any_storage() {
+    let client = signed_in().await;
+    assert!(script::stored().contains("refresh_token") && script::stored().contains("access_token"));
+    client.logout();
+    assert_eq!(script::stored(), "[{},{}]");
+    assert_eq!(wire(1).await, ["POST /logout 204"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_wrong_password_stores_nothing_and_refreshes_nothing() {
+    reset().await;
+    let client = client();
+    assert_eq!(client.login(USERNAME, "wrong").await, Err(Error::WrongCredentials));
+    assert_eq!(wire(1).await, ["POST /token 401"]);
+    assert_eq!(script::stored(), "[{},{}]");
+}
+
+#[wasm_bindgen_test]
+async fn a_session_that_the_server_ended_ends_here_with_its_reason() {
+    let client = signed_in().await;
+    // Another life of the page logs out behind this one's back, without its storage.
+    let kept = script::stored();
+    fault("POST", "/logout", json!({"type": "delay_headers", "ms": 0})).await;
+    client.logout();
+    wire(1).await;
+    script::run(&format!(
+        "const [local, tab] = {kept};
+         for (const k in local) localStorage.setItem(k, local[k]);
+         for (const k in tab) sessionStorage.setItem(k, tab[k]);"
+    ));
+    let client = crate::stand::client();
+    let ended = client.send(&protected()).await;
+    assert!(matches!(ended, Err(Error::SessionEnded(_))), "{ended:?}");
+    assert_eq!(wire(3).await[1..], ["GET /protected-route 401", "POST /refresh 401"]);
+    assert_eq!(script::stored(), "[{},{}]");
+}
