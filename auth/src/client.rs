@@ -353,6 +353,10 @@ impl<P: Platform> Client<P> {
         let listeners = self.0.listeners.borrow().clone();
         for listener in listeners.iter().filter_map(Weak::upgrade) {
             listener(state.clone());
+            if *self.0.state.borrow() != state {
+                // The listener caused the next change, of which all have been told: this is the past.
+                return;
+            }
         }
     }
 

@@ -133,7 +133,8 @@ impl<P: Platform> Client<P> {
             Some(held) if held.generation > attempt.generation => self.moved_on(&held, access),
             _ => {
                 let token = Some(grant.refresh.unwrap_or_else(|| attempt.token.clone()));
-                let generation = attempt.generation + 1;
+                // What storage holds may be edited: no number there may stop the page.
+                let generation = attempt.generation.saturating_add(1);
                 let (session, user) = (attempt.session.clone(), attempt.user.clone());
                 let held = Held { session, user, generation, token };
                 self.vault().hold(self.platform(), &held);

@@ -59,7 +59,9 @@ impl BaseUrl {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
             None => !host.is_empty() && host.bytes().all(name),
         };
-        let port_fits = port.is_empty() || port.get(1..).is_some_and(|digits| digits.parse::<u16>().is_ok());
+        // `parse` alone would take the plus sign of `+80`.
+        let digits = |text: &str| !text.starts_with('+') && text.parse::<u16>().is_ok();
+        let port_fits = port.is_empty() || port.get(1..).is_some_and(digits);
         let path_fits = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
         if !(host_fits && port_fits && path_fits) {
             return None;
@@ -144,6 +146,7 @@ mod tests {
             "http://host:99999",
             "http://host:",
             "http://host:8000:1",
+            "http://host:+80",
             "http://ho st",
             "http://hoſt",
             "http://bücher.example",

@@ -43,6 +43,9 @@ impl Grant {
             Some(given) => Some(RefreshToken::parse(&given).ok_or(Error::Unintelligible)?),
         };
         let lifetime = field(&fields.expires_in).and_then(seconds).or_else(|| access.claims().lifetime);
+        // A token that is to be stale on arrival is used until a 401: refreshing it before each
+        // request would never end.
+        let lifetime = lifetime.filter(|seconds| *seconds > 0);
         Ok(Self { access, refresh, lifetime })
     }
 }

@@ -1,1 +1,178 @@
-//! Later.
+//! Wrong clocks, sleep and absurd lifetimes: the refresh rate stays that of a right clock.
+
+use auth::Client;
+use base64::Engine as _;
+
+use crate::world::{Tab, World, me};
+
+const DAY: i64 = 86_400_000;
+
+/// Uses the session once a minute for two hours and counts the refreshes; every request must succeed.
+fn refreshes(world: &World, client: &Client<Tab>) -> usize {
+    world.take_log();
+    for _ in 0..120 {
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+        world.pass(60_000);
+    }
+    world.count("POST /refresh")
+}
+
+#[test]
+fn a_right_clock_refreshes_once_a_lifetime() {
+    let (world, _tab, client) = World::signed_in();
+    assert_eq!(refreshes(&world, &client), 7);
+}
+
+#[test]
+fn a_clock_that_is_a_day_off_changes_nothing() {
+    for skew in [DAY, -DAY] {
+        let world = World::new();
+        world.set_clock_by(skew);
+        let (world, _tab, client) = world.sign_in();
+        assert_eq!(refreshes(&world, &client), 7, "{skew}");
+    }
+}
+
+#[test]
+fn a_clock_set_by_a_day_in_between_costs_at_most_one_more_refresh() {
+    for skew in [DAY, -DAY] {
+        let (world, tab, client) = World::signed_in();
+        world.set_clock_by(skew);
+        assert!((7..=8).contains(&refreshes(&world, &client)), "{skew}");
+        let client = tab.open();
+        assert!((7..=9).contains(&refreshes(&world, &client)), "{skew}: after a reload");
+    }
+}
+
+#[test]
+fn a_clock_set_while_the_page_was_closed_costs_at_most_one_more_refresh() {
+    for skew in [DAY, -DAY] {
+        let (world, tab, _) = World::signed_in();
+        world.set_clock_by(skew);
+        let client = tab.open();
+        world.settle();
+        assert!((6..=8).contains(&refreshes(&world, &client)), "{skew}");
+    }
+}
+
+#[test]
+fn a_clock_set_during_a_refresh_does_not_make_a_storm() {
+    for skew in [DAY, -DAY] {
+        let (world, _tab, client) = World::signed_in();
+        world.pass(900_000);
+        let request = me();
+        let (answer, ()) = world.run(futures_util::future::join(client.send(&request), async {
+            world.timer(10).await;
+            world.set_clock_by(skew);
+        }));
+        answer.unwrap();
+        assert!(refreshes(&world, &client) <= 9, "{skew}");
+    }
+}
+
+#[test]
+fn after_eight_hours_of_sleep_one_refresh_comes_first() {
+    let (world, _tab, client) = World::signed_in();
+    world.sleep(8 * 3_600_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["POST /refresh 200", "GET /me 200"]);
+    assert_eq!(refreshes(&world, &client), 8 - 1);
+}
+
+#[test]
+fn a_sleep_during_a_refresh_ends_in_its_deadline_and_the_next_try_succeeds() {
+    let (world, _tab, client) =
+        World::with(|server| server.rotation = crate::server::Rotation::Absent).sign_in();
+    world.pass(900_000);
+    world.next("/refresh", [crate::world::Fault::SilentAfter]);
+    let request = me();
+    let (answer, ()) = world.run(futures_util::future::join(client.send(&request), async {
+        world.timer(100).await;
+        world.sleep(8 * 3_600_000);
+    }));
+    assert_eq!(answer.err(), Some(auth::Error::TimedOut));
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn a_wall_clock_set_back_during_sleep_is_caught_by_the_401() {
+    let (world, _tab, client) = World::signed_in();
+    world.sleep(8 * 3_600_000);
+    world.set_clock_by(-DAY);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 401", "POST /refresh 200", "GET /me 200"]);
+}
+
+#[test]
+fn an_absurd_or_absent_expires_in_is_reactive() {
+    for absurd in
+        ["null", "\"soon\"", "-900", "1e400", "0", "[]", "{}", "true", "99999999999999999999", "\"\""]
+    {
+        let (world, _tab, client) =
+            World::with(|server| server.expires_in = Some(absurd.to_owned())).sign_in();
+        assert_eq!(refreshes(&world, &client), 7, "{absurd}");
+        assert_eq!(world.count("GET /me 401"), 7, "{absurd}");
+    }
+}
+
+#[test]
+fn a_jwts_exp_and_iat_schedule_unless_they_are_absurd() {
+    let jwt = |payload: &str| {
+        World::with(|server| {
+            server.expires_in = None;
+            server.payload = Some(payload.to_owned());
+        })
+        .sign_in()
+    };
+    // Neither clock matters: this server lives in 1970.
+    let (world, _tab, client) = jwt(r#"{"sub":"ann","iat":1000,"exp":1900}"#);
+    assert_eq!((refreshes(&world, &client), world.count("GET /me 401")), (7, 0));
+    for payload in [
+        r#"{"sub":"ann"}"#,
+        r#"{"exp":1900}"#,
+        r#"{"iat":1000,"exp":null}"#,
+        r#"{"iat":1000,"exp":NaN}"#,
+        r#"{"iat":1000,"exp":"soon"}"#,
+        r#"{"iat":1000,"exp":-1}"#,
+        r#"{"iat":1000,"exp":1e400}"#,
+        r#"{"iat":1000,"exp":1000}"#,
+        r#"{"iat":1000,"exp":10}"#,
+        r#"{"iat":0,"exp":253402300799}"#,
+        "not json",
+        "",
+    ] {
+        let (world, _tab, client) = jwt(payload);
+        assert_eq!((refreshes(&world, &client), world.count("GET /me 401")), (7, 7), "{payload}");
+    }
+}
+
+#[test]
+fn expires_in_counts_more_than_the_tokens_own_claims() {
+    let payload = r#"{"iat":1000,"exp":1001}"#;
+    let (world, _tab, client) = World::with(|server| server.payload = Some(payload.to_owned())).sign_in();
+    assert_eq!(refreshes(&world, &client), 7);
+}
+
+#[test]
+fn an_idle_page_sends_nothing_and_has_no_timer() {
+    let (world, _tab, client) = World::signed_in();
+    world.run(client.send(&me())).unwrap();
+    world.idle();
+    assert_eq!(world.timers(), 0);
+    world.take_log();
+    world.pass(DAY as u64);
+    assert_eq!(world.take_log(), [""; 0]);
+}
+
+#[test]
+fn a_forged_claim_unlocks_nothing() {
+    let (world, tab, _) = World::signed_in();
+    let claims =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"iat":0,"exp":9000000000,"sub":"root"}"#);
+    let record = tab.records().into_values().next().unwrap();
+    tab.edit(&record.replace("access-1", &format!("e30.{claims}.x")));
+    world.server(|server| server.end_all());
+    let client = tab.open();
+    assert!(world.run(client.send(&me())).is_err());
+    assert!(matches!(client.state(), auth::State::SignedOut(Some(_))));
+}

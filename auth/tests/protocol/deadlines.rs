@@ -1,1 +1,99 @@
-//! Later.
+//! Every call ends within its bound when the server never answers.
+
+use auth::{Error, State};
+
+use crate::world::{Fault, World, me};
+
+fn timed<T>(world: &World, call: impl Future<Output = T>) -> (T, u64) {
+    let before = world.time();
+    let outcome = world.run(call);
+    (outcome, world.time() - before)
+}
+
+#[test]
+fn a_login_ends_after_10_seconds() {
+    for fault in [Fault::Silent, Fault::SilentAfter, Fault::Slow(60_000, 0), Fault::Slow(0, 60_000)] {
+        let world = World::new();
+        let client = world.tab().open();
+        world.next("/token", [fault]);
+        assert_eq!(timed(&world, client.login("ann", "secret")), (Err(Error::TimedOut), 10_000));
+        assert_eq!(world.run(client.login("ann", "secret")), Ok(()));
+    }
+}
+
+#[test]
+fn a_request_ends_after_30_seconds() {
+    for fault in [Fault::Silent, Fault::SilentAfter] {
+        let (world, _tab, client) = World::signed_in();
+        world.next("/me", [fault]);
+        let (answer, took) = timed(&world, client.send(&me()));
+        assert_eq!((answer.err(), took), (Some(Error::TimedOut), 30_000));
+    }
+}
+
+#[test]
+fn a_refresh_ends_after_10_seconds() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Silent]);
+    let (answer, took) = timed(&world, client.send(&me()));
+    assert_eq!((answer.err(), took), (Some(Error::TimedOut), 10_000));
+    assert!(matches!(client.state(), State::SignedIn { .. }));
+}
+
+#[test]
+fn a_caller_waits_15_seconds_for_refreshes() {
+    let (world, tab, client) = World::signed_in();
+    let second = world.tab().open();
+    world.settle();
+    world.pass(900_000);
+    // A terminal answer after nine seconds, behind which another tab has moved on, and then silence.
+    world.next("/refresh", [Fault::SaysLate(9_000, 401, "{}"), Fault::None, Fault::Silent]);
+    let request = me();
+    let started = world.time();
+    let (answer, other) =
+        world.run(futures_util::future::join(timed_send(&world, &client), second.send(&request)));
+    assert_eq!(other.unwrap().status, 200);
+    let (answer, ended) = answer;
+    assert_eq!((answer.err(), ended - started), (Some(Error::TimedOut), 15_000));
+    drop(tab);
+}
+
+async fn timed_send(
+    world: &World,
+    client: &auth::Client<crate::world::Tab>,
+) -> (Result<auth::Answer, Error>, u64) {
+    let answer = client.send(&me()).await;
+    (answer, world.time())
+}
+
+#[test]
+fn the_worst_request_ends_within_the_sum_of_its_bounds() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/me", [Fault::SaysLate(29_000, 401, ""), Fault::Silent]);
+    world.next("/refresh", [Fault::Slow(0, 9_000)]);
+    let (answer, took) = timed(&world, client.send(&me()));
+    assert_eq!(answer.err(), Some(Error::TimedOut));
+    assert!(took <= 30_000 + 15_000 + 30_000, "{took}");
+}
+
+#[test]
+fn a_restoring_page_is_done_after_15_seconds_at_the_latest() {
+    let (world, tab, _) = World::signed_in();
+    world.pass(900_000);
+    world.always("/refresh", Fault::Silent);
+    let client = tab.open();
+    world.pass(15_000);
+    assert!(matches!(client.state(), State::SignedIn { user: None, .. }));
+}
+
+#[test]
+fn nothing_is_left_running_after_a_silence() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.always("*", Fault::Silent);
+    let _ = world.run(client.send(&me()));
+    client.logout();
+    world.settle();
+    assert_eq!(world.timers(), 0);
+}

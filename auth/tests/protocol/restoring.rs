@@ -1,1 +1,209 @@
-//! Later.
+//! A reload: what the page shows and sends before the server has answered.
+
+use auth::{AccessCustody, Contract, Custody, Degraded, EndReason, RefreshCustody, State};
+
+use crate::world::{Fault, World, me, signed_in, watch};
+
+const UNCONFIRMED: State = State::SignedIn { user: None, degraded: None, kept: true };
+
+#[test]
+fn without_a_stored_session_the_page_is_signed_out_at_once() {
+    let world = World::new();
+    let tab = world.tab();
+    let client = tab.client(Contract::default(), Custody::default());
+    assert_eq!(client.state(), State::Restoring);
+    let seen = watch(&client);
+    client.start();
+    assert_eq!(seen.take(), [State::SignedOut(None)]);
+    world.settle();
+    assert!(world.sent().is_empty());
+}
+
+#[test]
+fn a_fresh_stored_token_causes_no_traffic_and_shows_no_name_before_the_server_answered() {
+    let (world, tab, _) = World::signed_in();
+    let client = tab.open();
+    assert_eq!(client.state(), UNCONFIRMED);
+    world.settle();
+    assert_eq!(world.take_log(), [""; 0]);
+    let seen = watch(&client);
+    world.next("/me", [Fault::says(500, "")]);
+    world.run(client.send(&me())).unwrap();
+    assert_eq!(client.state(), UNCONFIRMED, "a 500 vouches for nobody");
+    world.run(client.send(&me())).unwrap();
+    assert_eq!(seen.take(), [signed_in("ann")]);
+    assert_eq!(world.take_log(), ["GET /me 500", "GET /me 200"]);
+}
+
+#[test]
+fn a_stale_stored_token_is_refreshed_before_anything_is_shown() {
+    let (world, tab, _) = World::signed_in();
+    world.pass(900_000);
+    let client = tab.client(Contract::default(), Custody::default());
+    let seen = watch(&client);
+    client.start();
+    assert_eq!(client.state(), State::Restoring);
+    world.settle();
+    assert_eq!(seen.take(), [signed_in("ann")]);
+    assert_eq!(world.take_log(), ["POST /refresh 200"]);
+    world.run(client.send(&me())).unwrap();
+    assert_eq!(world.take_log(), ["GET /me 200"]);
+}
+
+#[test]
+fn a_request_during_the_restoring_shares_its_refresh() {
+    let (world, tab, _) = World::signed_in();
+    world.pass(900_000);
+    let client = tab.open();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["POST /refresh 200", "GET /me 200"]);
+}
+
+#[test]
+fn a_start_without_a_server_ends_signed_in_and_degraded() {
+    for (fault, degraded) in [
+        (Fault::Lost, Some(Degraded::Unreachable)),
+        (Fault::Silent, Some(Degraded::Unreachable)),
+        (Fault::says(503, "<html>"), Some(Degraded::ServerUnavailable)),
+        (Fault::says(200, "<html>hotel"), None),
+        (Fault::says(429, ""), None),
+    ] {
+        let (world, tab, _) = World::signed_in();
+        world.pass(900_000);
+        let stored = tab.stored();
+        world.next("/refresh", [fault]);
+        let client = tab.open();
+        let seen = watch(&client);
+        world.settle();
+        assert_eq!(seen.take(), [State::SignedIn { user: None, degraded, kept: true }]);
+        assert_eq!(tab.stored(), stored);
+        world.run(client.send(&me())).unwrap();
+        assert_eq!(client.state(), signed_in("ann"));
+    }
+}
+
+#[test]
+fn a_terminal_answer_at_the_start_signs_out_with_the_reason() {
+    let (world, tab, _) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::says(401, r#"{"error":"invalid_grant","reason":"password_changed"}"#)]);
+    let client = tab.open();
+    let seen = watch(&client);
+    world.settle();
+    assert_eq!(seen.take(), [State::SignedOut(Some(EndReason::PasswordChanged))]);
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn a_reload_survives_any_number_of_times() {
+    let (world, tab, _) = World::signed_in();
+    for _ in 0..5 {
+        world.pass(600_000);
+        let client = tab.open();
+        world.settle();
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+        assert_eq!(client.state(), signed_in("ann"));
+    }
+    assert_eq!(world.server(|server| server.reuses), 0);
+}
+
+#[test]
+fn a_new_tab_takes_up_the_profiles_session_with_one_refresh() {
+    let (world, _tab, _) = World::signed_in();
+    let second = world.tab().open();
+    assert_eq!(second.state(), State::Restoring);
+    world.settle();
+    assert_eq!(second.state(), signed_in("ann"));
+    assert_eq!(world.take_log(), ["POST /refresh 200"]);
+}
+
+#[test]
+fn an_access_token_in_memory_costs_a_reload_one_refresh() {
+    let world = World::new();
+    let tab = world.tab();
+    let custody = Custody { access: AccessCustody::Memory, refresh: RefreshCustody::Local };
+    let client = tab.open_with(Contract::default(), custody);
+    world.run(client.login("ann", "secret")).unwrap();
+    world.take_log();
+    let client = tab.open_with(Contract::default(), custody);
+    world.settle();
+    assert_eq!((client.state(), world.take_log()), (signed_in("ann"), vec!["POST /refresh 200".to_owned()]));
+}
+
+#[test]
+fn a_refresh_token_in_memory_leaves_a_reload_the_access_token() {
+    let world = World::new();
+    let tab = world.tab();
+    let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
+    let client = tab.open_with(Contract::default(), custody);
+    world.run(client.login("ann", "secret")).unwrap();
+    world.take_log();
+    for _ in 0..2 {
+        let client = tab.open_with(Contract::default(), custody);
+        assert_eq!(client.state(), UNCONFIRMED);
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+        assert_eq!(world.take_log(), ["GET /me 200"]);
+    }
+    world.pass(900_000);
+    let client = tab.open_with(Contract::default(), custody);
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::Expired)));
+    assert!(tab.is_wiped());
+    assert_eq!(world.take_log(), [""; 0]);
+}
+
+#[test]
+fn another_sessions_access_token_in_the_tab_is_not_used() {
+    let (world, tab, _) = World::signed_in();
+    let second = world.tab().open();
+    world.run(second.login("bob", "secret")).unwrap();
+    world.take_log();
+    let client = tab.open();
+    assert_eq!(client.state(), State::Restoring);
+    world.settle();
+    assert_eq!(client.state(), signed_in("bob"));
+    assert!(!tab.stored().contains("access-1"));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+}
+
+#[test]
+fn an_older_generations_access_token_in_the_tab_is_not_used() {
+    let (world, tab, client) = World::signed_in();
+    let old = tab.records().into_values().next().unwrap();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    tab.edit(&old);
+    world.take_log();
+    let client = tab.open();
+    world.settle();
+    assert_eq!((client.state(), world.take_log()), (signed_in("ann"), vec!["POST /refresh 200".to_owned()]));
+}
+
+#[test]
+fn a_duplicated_tab_is_harmless() {
+    let (world, tab, client) = World::signed_in();
+    let copy = tab.duplicate();
+    let second = copy.open();
+    for _ in 0..3 {
+        for client in [&client, &second] {
+            assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+        }
+        world.pass(900_000);
+    }
+    assert_eq!(world.server(|server| server.reuses), 0);
+}
+
+#[test]
+fn sessions_of_two_apis_in_one_profile_do_not_meet() {
+    let (world, tab, _) = World::signed_in();
+    let other = auth::Client::new(
+        tab.clone(),
+        "http://localhost:9000".parse().unwrap(),
+        Contract::default(),
+        Custody::default(),
+    );
+    other.start();
+    world.settle();
+    assert_eq!(other.state(), State::SignedOut(None));
+    assert!(!tab.is_wiped());
+}

@@ -123,11 +123,6 @@ impl Server {
         self.access.clear();
     }
 
-    /// The refresh token that the last family waits for.
-    pub(crate) fn current(&self) -> String {
-        self.families.last().unwrap().current.clone()
-    }
-
     pub(crate) fn handle(&mut self, request: &HttpRequest, path: &str, now: u64) -> Reply {
         let dialect = self.dialect.clone();
         match (request.method, path) {

@@ -1,1 +1,252 @@
-//! Later.
+//! Storage that throws, is full or was edited: never a panic, at worst a sign-in.
+
+use auth::{AccessCustody, Contract, Custody, EndReason, Error, RefreshCustody, State};
+
+use crate::world::{Broken, World, me, signed_in};
+
+const MEMORY_ONLY: Custody = Custody { access: AccessCustody::Memory, refresh: RefreshCustody::Memory };
+
+#[test]
+fn with_storage_that_always_throws_everything_works_in_memory_with_a_notice() {
+    let world = World::new();
+    world.break_storage(Broken::EVERYTHING);
+    let tab = world.tab();
+    let client = tab.open();
+    assert_eq!(client.state(), State::SignedOut(None));
+    world.run(client.login("ann", "secret")).unwrap();
+    let in_memory = State::SignedIn { user: Some("ann".into()), degraded: None, kept: false };
+    assert_eq!(client.state(), in_memory);
+    for _ in 0..3 {
+        world.pass(900_000);
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    }
+    assert_eq!(client.state(), in_memory);
+    client.logout();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+    world.settle();
+    assert_eq!(world.server(|server| (server.alive(), server.reuses)), (0, 0));
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn a_full_storage_at_rotation_leaves_no_spent_record_and_shows_the_notice() {
+    let (world, tab, client) = World::signed_in();
+    world.break_storage(Broken::FULL);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert!(tab.is_wiped(), "neither the spent refresh token nor the older access token");
+    assert!(matches!(client.state(), State::SignedIn { kept: false, .. }));
+    world.break_storage(Broken::NOTHING);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(client.state(), signed_in("ann"));
+    assert!(tab.stored().contains("refresh-3"));
+    assert_eq!(world.server(|server| server.reuses), 0);
+}
+
+#[test]
+fn a_full_storage_at_login_leaves_nothing_of_the_older_session() {
+    let (world, tab, client) = World::signed_in();
+    world.break_storage(Broken::FULL);
+    world.run(client.login("bob", "secret")).unwrap();
+    assert!(tab.is_wiped());
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+}
+
+#[test]
+fn storage_that_cannot_be_read_any_more_ends_no_session() {
+    let (world, _tab, client) = World::signed_in();
+    world.break_storage(Broken { read: true, ..Broken::NOTHING });
+    for _ in 0..3 {
+        world.pass(900_000);
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+        assert!(matches!(client.state(), State::SignedIn { kept: false, .. }));
+    }
+    client.logout();
+    world.settle();
+    assert_eq!(world.server(|server| (server.alive(), server.reuses)), (0, 0));
+}
+
+#[test]
+fn a_session_that_began_in_memory_is_stored_at_the_first_chance() {
+    let world = World::new();
+    world.break_storage(Broken::EVERYTHING);
+    let tab = world.tab();
+    let client = tab.open();
+    world.run(client.login("ann", "secret")).unwrap();
+    world.break_storage(Broken::NOTHING);
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    assert_eq!(client.state(), signed_in("ann"));
+    assert!(matches!(tab.open().state(), State::SignedIn { .. }));
+}
+
+#[test]
+fn a_record_that_vanished_ends_the_session_at_the_next_refresh() {
+    let (world, tab, client) = World::signed_in();
+    world.edit_profile("");
+    world.pass(900_000);
+    let ended = Error::SessionEnded(EndReason::LoggedOutElsewhere);
+    assert_eq!(world.run(client.send(&me())).err(), Some(ended));
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn custody_in_memory_stores_nothing_anywhere() {
+    let world = World::new();
+    let tab = world.tab();
+    let client = tab.open_with(Contract::default(), MEMORY_ONLY);
+    world.run(client.login("ann", "secret")).unwrap();
+    for _ in 0..3 {
+        assert!(tab.is_wiped());
+        assert_eq!(client.state(), signed_in("ann"), "kept as configured: no notice");
+        world.pass(900_000);
+        world.run(client.send(&me())).unwrap();
+    }
+    assert_eq!(tab.open_with(Contract::default(), MEMORY_ONLY).state(), State::SignedOut(None));
+    client.logout();
+    world.settle();
+    assert_eq!(world.server(|server| (server.alive(), server.reuses)), (0, 0));
+}
+
+#[test]
+fn each_token_lies_in_its_own_custody_only() {
+    for (custody, access, refresh) in [
+        (Custody { access: AccessCustody::Session, refresh: RefreshCustody::Local }, true, true),
+        (Custody { access: AccessCustody::Memory, refresh: RefreshCustody::Local }, false, true),
+        (Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory }, true, false),
+        (MEMORY_ONLY, false, false),
+    ] {
+        let world = World::new();
+        let tab = world.tab();
+        let client = tab.open_with(Contract::default(), custody);
+        world.run(client.login("ann", "secret")).unwrap();
+        for n in 1..4 {
+            let (tab_text, profile_text) = (format!("{:?}", tab.records()), format!("{:?}", world.profile()));
+            assert_eq!(tab_text.contains(&format!("access-{n}")), access, "{custody:?}");
+            assert_eq!(profile_text.contains(&format!("refresh-{n}")), refresh, "{custody:?}");
+            assert!(!tab_text.contains("refresh-") && !profile_text.contains("access-"), "{custody:?}");
+            world.pass(900_000);
+            world.run(client.send(&me())).unwrap();
+        }
+    }
+}
+
+/// Starts on edited records, uses and ends the session, and asks for nothing but survival.
+fn survives(world: &World, tab: &crate::world::Tab) {
+    let client = tab.open();
+    world.settle();
+    assert_ne!(client.state(), State::Restoring);
+    let first = world.run(client.send(&me()));
+    world.pass(1_000_000);
+    let _ = world.run(client.send(&me()));
+    if let Ok(answer) = first {
+        assert!(matches!(answer.status, 200 | 401));
+    }
+    client.logout();
+    world.settle();
+    assert!(matches!(client.state(), State::SignedOut(_)));
+    world.run(client.login("ann", "secret")).unwrap();
+    assert_eq!(client.state(), signed_in("ann"));
+    assert!(world.sent().len() < 12, "no loop");
+    assert!(world.sent().iter().all(|request| request.url.starts_with(crate::world::BASE)));
+}
+
+#[test]
+fn every_mutation_of_a_record_leads_at_worst_to_a_sign_in() {
+    let (_, tab, _) = World::signed_in();
+    let refresh = tab.world.profile().into_values().next().unwrap();
+    let access = tab.records().into_values().next().unwrap();
+    let mutations = |record: &str| -> Vec<String> {
+        let mut all = Vec::new();
+        for at in 0..record.len() {
+            let bytes = record.as_bytes();
+            all.push(record[..at].to_owned() + &record[at + 1..]);
+            all.push(record[..at].to_owned());
+            for bit in [0, 1, 4, 5, 6] {
+                let mut flipped = bytes.to_vec();
+                flipped[at] ^= 1 << bit;
+                all.extend(String::from_utf8(flipped));
+            }
+            all.push(format!("{}9{}", &record[..at], &record[at..]));
+        }
+        all
+    };
+    for record in mutations(&refresh) {
+        let (world, tab, _) = World::signed_in();
+        world.edit_profile(&record);
+        survives(&world, &tab);
+    }
+    for record in mutations(&access) {
+        let (world, tab, _) = World::signed_in();
+        tab.edit(&record);
+        survives(&world, &tab);
+    }
+}
+
+#[test]
+fn garbage_in_either_record_means_signed_out_or_a_refresh() {
+    let long =
+        format!(r#"{{"v":1,"sid":"{}","user":"ann","generation":0,"refresh_token":"r"}}"#, "s".repeat(65));
+    let deep = "[".repeat(100_000);
+    for garbage in [
+        "",
+        "null",
+        "undefined",
+        "[object Object]",
+        "{}",
+        "[]",
+        "1e400",
+        "\u{0}",
+        "\u{feff}{}",
+        "<html>",
+        r#"{"v":1}"#,
+        r#"{"v":0,"sid":"s","user":"ann","generation":0,"refresh_token":"refresh-1"}"#,
+        r#"{"v":2,"sid":"s","user":"ann","generation":0,"refresh_token":"refresh-1"}"#,
+        r#"{"v":1,"sid":"","user":"ann","generation":0,"refresh_token":"refresh-1"}"#,
+        r#"{"v":1,"sid":"s","user":"ann","generation":-1,"refresh_token":"refresh-1"}"#,
+        r#"{"v":1,"sid":"s","user":"ann","generation":4294967296,"refresh_token":"refresh-1"}"#,
+        r#"{"v":1,"sid":"s","user":"ann","generation":0,"refresh_token":""}"#,
+        r#"{"v":1,"sid":"s","user":"ann","generation":0,"refresh_token":"a\nb"}"#,
+        r#"{"v":1,"sid":"s","sid":"t","user":"ann","generation":0,"refresh_token":"r"}"#,
+        &long,
+        &deep,
+    ] {
+        let (world, tab, _) = World::signed_in();
+        world.edit_profile(garbage);
+        let client = tab.open();
+        assert_eq!(client.state(), State::SignedOut(None), "{garbage:.40}");
+        assert!(tab.is_wiped(), "{garbage:.40}");
+        survives(&world, &tab);
+        let (world, tab, _) = World::signed_in();
+        tab.edit(garbage);
+        let client = tab.open();
+        world.settle();
+        assert_eq!(client.state(), signed_in("ann"), "{garbage:.40}: the refresh token is there");
+        assert_eq!(world.take_log(), ["POST /refresh 200"]);
+    }
+}
+
+#[test]
+fn absurd_numbers_in_a_sound_record_do_no_harm() {
+    for generation in [u32::MAX - 1, u32::MAX] {
+        let (world, tab, _) = World::signed_in();
+        let record = world.profile().into_values().next().unwrap();
+        world.edit_profile(&record.replace(r#""generation":0"#, &format!(r#""generation":{generation}"#)));
+        survives(&world, &tab);
+    }
+    for (from, to) in [
+        (r#""lifetime":900"#, format!(r#""lifetime":{}"#, u64::MAX)),
+        (r#""lifetime":900"#, r#""lifetime":0"#.to_owned()),
+        (r#""lifetime":900"#, r#""lifetime":null"#.to_owned()),
+        (r#""received":1"#, r#""received":9"#.to_owned()),
+        (r#""received":1"#, r#""received":0,"x":1"#.to_owned()),
+        (r#""generation":0"#, format!(r#""generation":{}"#, u32::MAX)),
+    ] {
+        let (world, tab, _) = World::signed_in();
+        let record = tab.records().into_values().next().unwrap();
+        assert!(record.contains(from));
+        tab.edit(&record.replace(from, &to));
+        survives(&world, &tab);
+    }
+}

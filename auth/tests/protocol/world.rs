@@ -155,10 +155,10 @@ impl World {
         let flag = Arc::new(Flag(AtomicBool::new(true)));
         let waker = flag.clone().into();
         loop {
-            if flag.0.swap(false, Ordering::Relaxed) {
-                if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    return value;
-                }
+            if flag.0.swap(false, Ordering::Relaxed)
+                && let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker))
+            {
+                return value;
             }
             self.idle();
             if !flag.0.load(Ordering::Relaxed) {
@@ -199,6 +199,11 @@ impl World {
     /// Somebody sets the wall clock.
     pub(crate) fn set_clock_by(&self, milliseconds: i64) {
         self.0.skew.set(self.0.skew.get() + milliseconds);
+    }
+
+    /// How many timers are running.
+    pub(crate) fn timers(&self) -> usize {
+        self.0.timers.borrow().len()
     }
 
     pub(crate) fn time(&self) -> u64 {
@@ -412,6 +417,11 @@ impl Tab {
     /// All text that lies in storage.
     pub(crate) fn stored(&self) -> String {
         format!("{:?} {:?}", self.records(), self.world.profile())
+    }
+
+    /// The browser's "duplicate tab": the tab's storage is copied.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { world: self.world.clone(), storage: Rc::new(RefCell::new(self.records())) }
     }
 
     pub(crate) fn is_wiped(&self) -> bool {
