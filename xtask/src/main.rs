@@ -71,7 +71,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Each cause is a sentence of its own; joined they are one.
+            let causes: Vec<String> =
+                error.chain().map(|cause| cause.to_string().trim_end_matches('.').to_owned()).collect();
+            eprintln!("error: {}.", causes.join(": "));
             ExitCode::FAILURE
         }
     }
