@@ -89,6 +89,7 @@ impl Group {
         // Without it the wait would not end if the signal did not arrive.
         drop(self.stdin.take());
         self.shell.wait().context("cannot wait")?;
+        self.settle();
         ensure!(kill.context("cannot kill")?.success(), "{} had ended by itself", self.name);
         Ok(())
     }
@@ -99,7 +100,33 @@ impl Drop for Group {
         drop(self.stdin.take());
         // The shell bounds this: it kills what does not end within two seconds.
         let _ = self.shell.wait();
+        self.settle();
     }
+}
+
+impl Group {
+    /// A killed process takes a moment to end, and until then keeps its port. Nothing tells when a
+    /// process that is not one's own child has ended, so this looks, and for a second at most.
+    fn settle(&self) {
+        let group = self.shell.id().to_string();
+        for _ in 0..500 {
+            if !any_alive(&group) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// Whether a process of the group still runs. After the name in parentheses, `stat` has the state,
+/// the parent and the group; a zombie has given back everything but its number.
+fn any_alive(group: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    processes.filter_map(Result::ok).any(|process| {
+        let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+        fields.next().is_some_and(|state| state != "Z" && state != "X") && fields.nth(1) == Some(group)
+    })
 }
 
 /// Ends the group when the input closes: first politely (Xvfb removes its lock file, a browser its
