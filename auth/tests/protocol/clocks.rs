@@ -176,3 +176,24 @@ fn a_forged_claim_unlocks_nothing() {
     assert!(world.run(client.send(&me())).is_err());
     assert!(matches!(client.state(), auth::State::SignedOut(Some(_))));
 }
+
+#[test]
+fn age_counts_from_half_way_between_request_and_answer_and_so_after_a_reload() {
+    for reload in [false, true] {
+        let world = World::with(|server| server.lifetime = 2_000);
+        let tab = world.tab();
+        world.next("/token", [crate::world::Fault::Slow(0, 7_980)]);
+        let mut client = tab.open();
+        world.run(client.login("ann", "secret")).unwrap();
+        if reload {
+            client = tab.open();
+        }
+        // The answer took 8 s: four of them count.
+        world.pass(895_999);
+        world.take_log();
+        world.run(client.send(&me())).unwrap();
+        assert_eq!(world.count("POST /refresh"), 0, "reload: {reload}");
+        world.run(client.send(&me())).unwrap();
+        assert_eq!(world.count("POST /refresh"), 1, "reload: {reload}");
+    }
+}

@@ -308,3 +308,21 @@ fn a_spent_record_that_could_not_be_removed_goes_at_logout() {
 async fn wait(world: &World, milliseconds: u64) {
     world.timer(milliseconds).await;
 }
+
+#[test]
+fn a_late_tokens_failed_revocation_is_not_told_after_a_good_logout() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Slow(0, 2_000)]);
+    world.next("/logout", [Fault::None, Fault::says(503, "")]);
+    let _ = world.run(async {
+        join(client.send(&me()), async {
+            wait(&world, 100).await;
+            client.logout();
+        })
+        .await
+    });
+    world.settle();
+    assert_eq!(world.count("POST /logout"), 2);
+    assert_eq!(client.state(), LOGGED_OUT);
+}

@@ -170,7 +170,7 @@ fn another_sessions_access_token_in_the_tab_is_not_used() {
 fn an_older_generations_access_token_in_the_tab_is_not_used() {
     let (world, tab, client) = World::signed_in();
     let old = tab.records().into_values().next().unwrap();
-    world.pass(900_000);
+    world.server(|server| server.expire_access());
     world.run(client.send(&me())).unwrap();
     tab.edit(&old);
     world.take_log();
