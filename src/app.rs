@@ -42,7 +42,7 @@ fn Home() -> Html {
         _ => html! { "Signed in" },
     };
     html! {
-        <section class="card" aria-labelledby="home-title">
+        <section class="card home" aria-labelledby="home-title">
             <h1 id="home-title" tabindex="-1" ref={heading}>{ user }</h1>
             <div class="actions">
                 <FetchButton busy={protected.busy} onfetch={protected.fetch.clone()} />

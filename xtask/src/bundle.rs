@@ -108,8 +108,8 @@ fn finished_page(html: &str, glue: &Asset, wasm: &Asset, styles: &[(String, Asse
     }
     let head = html.find("</head>").context("index.html has no </head>.")?;
     edits.push((head..head, format!(
-        "<link rel=\"preload\" href=\"./{}\" as=\"fetch\" type=\"application/wasm\" crossorigin integrity=\"{}\"><script type=\"module\" src=\"./{}\" integrity=\"{}\"></script>",
-        wasm.name, wasm.integrity, glue.name, glue.integrity
+        "<link rel=\"preload\" href=\"./{}\" as=\"fetch\" type=\"application/wasm\" crossorigin><script type=\"module\" src=\"./{}\" integrity=\"{}\"></script>",
+        wasm.name, glue.name, glue.integrity
     )));
     Ok(page::replace(html, edits))
 }
@@ -183,7 +183,7 @@ mod tests {
         );
         assert_eq!(
             page.unwrap(),
-            "<head><link rel=\"stylesheet\" href=\"./s.css\" integrity=\"sha384-s.css\"><link rel=\"preload\" href=\"./w.wasm\" as=\"fetch\" type=\"application/wasm\" crossorigin integrity=\"sha384-w.wasm\"><script type=\"module\" src=\"./g.js\" integrity=\"sha384-g.js\"></script></head><body><p>x</body>"
+            "<head><link rel=\"stylesheet\" href=\"./s.css\" integrity=\"sha384-s.css\"><link rel=\"preload\" href=\"./w.wasm\" as=\"fetch\" type=\"application/wasm\" crossorigin><script type=\"module\" src=\"./g.js\" integrity=\"sha384-g.js\"></script></head><body><p>x</body>"
         );
     }
 

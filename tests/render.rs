@@ -1,0 +1,101 @@
+//! What components render, as text: no browser needed. Behaviour is tested in `tests/browser`.
+#![cfg(not(target_arch = "wasm32"))]
+
+use futures_executor::block_on;
+use yew::LocalServerRenderer;
+use yew::prelude::*;
+use yew_jwt_auth::{AuthProvider, Data, FetchButton, Guard, LoginForm, Message, Progress, Settings};
+
+#[derive(PartialEq, Properties)]
+struct ShowProps {
+    html: Html,
+}
+
+#[component]
+fn Show(ShowProps { html }: &ShowProps) -> Html {
+    html.clone()
+}
+
+/// The first rendering.
+fn rendered(html: Html) -> String {
+    block_on(LocalServerRenderer::<Show>::with_props(ShowProps { html }).hydratable(false).render())
+}
+
+/// The tag that holds `part`.
+fn tag<'a>(html: &'a str, part: &str) -> &'a str {
+    let tags = html.split_inclusive('>');
+    tags.into_iter().find(|tag| tag.contains(part)).unwrap_or_default()
+}
+
+fn settings() -> Settings {
+    Settings::new("http://localhost:8000".parse().expect("a base URL"))
+}
+
+fn form() -> String {
+    rendered(html! { <AuthProvider settings={settings()}><LoginForm /></AuthProvider> })
+}
+
+#[test]
+fn the_form_can_never_put_a_password_into_a_url() {
+    let html = form();
+    assert!(tag(&html, "<form").contains(r#"method="post""#), "{html}");
+}
+
+#[test]
+fn the_boxes_are_labelled_and_known_to_password_managers() {
+    let html = form();
+    for (id, label, completes) in
+        [("username", "Username", "username"), ("password", "Password", "current-password")]
+    {
+        assert!(html.contains(&format!(r#"<label for="{id}">{label}</label>"#)), "{html}");
+        let input = tag(&html, &format!(r#"<input id="{id}""#));
+        for attribute in [format!("placeholder=\"{label}\""), format!("autocomplete=\"{completes}\"")] {
+            assert!(input.contains(&attribute), "{attribute} in {input}");
+        }
+        assert!(!input.contains("value="), "what is typed stays in its box: {input}");
+    }
+    assert!(tag(&html, r#"id="password""#).contains(r#"type="password""#));
+    assert!(html.contains(">Login</button>"));
+    assert!(!html.contains("role=\"alert\""), "nothing has gone wrong yet: {html}");
+}
+
+#[test]
+fn what_is_guarded_is_not_shown_while_a_session_is_being_restored() {
+    let html = rendered(html! {
+        <AuthProvider settings={settings()}>
+            <Guard fallback={html! { "the form" }}>{ "private" }</Guard>
+        </AuthProvider>
+    });
+    assert!(!html.contains("private") && !html.contains("the form"), "{html}");
+    assert!(html.contains("Restoring your session"), "{html}");
+}
+
+#[test]
+fn an_error_is_an_alert() {
+    let html = rendered(html! { <Message text="Incorrect username or password." /> });
+    assert!(tag(&html, "<p").contains(r#"role="alert""#), "{html}");
+    assert!(html.contains("Incorrect username or password."));
+}
+
+#[test]
+fn progress_is_a_live_region_that_stays_while_it_is_empty() {
+    let html = rendered(html! { <Progress /> });
+    assert!(tag(&html, "<p").contains(r#"role="status""#), "{html}");
+    let html = rendered(html! { <Progress text="Signing in…" /> });
+    assert!(html.contains(">Signing in…</p>"), "{html}");
+}
+
+#[test]
+fn data_is_escaped() {
+    let html = rendered(html! { <Data json={r#"{"a":"<script>alert(1)</script>"}"#} /> });
+    assert!(!html.contains("<script>") && html.contains("&lt;script"), "{html}");
+}
+
+#[test]
+fn a_busy_button_says_so_and_keeps_its_name() {
+    for busy in [true, false] {
+        let html = rendered(html! { <FetchButton {busy} onfetch={Callback::noop()} /> });
+        assert!(tag(&html, "<button").contains(&format!(r#"aria-disabled="{busy}""#)), "{html}");
+        assert!(html.contains(">Fetch Protected Data</button>"), "{html}");
+    }
+}
