@@ -161,7 +161,9 @@ impl<P: Platform> Client<P> {
             return;
         };
         let token = self.token_of(&session);
-        self.end(&session, EndReason::LoggedOut);
+        // A reload may have left an access token alone, and an access token ends no session.
+        let told = token.is_some() || self.contract().logout.is_none() || self.contract().refresh.is_none();
+        self.end(&session, if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly });
         if let Some(token) = token {
             self.revoke(token, true);
         }
@@ -293,7 +295,7 @@ impl<P: Platform> Client<P> {
         let request = wire::carrying(self.base(), self.contract(), endpoint, token)?;
         let answer = self.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
         match answer.status {
-            429 | 500..=599 => Err(Error::from_token_answer(&answer)),
+            408 | 429 | 500..=599 => Err(Error::from_token_answer(&answer)),
             // A captive portal's page under status 200: the server has heard nothing.
             200..300 if answer.is_html() => Err(Error::Unintelligible),
             // Done, or the family is unknown, or the server has no such endpoint: nothing is owed.

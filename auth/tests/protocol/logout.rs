@@ -1,6 +1,6 @@
 //! Logging out: here at once, at the server as soon as possible, and for good.
 
-use auth::{Contract, EndReason, Error, State};
+use auth::{AccessCustody, Contract, Custody, EndReason, Error, RefreshCustody, State};
 use futures_util::future::join;
 
 use crate::world::{Broken, Fault, World, me, signed_in, watch};
@@ -111,6 +111,21 @@ fn a_server_without_logout_is_not_called() {
     client.logout();
     world.settle();
     assert_eq!((client.state(), world.take_log()), (LOGGED_OUT, vec![]));
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn a_session_that_lost_its_refresh_token_to_a_reload_cannot_tell_the_server_and_says_so() {
+    let world = World::new();
+    let tab = world.tab();
+    let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
+    let client = tab.open_with(Contract::default(), custody);
+    world.run(client.login("ann", "secret")).unwrap();
+    world.take_log();
+    let client = tab.open_with(Contract::default(), custody);
+    client.logout();
+    world.settle();
+    assert_eq!((client.state(), world.take_log()), (HERE_ONLY, vec![]));
     assert!(tab.is_wiped());
 }
 
