@@ -4,6 +4,8 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may stop at what it does not expect"
 )]
