@@ -13,7 +13,12 @@ use crate::settings::Settings;
 pub fn App() -> Html {
     let settings = use_memo((), |()| Settings::from_page());
     match &*settings {
-        Err(invalid) => html! { <Message text={invalid.to_string()} /> },
+        Err(invalid) => html! {
+            <section class="card" aria-labelledby="invalid-title">
+                <h1 id="invalid-title">{ "Log in" }</h1>
+                <Message text={invalid.to_string()} />
+            </section>
+        },
         Ok(settings) => html! {
             <AuthProvider settings={settings.clone()}>
                 <Notices exposed={settings.base.is_exposed()} />

@@ -18,15 +18,17 @@ pub fn LoginForm() -> Html {
         _ => None,
     };
     let (username, password) = (use_node_ref(), use_node_ref());
-    let failure = use_state(|| None::<Error>);
+    // With its number: the same refusal again is news, to be announced and focused again.
+    let failure = use_state(|| None::<(u32, Error)>);
+    let failures = use_mut_ref(|| 0_u32);
     let busy = use_state_eq(|| false);
 
     let wait = match *failure {
-        Some(Error::TooManyRequests { retry_after }) => retry_after,
+        Some((_, Error::TooManyRequests { retry_after })) => retry_after,
         _ => None,
     };
     let marked = match *failure {
-        Some(Error::EmptyFields(fields) | Error::InvalidFields(fields)) => fields,
+        Some((_, Error::EmptyFields(fields) | Error::InvalidFields(fields))) => fields,
         _ => FormFields::default(),
     };
 
@@ -38,6 +40,7 @@ pub fn LoginForm() -> Html {
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let ((Some(username), Some(password)), None) = (inputs, wait) else { return };
             let (client, failure, busy) = (client.clone(), failure.clone(), busy.clone());
+            let failures = failures.clone();
             spawn_local(async move {
                 let (name, secret) = (username.value(), password.value());
                 busy.set(true);
@@ -45,7 +48,10 @@ pub fn LoginForm() -> Html {
                     Ok(()) => password.set_value(""),
                     // A double click: the first one is on its way.
                     Err(Error::AlreadySigningIn) => return,
-                    Err(error) => failure.set(Some(error)),
+                    Err(error) => {
+                        let number = failures.replace_with(|number| number.wrapping_add(1));
+                        failure.set(Some((number, error)));
+                    }
                 }
                 busy.set(false);
             });
@@ -64,9 +70,9 @@ pub fn LoginForm() -> Html {
             }
         }
     });
-    use_effect_with(marked, {
+    use_effect_with((marked, failure.map(|(number, _)| number)), {
         let (username, password) = (username.clone(), password.clone());
-        move |marked| match marked {
+        move |(marked, _)| match marked {
             FormFields { username: true, .. } => focus(&username),
             FormFields { password: true, .. } => focus(&password),
             FormFields { .. } => {}
@@ -90,8 +96,8 @@ pub fn LoginForm() -> Html {
                 <input id="password" name="password" type="password" placeholder="Password"
                     autocomplete="current-password" required=true ref={password}
                     aria-invalid={marked.password.then_some("true")} aria-describedby={described(marked.password)} />
-                if let Some(error) = *failure {
-                    <Message id="login-error" text={error.message()} unfocused={marked != FormFields::default()} />
+                if let Some((number, error)) = *failure {
+                    <Message key={number} id="login-error" text={error.message()} unfocused={marked != FormFields::default()} />
                 }
                 if let Some(seconds) = wait {
                     <Countdown {seconds} {ondone} />
