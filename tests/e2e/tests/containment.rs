@@ -83,7 +83,7 @@ async fn ensure_contained(scene: &Scene, access: &str, refresh: &str) -> Result<
         let text = area.values().next().context("a record")?;
         ensure!(text.matches("canary").count() == 1, "the token is there twice");
         let record: Value = serde_json::from_str(text)?;
-        Ok(record[field].as_str().context("a token")?.to_owned())
+        Ok(record.get(field).and_then(Value::as_str).context("a token")?.to_owned())
     };
     ensure!(record(&stored.session, "access_token")? == access);
     ensure!(record(&stored.local, "refresh_token")? == refresh);

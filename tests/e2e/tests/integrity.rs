@@ -35,8 +35,7 @@ async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
     only_the_own_origin_is_asked(&browser, &pages.origin()).await?;
 
     // Without the module the script can still speak.
-    let file = shipped("wasm")?;
-    pages.change(|settings| settings.tampered = Some(file));
+    tamper(&pages, "wasm", "Fetch Protected Data")?;
     let page = LoginPage::open(&browser, &pages.origin()).await?;
     let seen = page.wait_until("a word about the module", |seen| !seen.alerts.is_empty()).await?;
     ensure!(
@@ -46,8 +45,7 @@ async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
     ensure!(seen.buttons.is_empty() && seen.boxes.is_empty(), "{seen:#?}");
 
     // Without the script only the style sheet can: nobody is left before an endless "Loading…".
-    let file = shipped("js")?;
-    pages.change(|settings| settings.tampered = Some(file));
+    tamper(&pages, "js", "could not be loaded completely")?;
     let page = LoginPage::open(&browser, &pages.origin()).await?;
     let hint = "const style = getComputedStyle(document.getElementById('boot'), '::after');
                 return style.visibility === 'visible' && style.content";
@@ -63,11 +61,24 @@ async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
     let page = LoginPage::open(&browser, &pages.origin()).await?;
     page.wait_until("the form", Seen::signed_out).await?;
     browser.wait_for("the style", styled, Value::Null, Duration::from_secs(5)).await?;
-    let file = shipped("css")?;
-    pages.change(|settings| settings.tampered = Some(file));
+    tamper(&pages, "css", "#f4f5f7")?;
     let page = LoginPage::open(&browser, &pages.origin()).await?;
     page.wait_until("the form without a style", Seen::signed_out).await?;
     ensure!(browser.run(styled, Value::Null).await? == Value::Bool(false), "the style sheet was used");
+    Ok(())
+}
+
+/// Flips a byte of a text in the one file with this extension: the file stays valid, so that nothing
+/// but its integrity can tell.
+fn tamper(pages: &Pages, extension: &str, text: &str) -> Result<()> {
+    let path = shipped(extension)?;
+    let bytes = std::fs::read(dist().join(path.trim_start_matches('/')))?;
+    let at = bytes.windows(text.len()).position(|window| window == text.as_bytes());
+    let at = at.with_context(|| format!("{path} does not hold {text}"))? + text.len() - 1;
+    pages.change(|settings| {
+        settings.tampered = Some(path);
+        settings.tampered_at = Some(at);
+    });
     Ok(())
 }
 
