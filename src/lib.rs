@@ -46,7 +46,7 @@ pub use app::{App, show_failure};
 pub use auth;
 pub use browser::Browser;
 pub use components::{
-    Countdown, Data, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
+    Countdown, Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
 };
 pub use hooks::{Protected, use_client, use_protected, use_session};
 pub use json::indent;

@@ -10,9 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::{Either, select};
 
+use crate::cache::Unstored;
 use crate::contract::Contract;
 use crate::error::{EndReason, Error, Fields};
-use crate::http::{Answer, HttpRequest, Request};
+use crate::http::{Answer, CacheMode, HttpRequest, Request};
 use crate::platform::{Instant, Platform};
 use crate::refresh::{ATTEMPT_DEADLINE, Flight};
 use crate::session::{Access, Age, Carried, Degraded, On401, Session, State};
@@ -88,6 +89,7 @@ impl<P: Platform> Client<P> {
                     generation: *generation,
                     access,
                     confirmed: false,
+                    unstored: Unstored::default(),
                 }
             }
             (None, Some(found)) if found.alone => {
@@ -101,6 +103,7 @@ impl<P: Platform> Client<P> {
                     generation: *generation,
                     access,
                     confirmed: false,
+                    unstored: Unstored::default(),
                 }
             }
             _ => {
@@ -222,14 +225,20 @@ impl<P: Platform> Client<P> {
     }
 
     async fn transmit(&self, request: &Request, url: String, carried: &Carried) -> Result<Answer, Error> {
-        let request = HttpRequest::bearer(request, url, &carried.token, REQUEST_BODY_LIMIT);
+        let method = request.method;
+        let cache = self.0.session.borrow().as_ref().map(|session| session.unstored.mode(method, &url));
+        let cache = cache.unwrap_or(CacheMode::NoStore);
+        let request = HttpRequest::bearer(request, url.clone(), &carried.token, cache, REQUEST_BODY_LIMIT);
         let answer = self.exchange(request, REQUEST_DEADLINE).await;
         if !self.is_current(&carried.session) {
             return Err(Error::SessionChanged);
         }
         self.note(answer.as_ref());
-        if answer.as_ref().is_ok_and(|answer| (200..300).contains(&answer.status)) {
-            self.update_session(|session| session.confirmed = true);
+        if let Ok(answer) = &answer {
+            self.update_session(|session| {
+                session.confirmed |= (200..300).contains(&answer.status);
+                session.unstored.learn(method, &url, cache, answer);
+            });
         }
         answer
     }
@@ -257,8 +266,14 @@ impl<P: Platform> Client<P> {
         self.vault().hold(self.platform(), &held);
         self.vault().keep(self.platform(), &held, &access);
         let Held { session: id, user, generation, .. } = held;
-        *self.0.session.borrow_mut() =
-            Some(Session { id, user, generation, access: Some(access), confirmed: true });
+        *self.0.session.borrow_mut() = Some(Session {
+            id,
+            user,
+            generation,
+            access: Some(access),
+            confirmed: true,
+            unstored: Unstored::default(),
+        });
         self.0.degraded.set(None);
         self.show_session();
         if let Some(token) = replaced {

@@ -9,6 +9,7 @@
 //! the password grant between parties, so nothing here claims to be an OAuth client.
 #![deny(missing_docs)]
 
+mod cache;
 mod client;
 mod contract;
 mod error;
@@ -24,7 +25,7 @@ mod wire;
 pub use client::{Client, Subscription};
 pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher};
 pub use error::{EndReason, Error, Fields as FormFields};
-pub use http::{Answer, HttpError, HttpRequest, Method, Request};
+pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
 pub use platform::{Area, Instant, Platform, StorageError};
 pub use session::{Degraded, State};
 pub use target::{BaseUrl, InvalidBaseUrl};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::cache::Unstored;
 use crate::error::EndReason;
 use crate::platform::Instant;
 use crate::token::AccessToken;
@@ -21,6 +22,8 @@ pub(crate) struct Session {
     /// Whether the server has answered for this session since the page was loaded. Nothing private
     /// is shown before it has.
     pub(crate) confirmed: bool,
+    /// What it has learnt about the browser's cache; the next session begins anew.
+    pub(crate) unstored: Unstored,
 }
 
 /// An access token with what is known of its age.
@@ -139,7 +142,14 @@ mod tests {
     }
 
     fn session(id: &str, generation: u32) -> Session {
-        Session { id: id.into(), user: "ann".into(), generation, access: Some(access(None)), confirmed: true }
+        Session {
+            id: id.into(),
+            user: "ann".into(),
+            generation,
+            access: Some(access(None)),
+            confirmed: true,
+            unstored: Unstored::default(),
+        }
     }
 
     #[test]

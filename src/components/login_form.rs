@@ -3,7 +3,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{Countdown, Message, Progress, focus};
+use super::{Failure, Progress, focus};
 use crate::hooks::{use_client, use_session};
 
 /// The login form, with the reason why the last session ended.
@@ -23,10 +23,7 @@ pub fn LoginForm() -> Html {
     let failures = use_mut_ref(|| 0_u32);
     let busy = use_state_eq(|| false);
 
-    let wait = match *failure {
-        Some((_, Error::TooManyRequests { retry_after })) => retry_after,
-        _ => None,
-    };
+    let wait = failure.and_then(|(_, error)| error.wait());
     let marked = match *failure {
         Some((_, Error::EmptyFields(fields) | Error::InvalidFields(fields))) => fields,
         _ => FormFields::default(),
@@ -57,7 +54,7 @@ pub fn LoginForm() -> Html {
             });
         })
     };
-    let ondone = {
+    let onwaited = {
         let failure = failure.setter();
         use_callback((), move |(), ()| failure.set(None))
     };
@@ -97,10 +94,7 @@ pub fn LoginForm() -> Html {
                     autocomplete="current-password" required=true ref={password}
                     aria-invalid={marked.password.then_some("true")} aria-describedby={described(marked.password)} />
                 if let Some((number, error)) = *failure {
-                    <Message key={number} id="login-error" text={error.message()} unfocused={marked != FormFields::default()} />
-                }
-                if let Some(seconds) = wait {
-                    <Countdown {seconds} {ondone} />
+                    <Failure key={number} id="login-error" {error} unfocused={marked != FormFields::default()} {onwaited} />
                 }
                 <button type="submit" class="primary" aria-disabled={(*busy || wait.is_some()).to_string()}>{ "Login" }</button>
                 <Progress text={busy.then_some("Signing in…")} />

@@ -221,6 +221,32 @@ async fn too_many_attempts_are_counted_down() {
 }
 
 #[wasm_bindgen_test]
+async fn a_fetch_that_came_too_soon_is_counted_down_and_a_refused_one_takes_its_data_back() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let fetch = || button("Fetch Protected Data").unwrap();
+    fetch().click();
+    until("data", || find("pre").is_some()).await;
+    let many = json!({"type": "respond", "status": 429, "cors": true, "body": "{}",
+        "headers": [["retry-after", "1"], ["access-control-expose-headers", "Retry-After"]]});
+    fault("GET", "/protected-route", many).await;
+    fetch().click();
+    until("countdown", || find("[role=timer]").is_some()).await;
+    assert_eq!(fetch().get_attribute("aria-disabled").as_deref(), Some("true"));
+    fetch().click();
+    assert!(find("pre").is_some(), "the last answer still stands");
+    until("over", || find("[role=timer]").is_none()).await;
+    assert_eq!(wire(3).await.len(), 3, "none was sent meanwhile");
+    fault("GET", "/protected-route", respond(403, "application/json", "{}")).await;
+    fetch().click();
+    until("refused", || text("[role=alert]").contains("403")).await;
+    assert!(find("pre").is_none(), "what may not be seen is not shown");
+}
+
+#[wasm_bindgen_test]
 async fn a_page_that_is_set_up_wrongly_says_so() {
     let _page = Page::open("ftp://nowhere");
     until("alert", || text("[role=alert]").contains("api-base-url")).await;
