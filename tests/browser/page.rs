@@ -118,7 +118,8 @@ async fn progress_is_a_status_and_the_button_is_off_meanwhile() {
     Page::submit();
     until("progress", || text("form [role=status]") == "Signing in…").await;
     assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("true"));
-    script::run(&format!("fetch('{}/__stand/release', {{method: 'POST'}})", api()));
+    stand::arrived().await;
+    stand::release().await;
     until("signed in", || button("Logout").is_some()).await;
 }
 
