@@ -156,6 +156,7 @@ async fn a_logout_brings_the_form_back_with_the_reason() {
     assert_eq!(find(".reason").unwrap().get_attribute("role").as_deref(), Some("status"));
     until("focus", || focused() == "username").await;
     assert_eq!(script::stored(), "[{},{}]");
+    assert_eq!(wire(2).await, ["POST /token 200", "POST /logout 204"]);
 }
 
 #[wasm_bindgen_test]
@@ -201,6 +202,7 @@ async fn where_storage_is_denied_the_session_lives_in_memory_with_a_notice() {
     button("Logout").unwrap().click();
     until("form", || find("form").is_some()).await;
     drop(denied);
+    assert_eq!(wire(3).await[1..], ["GET /protected-route 200", "POST /logout 204"]);
 }
 
 #[wasm_bindgen_test]
