@@ -41,6 +41,8 @@ pub fn LoginForm() -> Html {
             spawn_local(async move {
                 let (name, secret) = (username.value(), password.value());
                 busy.set(true);
+                // What went wrong before is no longer true of this attempt.
+                failure.set(None);
                 match client.login(&name, &secret).await {
                     Ok(()) => password.set_value(""),
                     // A double click: the first one is on its way.
