@@ -25,7 +25,7 @@ pub use client::{Client, Subscription};
 pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher};
 pub use error::{EndReason, Error, Fields as FormFields};
 pub use http::{Answer, HttpError, HttpRequest, Method, Request};
-pub use platform::{Area, Instant, Platform, StorageError};
+pub use platform::{Area, Instant, LedgerError, Platform, StorageError};
 pub use session::{Degraded, State};
 pub use target::{BaseUrl, InvalidBaseUrl};
 pub use token::{AccessToken, RefreshToken};
