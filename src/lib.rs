@@ -45,6 +45,8 @@ mod settings;
 pub use app::{App, show_failure};
 pub use auth;
 pub use browser::Browser;
+#[doc(hidden)]
+pub use browser::resume;
 pub use components::{
     Countdown, Data, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
 };

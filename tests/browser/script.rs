@@ -1,12 +1,50 @@
 //! The page around a test: storage, and a way to do in JavaScript what only JavaScript can.
 
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use gloo_timers::future::sleep;
-use js_sys::Function;
-use wasm_bindgen::JsValue;
+use js_sys::{Function, Promise};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 /// Runs a function body.
 pub(crate) fn run(body: &str) -> JsValue {
     Function::new_no_args(body).call0(&JsValue::NULL).unwrap()
+}
+
+/// Runs the body of an async function and waits for its end.
+pub(crate) async fn run_async(body: &str) -> JsValue {
+    let promise = run(&format!("return (async () => {{ {body} }})()")).unchecked_into::<Promise>();
+    JsFuture::from(promise).await.unwrap()
+}
+
+/// A frame of the same origin, with its own view of storage and its own connections: as good as
+/// another tab. It is `frame` in scripts, and there is one at a time.
+pub(crate) struct Frame;
+
+impl Frame {
+    pub(crate) fn open() -> Self {
+        run("const frame = document.createElement('iframe');
+             document.body.append(frame);
+             window.__frame = frame;
+             window.frame = frame.contentWindow");
+        Self
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        run("window.__frame.remove()");
+    }
+}
+
+/// Polls `future` for `milliseconds`; what has not ended by then is given back.
+pub(crate) async fn within<F: Future + Unpin>(milliseconds: u64, future: F) -> Result<F::Output, F> {
+    match select(future, sleep(Duration::from_millis(milliseconds))).await {
+        Either::Left((output, _)) => Ok(output),
+        Either::Right((_, future)) => Err(future),
+    }
 }
 
 /// Everything in both storages, as text.
@@ -59,7 +97,7 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
         if condition() {
             return;
         }
-        sleep(std::time::Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(10)).await;
     }
     panic!("{what}: not within ten seconds");
 }
