@@ -238,6 +238,14 @@ async fn where_the_browser_gives_no_database_the_ledger_is_denied() {
         drop(replaced);
         assert_eq!(get("k").await, Ok(None), "and asked again next time");
     }
+    // What Chromium does where the user blocks storage; elsewhere that name means a broken disk.
+    wipe().await;
+    let all_storage = Replaced::storage_denied();
+    let database = Replaced::new("window", "indexedDB", &request("UnknownError"));
+    let error = get("k").await;
+    drop(database);
+    drop(all_storage);
+    assert_eq!(error, Err(LedgerError::Denied));
 }
 
 #[wasm_bindgen_test]

@@ -4,8 +4,9 @@ use serde_json::json;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{Document, Element, HtmlElement, HtmlFormElement, HtmlInputElement};
+use yew::prelude::*;
 use yew::{AppHandle, Renderer};
-use yew_jwt_auth::App;
+use yew_jwt_auth::{App, AuthProvider, Guard, LogoutButton, Settings, use_session};
 
 use crate::script::{self, Replaced, until};
 use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
@@ -118,8 +119,10 @@ async fn progress_is_a_status_and_the_button_is_off_meanwhile() {
     Page::submit();
     until("progress", || text("form [role=status]") == "Signing in…").await;
     assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("true"));
-    script::run(&format!("fetch('{}/__stand/release', {{method: 'POST'}})", api()));
-    until("signed in", || button("Logout").is_some()).await;
+    // It may still be on its way: what is shown comes first.
+    while button("Logout").is_none() {
+        script::run_async(&format!("await fetch('{}/__stand/release', {{method: 'POST'}})", api())).await;
+    }
 }
 
 #[wasm_bindgen_test]
@@ -155,6 +158,78 @@ async fn a_logout_brings_the_form_back_with_the_reason() {
     assert_eq!(find(".reason").unwrap().get_attribute("role").as_deref(), Some("status"));
     until("focus", || focused() == "username").await;
     assert_eq!(script::stored(), "[{},{}]");
+    assert_eq!(wire(2).await, ["POST /token 200", "POST /logout 204"]);
+}
+
+#[wasm_bindgen_test]
+async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_comes_back_as_it_was() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    button("Fetch Protected Data").unwrap().click();
+    until("data", || find("pre").is_some()).await;
+    let (data, shown) = (text("pre"), find("pre").unwrap());
+    for (stop, go_on) in [
+        (
+            "window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))",
+            "window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))",
+        ),
+        ("document.dispatchEvent(new Event('freeze'))", "document.dispatchEvent(new Event('resume'))"),
+    ] {
+        // No task of the page runs between the event and its end; microtasks do.
+        script::run_async(&format!("{stop}; await null; await null; await null")).await;
+        assert_eq!(
+            document().get_element_by_id("app").unwrap().text_content().unwrap(),
+            "Restoring your session…"
+        );
+        script::run(go_on);
+        until("back", || text("pre") == data).await;
+        assert_eq!(text("h1"), "Signed in as demo");
+        assert_eq!(find("pre").unwrap(), shown, "the very element");
+        assert!(button("Logout").is_some() && button("Fetch Protected Data").is_some());
+    }
+    button("Logout").unwrap().click();
+    until("form", || find("form").is_some()).await;
+    wire(3).await;
+}
+
+/// What an importer might write: some of it outside of the guard.
+#[component]
+fn Imported() -> Html {
+    html! {
+        <AuthProvider settings={Settings::new(stand::base())}>
+            <Status />
+            <LogoutButton />
+            <Guard fallback={html! { <p id="form" /> }}><p id="private" /></Guard>
+        </AuthProvider>
+    }
+}
+
+#[component]
+fn Status() -> Html {
+    let state = use_session();
+    html! { <p id="status">{ format!("{state:?}") }</p> }
+}
+
+#[wasm_bindgen_test]
+async fn a_session_that_ends_while_the_page_is_put_away_is_not_shown_again() {
+    stand::signed_in().await;
+    script::run("document.body.insertAdjacentHTML('beforeend', '<main id=\"app\"></main>')");
+    let root = document().get_element_by_id("app").unwrap();
+    let app = Renderer::<Imported>::with_root(root).render();
+    until("signed in", || find("#private").is_some()).await;
+    script::run("window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))");
+    until("concealed", || find("#private").is_none()).await;
+    assert_eq!(text("#status"), "Restoring");
+    button("Logout").unwrap().click();
+    until("ended", || find("#form").is_some()).await;
+    script::run("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))");
+    wire(1).await;
+    assert!(find("#private").is_none());
+    app.destroy();
+    script::run("document.getElementById('app').remove()");
 }
 
 #[wasm_bindgen_test]
@@ -200,6 +275,7 @@ async fn where_storage_is_denied_the_session_lives_in_memory_with_a_notice() {
     button("Logout").unwrap().click();
     until("form", || find("form").is_some()).await;
     drop(denied);
+    wire(3).await;
 }
 
 #[wasm_bindgen_test]

@@ -62,25 +62,18 @@ pub(crate) struct Replaced(String);
 impl Replaced {
     /// `object[name]` gets the property descriptor that `descriptor` spells.
     pub(crate) fn new(object: &str, name: &str, descriptor: &str) -> Self {
+        let kept = format!("window['kept {object}.{name}']");
         run(&format!(
-            "window.__kept = Object.getOwnPropertyDescriptor({object}, '{name}');
+            "{kept} = Object.getOwnPropertyDescriptor({object}, '{name}');
              Object.defineProperty({object}, '{name}', {{configurable: true, {descriptor}}})"
         ));
-        Self(format!("Object.defineProperty({object}, '{name}', window.__kept)"))
+        Self(format!("Object.defineProperty({object}, '{name}', {kept})"))
     }
 
     /// Both storages throw, as where the user blocks them.
     pub(crate) fn storage_denied() -> [Self; 2] {
         let denied = "get() { throw new DOMException('denied', 'SecurityError') }";
-        let local = Self::new("window", "localStorage", denied);
-        // Each keeps what it replaced in the same place, so the restoring scripts are made apart.
-        run("window.__kept_local = window.__kept");
-        let session = Self::new("window", "sessionStorage", denied);
-        [Self(local.take().replace("__kept", "__kept_local")), session]
-    }
-
-    fn take(mut self) -> String {
-        std::mem::take(&mut self.0)
+        ["localStorage", "sessionStorage"].map(|storage| Self::new("window", storage, denied))
     }
 }
 

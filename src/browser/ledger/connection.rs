@@ -3,11 +3,13 @@
 
 use std::cell::RefCell;
 
-use auth::LedgerError;
+use auth::{Area, LedgerError};
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::{Event, IdbDatabase, IdbOpenDbRequest};
+
+use crate::browser::storage;
 
 const NAME: &str = "yew-jwt-auth";
 pub(super) const STORE: &str = "ledger";
@@ -125,11 +127,13 @@ async fn opened(request: Result<IdbOpenDbRequest, JsValue>) -> Result<IdbDatabas
     }
 }
 
-/// Where storage is blocked, or in some private windows, the request fails by one of these names.
+/// Where storage is blocked, or in some private windows, the request fails by one of the first names.
+/// Chromium blocks by the name that it has for a disk error too, and then blocks `localStorage`.
 fn refusal(request: &IdbOpenDbRequest) -> LedgerError {
     let name = request.error().ok().flatten().map(|error| error.name());
     match name.as_deref() {
         Some("SecurityError" | "InvalidStateError") => LedgerError::Denied,
+        Some("UnknownError") if storage::read(Area::Profile, "").is_err() => LedgerError::Denied,
         _ => LedgerError::Aborted,
     }
 }
