@@ -7,9 +7,13 @@ use crate::rng::Rng;
 pub(crate) enum Act {
     Open,
     Duplicate,
-    Login { other: bool },
+    Login {
+        other: bool,
+    },
     Logout,
-    Send { post: bool },
+    Send {
+        post: bool,
+    },
     /// Every tab at once, as after a restart of the browser.
     SendEverywhere,
     /// A send whose caller goes away after so many milliseconds.

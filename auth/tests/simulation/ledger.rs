@@ -172,8 +172,10 @@ impl World {
         self.check.borrow_mut().looked_at_ledger(life, self.steps.get());
         decide(&mut after);
         let changed = keys.into_iter().zip(rows.into_iter().zip(after));
-        let written: Vec<_> =
-            changed.filter(|(_, (before, after))| before != after).map(|(key, (_, after))| (key, after)).collect();
+        let written: Vec<_> = changed
+            .filter(|(_, (before, after))| before != after)
+            .map(|(key, (_, after))| (key, after))
+            .collect();
         if let Some(job) = self.ledger.borrow_mut().jobs.get_mut(&id) {
             job.written = written;
         }
@@ -250,7 +252,8 @@ impl World {
                 }
             }
             if dead {
-                let ids: Vec<u64> = ledger.jobs.iter().filter(|(_, job)| of(job)).map(|(id, _)| *id).collect();
+                let ids: Vec<u64> =
+                    ledger.jobs.iter().filter(|(_, job)| of(job)).map(|(id, _)| *id).collect();
                 gone.extend(ids.iter().filter_map(|id| ledger.jobs.remove(id)));
             }
         }

@@ -113,7 +113,11 @@ impl World {
         let rng = &self.chance.messages;
         let others: Vec<Life> = {
             let tabs = self.tabs.borrow();
-            tabs.iter().enumerate().filter(|(at, tab)| tab.open && *at != from.tab).map(|(at, tab)| tab.life(at)).collect()
+            tabs.iter()
+                .enumerate()
+                .filter(|(at, tab)| tab.open && *at != from.tab)
+                .map(|(at, tab)| tab.life(at))
+                .collect()
         };
         for to in others {
             if self.has(Class::MessagesLost) && rng.percent(30) {

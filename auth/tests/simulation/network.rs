@@ -216,8 +216,7 @@ impl World {
                     _ => "answer lost",
                 });
                 self.lose(id, || "the answer is lost".to_owned());
-                let error =
-                    if fault == Fault::Cut { HttpError::Interrupted } else { HttpError::Unreachable };
+                let error = if fault == Fault::Cut { HttpError::Interrupted } else { HttpError::Unreachable };
                 return self.after(back, Owner::Tab(life), move |_| slot.fill(Err(error)));
             }
             (Fault::Slow, _) => self.cover("slow answer"),

@@ -131,6 +131,8 @@ pub(crate) struct Options {
     pub(crate) absolute: Option<u64>,
     pub(crate) custody: Custody,
     pub(crate) acts: u64,
+    #[cfg(feature = "sabotage")]
+    pub(crate) rules: auth::Rules,
 }
 
 impl Options {
@@ -172,6 +174,8 @@ impl Options {
             absolute: rng.percent(5).then_some(6 * 3_600_000),
             custody: Custody { access, refresh },
             acts: rng.between(4, 22),
+            #[cfg(feature = "sabotage")]
+            rules: auth::Rules::default(),
         }
     }
 

@@ -10,17 +10,33 @@ use crate::token::{Kind, Token, tokens_in};
 /// What the server did with a request; the checks judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
-    LoggedIn { family: usize },
-    Rotated { token: Token },
+    LoggedIn {
+        family: usize,
+    },
+    Rotated {
+        token: Token,
+    },
     /// The same successor again, as the table says.
-    Repeated { token: Token },
+    Repeated {
+        token: Token,
+    },
     /// 409: spent, and so is its successor.
-    Conflict { token: Token },
+    Conflict {
+        token: Token,
+    },
     /// A spent token with another key, or outside of the grace window: the family is revoked.
-    Theft { token: Token },
-    Terminal { family: Option<usize> },
-    LoggedOut { family: usize },
-    Served { family: usize },
+    Theft {
+        token: Token,
+    },
+    Terminal {
+        family: Option<usize>,
+    },
+    LoggedOut {
+        family: usize,
+    },
+    Served {
+        family: usize,
+    },
     Refused,
 }
 
@@ -64,10 +80,6 @@ impl Server {
         if let Some(absolute) = self.absolute {
             self.families.iter_mut().filter(|f| now >= f.born + absolute).for_each(|f| f.alive = false);
         }
-    }
-
-    pub(crate) fn has_expired(&self, family: usize, now: u64) -> bool {
-        self.absolute.is_some_and(|absolute| now >= self.families[family].born + absolute)
     }
 
     pub(crate) fn handle(&mut self, request: &HttpRequest, path: &str, now: u64) -> Reply {

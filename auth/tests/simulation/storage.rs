@@ -59,7 +59,8 @@ impl View {
 
     pub(crate) fn keys(&mut self, prefix: &str, now: u64) -> Vec<String> {
         self.settle(now);
-        let shown = self.entries.iter().filter(|(key, (value, _))| value.is_some() && key.starts_with(prefix));
+        let shown =
+            self.entries.iter().filter(|(key, (value, _))| value.is_some() && key.starts_with(prefix));
         shown.map(|(key, _)| key.clone()).collect()
     }
 }

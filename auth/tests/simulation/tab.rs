@@ -5,7 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use auth::{
-    Answer, Area, Client, Contract, HttpError, HttpRequest, Instant, LedgerError, Platform, StorageError,
+    Answer, Area, Client, Contract, HttpError, HttpRequest, Instant, LedgerError, Platform, Rotation, StorageError,
     Subscription,
 };
 
@@ -84,9 +84,12 @@ impl World {
         };
         self.note(tab, || "loads the page".to_owned());
         let page = Page { world: self.clone(), life };
-        let contract = Contract::default();
+        let rotation = if self.rotates() { Rotation::Unknown } else { Rotation::Never };
+        let contract = Contract { rotation, ..Contract::default() };
         let Ok(base) = BASE.parse() else { return };
         let client = Client::new(page, base, contract, self.options.custody);
+        #[cfg(feature = "sabotage")]
+        client.sabotage(self.options.rules);
         let world = self.clone();
         self.loaded(life);
         let watch = client.subscribe(move |state| world.shows(life, &state));
@@ -115,7 +118,12 @@ impl World {
             let tab = &mut tabs[tab];
             (tab.open, tab.frozen) = (false, false);
             tab.life += 1;
-            (tab.client.take(), tab.watch.take(), std::mem::take(&mut tab.listeners), std::mem::take(&mut tab.parked))
+            (
+                tab.client.take(),
+                tab.watch.take(),
+                std::mem::take(&mut tab.listeners),
+                std::mem::take(&mut tab.parked),
+            )
         };
         let tasks = self.tasks.borrow_mut().end_life(life);
         self.release_ledger(life, true);

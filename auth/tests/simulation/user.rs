@@ -20,7 +20,9 @@ impl World {
         let tab = tab.unwrap_or_default();
         self.note(None, || format!("{act:?} (tab {tab})"));
         match act {
-            Act::Open if open.len() < TABS => drop(self.open(Default::default())),
+            Act::Open if open.len() < TABS => {
+                self.open(Default::default());
+            }
             Act::Duplicate if open.len() < TABS => {
                 self.cover("tab duplicated");
                 let session = self.tabs.borrow()[tab].session.clone();
@@ -29,8 +31,12 @@ impl World {
             Act::Open | Act::Duplicate => {}
             Act::Login { other } => self.login(tab, if other { "bob" } else { "ann" }),
             Act::Logout => self.log_out(tab),
-            Act::Send { post } => drop(self.send(tab, post)),
-            Act::SendEverywhere => open.into_iter().for_each(|tab| drop(self.send(tab, false))),
+            Act::Send { post } => {
+                self.send(tab, post);
+            }
+            Act::SendEverywhere => open.into_iter().for_each(|tab| {
+                self.send(tab, false);
+            }),
             Act::Impatient(patience) => self.send_impatiently(tab, patience),
             Act::Reload => {
                 self.cover("page reloaded");
@@ -109,7 +115,9 @@ impl World {
         if lost > 0 {
             self.cover("crash lost storage");
         }
-        if self.has(Class::CrashLedger) && self.ledger.borrow_mut().roll_back(self.time().saturating_sub(ledger)) > 0 {
+        if self.has(Class::CrashLedger)
+            && self.ledger.borrow_mut().roll_back(self.time().saturating_sub(ledger)) > 0
+        {
             self.cover("crash lost ledger");
             self.check.borrow_mut().ledger_rolled_back = true;
         }
@@ -146,7 +154,11 @@ impl World {
                     seen.left.insert(family);
                     check.family(family).ends.insert("logout");
                 }
-                None => check.families.iter_mut().for_each(|family| drop(family.ends.insert("logout"))),
+                None => {
+                    for family in &mut check.families {
+                        family.ends.insert("logout");
+                    }
+                }
             }
         }
         client.logout();
@@ -188,7 +200,8 @@ impl World {
     fn steal(&self) {
         let token = {
             let profile = self.profile.borrow();
-            let found: Option<Token> = profile.values().flat_map(tokens_in).filter(|t| t.kind == TokenKind::Refresh).max();
+            let found: Option<Token> =
+                profile.values().flat_map(tokens_in).filter(|t| t.kind == TokenKind::Refresh).max();
             found
         };
         let Some(token) = token else { return };

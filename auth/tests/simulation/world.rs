@@ -303,9 +303,6 @@ impl<T> Slot<T> {
         }
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.0.borrow().0.is_some()
-    }
 }
 
 impl<T> Clone for Slot<T> {

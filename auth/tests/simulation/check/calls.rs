@@ -25,12 +25,27 @@ impl World {
             _ => header(request, "x-op").and_then(|id| id.parse().ok()),
         };
         self.note(life.tab, || {
-            let key = header(request, "idempotency-key").map(|key| format!(" key {}", key.get(..6).unwrap_or(key)));
-            let token = token.map(|t| format!(" {}-{}-{}", if t.kind == Kind::Access { "AT" } else { "RT" }, t.family, t.number));
-            format!("#{id} {} {path}{}{}", request.method.name(), token.unwrap_or_default(), key.unwrap_or_default())
+            let key =
+                header(request, "idempotency-key").map(|key| format!(" key {}", key.get(..6).unwrap_or(key)));
+            let token = token.map(|t| {
+                format!(" {}-{}-{}", if t.kind == Kind::Access { "AT" } else { "RT" }, t.family, t.number)
+            });
+            format!(
+                "#{id} {} {path}{}{}",
+                request.method.name(),
+                token.unwrap_or_default(),
+                key.unwrap_or_default()
+            )
         });
-        let call =
-            Call { life, path: path.clone(), token, outcome: Answered::NotYet, disturbed: false, operation, login: None };
+        let call = Call {
+            life,
+            path: path.clone(),
+            token,
+            outcome: Answered::NotYet,
+            disturbed: false,
+            operation,
+            login: None,
+        };
         self.check.borrow_mut().calls.push(call);
         match (path.as_str(), token) {
             ("/refresh", Some(token)) => self.check_refresh(life, token, header(request, "idempotency-key")),
@@ -120,7 +135,9 @@ impl World {
         }
         let late = over.filter(|over| self.time() > over + 1_200 && running_since <= *over);
         if late.is_some() && self.news_is_prompt() {
-            self.violate(3, || format!("family {} is used by a live tab long after its logout", token.family));
+            self.violate(3, || {
+                format!("family {} is used by a live tab long after its logout", token.family)
+            });
         }
         if let Some(as_user) = crossed {
             self.violate(4, || format!("a request made as {as_user} carries a token of {user:?}"));
@@ -135,7 +152,9 @@ impl World {
 
     /// Whether nothing keeps a tab from hearing of a logout and looking at the ledger at once.
     pub(crate) fn news_is_prompt(&self) -> bool {
-        use Class::{Busy, LedgerAborts, LedgerBlocked, LedgerDenied, MessagesLate, MessagesLost, Sleep, TimersLate};
+        use Class::{
+            Busy, LedgerAborts, LedgerBlocked, LedgerDenied, MessagesLate, MessagesLost, Sleep, TimersLate,
+        };
         let slow =
             [Busy, LedgerAborts, LedgerBlocked, LedgerDenied, MessagesLate, MessagesLost, Sleep, TimersLate];
         !slow.into_iter().any(|class| self.options.has(class)) && !self.any_end_is_excused()
@@ -152,7 +171,8 @@ impl World {
             let spurious = family.ends.is_empty() && family.adopted && !excused;
             if spurious {
                 drop(check);
-                return self.violate(2, || format!("a tab ends family {}, which nothing ended", token.family));
+                return self
+                    .violate(2, || format!("a tab ends family {}, which nothing ended", token.family));
             }
             let now = self.time();
             let first = family.over.is_none();
@@ -179,7 +199,9 @@ impl World {
         check.tab(life).family = Some(family);
         // "Login: … the old session's row marked ended".
         let others = check.families.iter_mut().enumerate().filter(|(at, _)| *at != family);
-        others.for_each(|(_, other)| drop(other.ends.insert("another login")));
+        for (_, other) in others {
+            other.ends.insert("another login");
+        }
         drop(check);
         self.note(life.tab, || format!("#{id} logged in: family {family}"));
     }

@@ -40,7 +40,12 @@ impl World {
         let State::SignedOut(Some(reason)) = state else { return };
         self.cover("signed out");
         if ends.is_empty() && !left && !self.any_end_is_excused() {
-            self.violate(2, || format!("tab {} is signed out ({reason:?}) of family {family:?}, which nothing ended", life.tab));
+            self.violate(2, || {
+                format!(
+                    "tab {} is signed out ({reason:?}) of family {family:?}, which nothing ended",
+                    life.tab
+                )
+            });
         }
         // "signed out for your safety": only if somebody else did hold a token.
         let stolen = self.check.borrow().families.iter().any(|family| family.stolen);
@@ -50,7 +55,9 @@ impl World {
             && !self.any_end_is_excused()
             && !ends.contains("a crash lost two generations")
         {
-            self.violate(2, || format!("tab {} says that somebody else holds its session, and nobody does", life.tab));
+            self.violate(2, || {
+                format!("tab {} says that somebody else holds its session, and nobody does", life.tab)
+            });
         }
     }
 
@@ -63,15 +70,21 @@ impl World {
         };
         let since = over.unwrap_or_default();
         // Another session of the same user shows the same.
-        let again = self.check.borrow().families.iter().filter(|f| f.user == user && f.over.is_none()).count() > 0;
+        let again =
+            self.check.borrow().families.iter().filter(|f| f.user == user && f.over.is_none()).count() > 0;
         let lives: Vec<Life> = {
             let tabs = self.tabs.borrow();
-            tabs.iter().enumerate().map(|(at, tab)| tab.life(at)).filter(|life| tabs[life.tab].runs(*life)).collect()
+            tabs.iter()
+                .enumerate()
+                .map(|(at, tab)| tab.life(at))
+                .filter(|life| tabs[life.tab].runs(*life))
+                .collect()
         };
         for life in lives {
             let mut check = self.check.borrow_mut();
             let seen = check.tab(life);
-            let shown = matches!(&seen.shown, Some(State::SignedIn { user: Some(shown), .. }) if **shown == *user);
+            let shown =
+                matches!(&seen.shown, Some(State::SignedIn { user: Some(shown), .. }) if **shown == *user);
             let stale = shown && seen.family == Some(family) && seen.running_since <= since && !again;
             drop(check);
             if stale {
@@ -85,7 +98,12 @@ impl World {
         self.cover("server: reuse detected");
         let check = self.check.borrow();
         let Token { family, number, .. } = token;
-        let others: Vec<_> = check.calls.iter().enumerate().filter(|(at, call)| *at != id && call.path == "/refresh" && call.token == Some(token)).collect();
+        let others: Vec<_> = check
+            .calls
+            .iter()
+            .enumerate()
+            .filter(|(at, call)| *at != id && call.path == "/refresh" && call.token == Some(token))
+            .collect();
         let stolen = check.families.get(family).is_some_and(|family| family.stolen);
         let left = check.families.get(family).is_some_and(|family| family.over.is_some());
         // "Against a server without idempotent rotation a lost answer can end a session": the earlier call's
@@ -99,7 +117,9 @@ impl World {
         }
         self.check.borrow_mut().family(family).ends.insert("reuse detected");
         if !excused {
-            self.violate(1, || format!("the server sees RT-{family}-{number} used twice and ends the session"));
+            self.violate(1, || {
+                format!("the server sees RT-{family}-{number} used twice and ends the session")
+            });
         }
     }
 

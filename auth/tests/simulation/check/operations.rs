@@ -63,7 +63,8 @@ impl World {
         }
         let (life, kind) = (check.operations[id].life, check.operations[id].kind);
         if kind == Kind::Login {
-            let family = check.calls.iter().rev().find(|call| call.operation == Some(id)).and_then(|call| call.login);
+            let family =
+                check.calls.iter().rev().find(|call| call.operation == Some(id)).and_then(|call| call.login);
             let well = outcome == Outcome::Done;
             if let Some(family) = family {
                 check.family(family).adopted = well;
@@ -89,7 +90,8 @@ impl World {
 
     /// "A's late answer is never shown to B", nor to nobody: judged in the task that gets it.
     pub(crate) fn check_answer(&self, id: usize, answer: &Answer, state: &State) {
-        let of = std::str::from_utf8(&answer.body).ok().and_then(|body| body.split('"').nth(3)).map(str::to_owned);
+        let of =
+            std::str::from_utf8(&answer.body).ok().and_then(|body| body.split('"').nth(3)).map(str::to_owned);
         if answer.status != 200 {
             return;
         }

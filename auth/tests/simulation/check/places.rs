@@ -35,7 +35,8 @@ impl World {
 
     /// Text that may hold no refresh token and, with `none`, no token at all.
     pub(crate) fn check_text(&self, what: &str, text: &str, none: bool) {
-        let secret = tokens_in(text).any(|token| none || token.kind == Kind::Refresh) || text.contains("secret");
+        let secret =
+            tokens_in(text).any(|token| none || token.kind == Kind::Refresh) || text.contains("secret");
         if secret {
             self.violate(7, || format!("{what} carries a token"));
         }
