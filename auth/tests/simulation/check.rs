@@ -42,7 +42,12 @@ pub(crate) struct Call {
     /// held to have committed its answer.
     pub(crate) disturbed: bool,
     pub(crate) operation: Option<usize>,
+    /// The family that it created.
     pub(crate) login: Option<usize>,
+    /// The server spent its token for it.
+    pub(crate) rotated: bool,
+    /// When it was made another call with the same token was under way, in a tab that ran all the time.
+    pub(crate) clash: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

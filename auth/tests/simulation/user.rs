@@ -1,6 +1,6 @@
 //! Acting: lets the steps of a seed happen in the world.
 
-use auth::{Method, Request};
+use auth::{Method, Request, State};
 
 use crate::acts::{Act, Step};
 use crate::check::{Kind, Outcome};
@@ -144,23 +144,24 @@ impl World {
         if self.tabs.borrow()[tab].is_frozen() {
             return;
         }
-        self.cover("logout");
-        {
-            let mut check = self.check.borrow_mut();
-            let seen = check.tab(life);
-            let family = seen.family;
-            match family {
-                Some(family) => {
-                    seen.left.insert(family);
-                    check.family(family).ends.insert("logout");
-                }
-                None => {
-                    for family in &mut check.families {
-                        family.ends.insert("logout");
-                    }
-                }
-            }
+        // A page that shows no session has no logout button.
+        let state = client.state();
+        if matches!(state, State::SignedOut(_)) {
+            return;
         }
+        self.cover("logout");
+        let mut check = self.check.borrow_mut();
+        // The session that the tab last used, or a newer one of the same user, which it may have adopted
+        // without a call.
+        let newest = check.last_login.filter(|family| match &state {
+            State::SignedIn { user: Some(user), .. } => check.families[*family].user == **user,
+            _ => true,
+        });
+        for family in check.tab(life).family.into_iter().chain(newest) {
+            check.tab(life).left.insert(family);
+            check.family(family).ends.insert("logout");
+        }
+        drop(check);
         client.logout();
     }
 

@@ -37,6 +37,11 @@ impl World {
                 key.unwrap_or_default()
             )
         });
+        let clash = path == "/refresh" && {
+            let under_way = |call: &Call| call.outcome == Answered::NotYet && !call.disturbed;
+            let check = self.check.borrow();
+            check.calls.iter().any(|call| call.path == path && call.token == token && under_way(call))
+        };
         let call = Call {
             life,
             path: path.clone(),
@@ -45,6 +50,8 @@ impl World {
             disturbed: false,
             operation,
             login: None,
+            rotated: false,
+            clash,
         };
         self.check.borrow_mut().calls.push(call);
         match (path.as_str(), token) {
@@ -196,7 +203,6 @@ impl World {
             drop(check);
             return self.note(life.tab, || format!("#{id} {path}: {outcome:?}"));
         };
-        check.tab(life).family = Some(family);
         // "Login: … the old session's row marked ended".
         let others = check.families.iter_mut().enumerate().filter(|(at, _)| *at != family);
         for (_, other) in others {
@@ -234,7 +240,10 @@ impl World {
                 check.calls[id].login = Some(family);
                 self.cover("login served");
             }
-            Deed::Rotated { .. } => self.cover("server: rotated"),
+            Deed::Rotated { .. } => {
+                self.cover("server: rotated");
+                self.check.borrow_mut().calls[id].rotated = true;
+            }
             Deed::Repeated { .. } => self.cover("server: the same successor again"),
             Deed::Conflict { .. } => self.cover("server: 409"),
             Deed::Theft { token } => self.check_theft(id, token),

@@ -98,18 +98,19 @@ impl World {
         self.cover("server: reuse detected");
         let check = self.check.borrow();
         let Token { family, number, .. } = token;
-        let others: Vec<_> = check
-            .calls
-            .iter()
-            .enumerate()
-            .filter(|(at, call)| *at != id && call.path == "/refresh" && call.token == Some(token))
-            .collect();
+        let same: Vec<_> = check.calls.iter().filter(|call| call.token == Some(token)).collect();
         let stolen = check.families.get(family).is_some_and(|family| family.stolen);
         let left = check.families.get(family).is_some_and(|family| family.over.is_some());
-        // "Against a server without idempotent rotation a lost answer can end a session": the earlier call's
-        // answer was lost, or its tab froze, died or slept, or the browser repeated the bytes by itself.
+        // "Against a server without idempotent rotation a lost answer can end a session": the answer that
+        // brought the successor was lost, or its tab froze, died or slept, or the browser repeated the bytes.
+        // But nobody may send the token while the call of a running tab is under way.
+        let vain = |at: usize| check.calls[at].disturbed || check.calls[at].outcome == Answered::Lost;
+        let first = check.calls.iter().position(|call| call.rotated && call.token == Some(token));
+        // A request that was given up arrives after all, behind the one that followed it.
+        let overtaken = first.is_some_and(|first| id < first && vain(id));
         let gamble = self.options.rotation != Rotation::Idempotent
-            && others.iter().all(|(_, call)| call.disturbed || call.outcome == Answered::Lost);
+            && !same.iter().any(|call| call.clash)
+            && (first.is_none_or(|first| first == id || vain(first)) || overtaken);
         drop(check);
         let excused = stolen || left || gamble || self.any_end_is_excused();
         if gamble {

@@ -69,6 +69,9 @@ impl World {
             if let Some(family) = family {
                 check.family(family).adopted = well;
                 check.last_login = well.then_some(family);
+                if well {
+                    check.tab(life).family = Some(family);
+                }
             }
         }
         check.operations[id].outcome = Some(outcome.clone());
