@@ -56,6 +56,8 @@ pub(crate) struct Inner<P: Platform> {
     pub(crate) last_user: RefCell<Option<Rc<str>>>,
     /// The sessions that were ended here, whatever the ledger says of them yet.
     pub(crate) left: RefCell<BTreeSet<Rc<str>>>,
+    /// Why the last attempt of the session had no usable answer.
+    pub(crate) trouble: Cell<Option<Error>>,
     pub(crate) unwritten: RefCell<Option<Unwritten>>,
     pub(crate) check: RefCell<Option<Check>>,
     pub(crate) questions: RefCell<Vec<Weak<Question>>>,
@@ -91,6 +93,7 @@ impl<P: Platform> Client<P> {
             recovering: Cell::new(false),
             last_user: RefCell::new(None),
             left: RefCell::default(),
+            trouble: Cell::new(None),
             unwritten: RefCell::new(None),
             check: RefCell::new(None),
             questions: RefCell::new(Vec::new()),
@@ -232,6 +235,7 @@ impl<P: Platform> Client<P> {
         }
         if session.as_ref().map(|s| &s.id) != self.session().as_ref().map(|s| &s.id) {
             self.0.degraded.set(None);
+            self.0.trouble.set(None);
         }
         *self.0.session.borrow_mut() = session;
     }

@@ -75,7 +75,12 @@ impl<P: Platform> Client<P> {
     pub(crate) async fn refresh(&self, session: Rc<str>, generation: u32) -> Result<(), Error> {
         let outcome = self.join_flight(session, generation);
         let in_time = with_deadline(self.platform(), LONGEST_WAIT, outcome).await;
-        in_time.unwrap_or(Err(Error::Unavailable))
+        in_time.unwrap_or_else(|| Err(self.trouble()))
+    }
+
+    /// What a caller hears that waited in vain.
+    fn trouble(&self) -> Error {
+        self.0.trouble.get().unwrap_or(Error::Unavailable)
     }
 
     /// One flight per tab, session and generation. It is a task of its own: a caller that goes away
@@ -176,7 +181,7 @@ impl<P: Platform> Client<P> {
             }
             Ok(Decision::Busy(left)) => return again(left.clamp(1, PAUSE), Error::Unavailable),
             Ok(Decision::CatchUp(_) | Decision::Unreadable) => return again(PAUSE, Error::Unavailable),
-            Ok(Decision::Wait { left, asked: false }) => return again(left, Error::Unavailable),
+            Ok(Decision::Wait { left, asked: false }) => return again(left, self.trouble()),
             Ok(Decision::Wait { left, asked: true }) => {
                 return again(left, Error::TooManyRequests { retry_after: Some(left.div_ceil(1_000)) });
             }
@@ -376,6 +381,7 @@ impl<P: Platform> Client<P> {
 
     /// The waiters' access token, `kept` if its refresh token is where it was meant to go.
     fn moved_on(&self, session: &Session, generation: u32, access: Access, kept: bool) {
+        self.0.trouble.set(None);
         self.take_up(&session.id, generation, access, |current| {
             // A session that lives in this tab alone for want of a vault stays so.
             current.kept = if current.book == Book::Shared { kept } else { current.kept };
@@ -391,6 +397,9 @@ impl<P: Platform> Client<P> {
         answer: Option<&Answer>,
         error: Error,
     ) -> Round {
+        if self.is_current(&session.id) {
+            self.0.trouble.set(Some(error));
+        }
         let retry_after = answer.and_then(wire::retry_after);
         let (wall, random, owner) = (self.platform().now().wall, self.random(), self.owner());
         let (known, attempt) = (attempt.generation, attempt.clone());
@@ -441,6 +450,9 @@ impl<P: Platform> Client<P> {
 
     /// The ledger says that the session is over, or another one current.
     async fn stopped(&self, session: &Session, reason: EndReason) -> Error {
+        if !self.is_current(&session.id) {
+            return Error::SessionChanged;
+        }
         if reason != EndReason::ReplacedElsewhere {
             return self.close(&session.id, reason);
         }

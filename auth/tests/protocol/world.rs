@@ -75,6 +75,8 @@ impl Broken {
 /// What happens to one transaction of the ledger.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum LedgerFault {
+    /// Nothing.
+    None,
     /// It runs and is aborted.
     Aborts,
     /// It is committed, but the page never hears of it.
@@ -170,6 +172,11 @@ impl World {
     /// A world with one tab in which ann is signed in.
     pub(crate) fn signed_in() -> (Self, Tab, Client<Tab>) {
         Self::new().sign_in()
+    }
+
+    /// As `signed_in`, at a server whose rotation is idempotent.
+    pub(crate) fn signed_in_idempotently() -> (Self, Tab, Client<Tab>) {
+        Self::with(|server| server.rotation = crate::server::Rotation::Idempotent).sign_in()
     }
 
     /// Opens a tab, signs ann in and forgets what that took.
@@ -399,6 +406,11 @@ impl World {
         self.0.ledger_faults.borrow_mut().extend(faults);
     }
 
+    /// What happens to the one after `count` good transactions.
+    pub(crate) fn next_transactions_after(&self, count: usize, fault: LedgerFault) {
+        self.next_transactions(std::iter::repeat_n(LedgerFault::None, count).chain([fault]));
+    }
+
     /// The text of all rows.
     pub(crate) fn ledger(&self) -> String {
         format!("{:?}", self.0.ledger.borrow())
@@ -428,6 +440,10 @@ impl World {
 
     pub(crate) fn profile(&self) -> BTreeMap<String, String> {
         self.0.profile.borrow().clone()
+    }
+
+    pub(crate) fn edit_profile_to(&self, profile: BTreeMap<String, String>) {
+        *self.0.profile.borrow_mut() = profile;
     }
 
     /// Replaces the one record of the profile.
