@@ -2,6 +2,7 @@
 
 mod countdown;
 mod data;
+mod elsewhere;
 mod fetch_button;
 mod guard;
 mod login_form;
@@ -12,6 +13,7 @@ mod progress;
 
 pub use countdown::Countdown;
 pub use data::Data;
+pub use elsewhere::Elsewhere;
 pub use fetch_button::FetchButton;
 pub use guard::Guard;
 pub use login_form::LoginForm;

@@ -21,7 +21,9 @@ use crate::provider::{BrowserClient, Session};
 #[hook]
 pub fn use_session() -> State {
     match use_provided() {
-        Session { state: State::SignedIn { .. }, concealed: true, .. } => State::Restoring,
+        Session {
+            state: State::SignedIn { .. } | State::SignedInElsewhere { .. }, concealed: true, ..
+        } => State::Restoring,
         Session { state, .. } => state,
     }
 }

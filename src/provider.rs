@@ -49,7 +49,18 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         move |()| {
             let subscription = client.subscribe(move |now| state.set(now));
             client.start();
-            let watch = resume::watch(move |now| concealed.set(now), || async {});
+            let pausing = client.clone();
+            let conceal = move |now| {
+                if now {
+                    pausing.pause();
+                }
+                concealed.set(now);
+            };
+            let check = move || {
+                let client = client.clone();
+                async move { client.recheck().await }
+            };
+            let watch = resume::watch(conceal, check);
             move || drop((subscription, watch))
         }
     });

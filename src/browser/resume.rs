@@ -15,6 +15,8 @@ use web_sys::{Event, EventTarget, PageTransitionEvent, VisibilityState};
 
 /// The network comes back for all tabs at once, which need not all ask at once. Milliseconds.
 const JITTER: f64 = 300.0;
+/// The pause before a check that found nothing out is repeated, while something is concealed.
+const PAUSE: u32 = 1_000;
 
 /// Watches the page until it is dropped.
 pub struct Watch {
@@ -30,8 +32,9 @@ impl fmt::Debug for Watch {
 
 /// Calls `conceal(true)` when the page is about to stop, and `check` when it goes on, becomes
 /// visible or gets its network back: once for all the events that come together. `conceal(false)`
-/// follows the end of a check during which the page did not stop.
-pub fn watch<F: Future<Output = ()> + 'static>(
+/// follows a check that found out what there was to know (`true`) and during which the page did not
+/// stop.
+pub fn watch<F: Future<Output = bool> + 'static>(
     conceal: impl Fn(bool) + 'static,
     check: impl Fn() -> F + 'static,
 ) -> Watch {
@@ -71,16 +74,19 @@ pub fn watch<F: Future<Output = ()> + 'static>(
     Watch { _page: page, _listeners: listeners }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     /// The user is looking.
     Now,
+    /// With jitter.
     Soon,
+    /// After a pause.
+    Later,
 }
 
 struct Page {
     conceal: Box<dyn Fn(bool)>,
-    check: Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>,
+    check: Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool>>>>,
     due: RefCell<Option<(Due, Timeout)>>,
     checking: Cell<bool>,
     /// Something happened during a check, which may have looked too early.
@@ -107,12 +113,13 @@ impl Page {
 
     fn ask(self: &Rc<Self>, due: Due) {
         let mut waiting = self.due.borrow_mut();
-        if matches!(*waiting, Some((earlier, _)) if earlier == Due::Now || due == Due::Soon) {
+        if matches!(*waiting, Some((earlier, _)) if earlier <= due) {
             return;
         }
         let milliseconds = match due {
             Due::Now => 0,
             Due::Soon => jitter(),
+            Due::Later => PAUSE,
         };
         let page = Rc::downgrade(self);
         let timeout = Timeout::new(milliseconds, move || {
@@ -130,21 +137,26 @@ impl Page {
         }
         let (check, stops, page) = ((self.check)(), self.stops.get(), Rc::downgrade(self));
         spawn_local(async move {
-            check.await;
+            let checked = check.await;
             if let Some(page) = Weak::upgrade(&page) {
-                page.ran(stops);
+                page.ran(stops, checked);
             }
         });
     }
 
-    fn ran(self: &Rc<Self>, stops: u32) {
+    fn ran(self: &Rc<Self>, stops: u32, checked: bool) {
         self.checking.set(false);
         if self.again.take() {
             return self.run();
         }
-        if stops == self.stops.get() && self.concealed.replace(false) {
-            (self.conceal)(false);
+        if stops != self.stops.get() || !self.concealed.get() {
+            return;
         }
+        if !checked {
+            return self.ask(Due::Later);
+        }
+        self.concealed.set(false);
+        (self.conceal)(false);
     }
 }
 

@@ -2,7 +2,7 @@ use auth::State;
 use yew::prelude::*;
 use yew::suspense::{Suspension, SuspensionHandle};
 
-use super::Progress;
+use super::{Elsewhere, Progress};
 use crate::hooks::use_provided;
 
 /// Properties of [`Guard`].
@@ -15,7 +15,8 @@ pub struct GuardProps {
     pub children: Html,
 }
 
-/// Shows its children while there is a session, and drops them the moment it ends.
+/// Shows its children while there is a session, and drops them the moment it ends. Where somebody else
+/// signed in in another tab, [`Elsewhere`] stands above the fallback.
 ///
 /// While a page is frozen or in the back/forward cache, and until it is known after its return that
 /// the session still exists, the children are out of the document, but keep what they hold.
@@ -27,6 +28,13 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     let restoring = html! { <Progress text="Restoring your session…" /> };
     match session.state {
         State::Restoring => restoring,
+        State::SignedInElsewhere { .. } if session.concealed => restoring,
+        State::SignedInElsewhere { user } => html! {
+            <>
+                <Elsewhere user={user} />
+                { fallback.clone() }
+            </>
+        },
         State::SignedOut(_) => fallback.clone(),
         State::SignedIn { .. } => html! {
             <Suspense fallback={restoring}>

@@ -10,7 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use yew_jwt_auth::Browser;
 use yew_jwt_auth::auth::{LedgerError, Platform as _};
 
-use crate::script::{Frame, Replaced, run, run_async, until};
+use crate::script::{Frame, Replaced, run, run_async, until, wipe_ledger as wipe};
 
 async fn ledger<T: 'static>(
     keys: &[&str],
@@ -26,18 +26,6 @@ async fn put(key: &str, text: &str) {
 
 async fn get(key: &str) -> Result<Option<String>, LedgerError> {
     ledger(&[key], |entries| entries[0].clone()).await
-}
-
-/// Deletes the database, as "clear site data" does in another tab; whoever has it open has to let go.
-async fn wipe() {
-    run_async(
-        "await new Promise((resolve, reject) => {
-             const deleting = indexedDB.deleteDatabase('yew-jwt-auth');
-             deleting.onsuccess = resolve;
-             deleting.onblocked = deleting.onerror = () => reject(new Error('blocked'));
-         })",
-    )
-    .await;
 }
 
 /// Connections that are opened while this is held can be found in `connections`.

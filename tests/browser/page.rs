@@ -157,7 +157,7 @@ async fn a_logout_brings_the_form_back_with_the_reason() {
     assert_eq!(text(".reason"), "You are logged out.");
     assert_eq!(find(".reason").unwrap().get_attribute("role").as_deref(), Some("status"));
     until("focus", || focused() == "username").await;
-    assert_eq!(script::stored(), "[{},{}]");
+    until("gone", || script::stored() == "[{},{}]").await;
     assert_eq!(wire(2).await, ["POST /token 200", "POST /logout 204"]);
 }
 
@@ -230,6 +230,54 @@ async fn a_session_that_ends_while_the_page_is_put_away_is_not_shown_again() {
     assert!(find("#private").is_none());
     app.destroy();
     script::run("document.getElementById('app').remove()");
+}
+
+#[wasm_bindgen_test]
+async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_asked() {
+    stand::signed_in().await;
+    let page = Page::open(api());
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let now = format!("yew-jwt-auth:{}:now", stand::base().origin());
+    // What the other tab's login leaves in the ledger, and its message.
+    script::run_async(&another_login(&now)).await;
+    until("named", || button("Continue as \u{96fb}").is_some()).await;
+    let sentence = "\u{96fb} signed in in another tab of this browser, which ended your session here. \
+                    Continue as \u{96fb}, or log in again.";
+    assert_eq!(text(".elsewhere [role=alert]"), sentence);
+    assert!(find("form").is_some() && find("pre").is_none() && button("Logout").is_none());
+    script::run("window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))");
+    until("concealed", || find(".elsewhere").is_none()).await;
+    script::run("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))");
+    until("named again", || find(".elsewhere").is_some()).await;
+    drop(page);
+}
+
+/// A script that copies the session's row, as another user's, and makes it the current one.
+fn another_login(now: &str) -> String {
+    format!(
+        "await new Promise((resolve, reject) => {{
+             const opening = indexedDB.open('yew-jwt-auth');
+             opening.onsuccess = () => {{
+                 const database = opening.result;
+                 const transaction = database.transaction('ledger', 'readwrite');
+                 const store = transaction.objectStore('ledger');
+                 store.get('{now}').onsuccess = (read) => {{
+                     const now = JSON.parse(read.target.result);
+                     const key = (sid) => '{now}'.replace(/now$/, 'row:' + sid);
+                     store.get(key(now.sid)).onsuccess = (read) => {{
+                         const row = {{...JSON.parse(read.target.result), sid: 'b', sub: '\u{96fb}'}};
+                         store.put(JSON.stringify(row), key('b'));
+                         store.put(JSON.stringify({{...now, sid: 'b'}}), '{now}');
+                     }};
+                 }};
+                 transaction.onabort = reject;
+                 transaction.oncomplete = () => {{ database.close(); resolve(); }};
+             }};
+         }});
+         const channel = new BroadcastChannel('{now}'.replace(/now$/, 'tabs'));
+         channel.postMessage(JSON.stringify({{v: 1, say: 'Changed'}}));
+         channel.close()"
+    )
 }
 
 #[wasm_bindgen_test]

@@ -47,9 +47,7 @@ impl Watched {
                         let answers = run("return answers").into();
                         js_sys::Array::push(&answers, &resolve);
                     });
-                    async move {
-                        let _ = JsFuture::from(answer).await;
-                    }
+                    async move { JsFuture::from(answer).await.unwrap().is_truthy() }
                 }
             },
         );
@@ -64,7 +62,7 @@ impl Watched {
     }
 
     async fn answered(&self) {
-        run("answers.shift()()");
+        run("answers.shift()(true)");
         Browser.sleep(50).await;
     }
 
@@ -149,6 +147,25 @@ async fn what_happens_during_a_check_causes_another() {
     assert_eq!(page.log(), "concealed");
     page.answered().await;
     assert_eq!(page.log(), "concealed revealed");
+}
+
+#[wasm_bindgen_test]
+async fn a_check_that_found_nothing_out_is_repeated_and_reveals_nothing() {
+    let page = Watched::new();
+    window_event(PAGEHIDE);
+    window_event(PAGESHOW);
+    page.checked(1).await;
+    run("answers.shift()(false)");
+    page.checked(1).await;
+    until("repeated", || page.checks.get() == 2).await;
+    assert_eq!(page.log(), "concealed");
+    page.answered().await;
+    assert_eq!(page.log(), "concealed revealed");
+    document_event("visibilitychange");
+    page.checked(3).await;
+    run("answers.shift()(false)");
+    Browser.sleep(1_500).await;
+    assert_eq!(page.checks.get(), 3, "nothing is concealed: the next event is soon enough");
 }
 
 #[wasm_bindgen_test]

@@ -56,6 +56,18 @@ pub(crate) fn clear_storage() {
     run("localStorage.clear(); sessionStorage.clear()");
 }
 
+/// Deletes the ledger, as "clear site data" does in another tab; whoever has it open has to let go.
+pub(crate) async fn wipe_ledger() {
+    run_async(
+        "await new Promise((resolve, reject) => {
+             const deleting = indexedDB.deleteDatabase('yew-jwt-auth');
+             deleting.onsuccess = resolve;
+             deleting.onblocked = deleting.onerror = () => reject(new Error('blocked'));
+         })",
+    )
+    .await;
+}
+
 /// A property of `window`, or of an object in it, replaced until this is dropped.
 pub(crate) struct Replaced(String);
 
