@@ -49,7 +49,8 @@ fn every_rule_that_is_switched_off_is_missed() {
         waits.extend(total.failures.first().map(|(seed, _)| *seed));
         waits.sort_unstable();
         let median = waits.get(waits.len() / 2).map_or("none".to_owned(), u64::to_string);
-        let broken: Vec<String> = broken.into_iter().map(|(which, times)| format!("{which} ({times}×)")).collect();
+        let broken: Vec<String> =
+            broken.into_iter().map(|(which, times)| format!("{which} ({times}×)")).collect();
         println!("{:<22} {:<28} {median}", format!("{rule:?}"), broken.join(", "));
         if total.failures.is_empty() {
             blind.push(rule);

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::rc::Rc;
 
 use auth::{
-    Answer, Area, Client, Contract, HttpError, HttpRequest, Instant, LedgerError, Platform, Rotation, StorageError,
-    Subscription,
+    Answer, Area, Client, Contract, HttpError, HttpRequest, Instant, LedgerError, Platform, Rotation,
+    StorageError, Subscription,
 };
 
 use crate::locks::Turn;

@@ -302,7 +302,6 @@ impl<T> Slot<T> {
             waker.wake();
         }
     }
-
 }
 
 impl<T> Clone for Slot<T> {

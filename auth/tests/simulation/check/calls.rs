@@ -203,8 +203,9 @@ impl World {
             drop(check);
             return self.note(life.tab, || format!("#{id} {path}: {outcome:?}"));
         };
-        // "Login: … the old session's row marked ended".
-        let others = check.families.iter_mut().enumerate().filter(|(at, _)| *at != family);
+        // "Login: … the old session's row marked ended". Of two logins under way at once either may be the last.
+        let contested = check.open.iter().filter(|open| check.operations[**open].is_login()).count() > 1;
+        let others = check.families.iter_mut().enumerate().filter(|(at, _)| contested || *at != family);
         for (_, other) in others {
             other.ends.insert("another login");
         }

@@ -32,6 +32,12 @@ pub(crate) struct Operation {
     pub(crate) outcome: Option<Outcome>,
 }
 
+impl Operation {
+    pub(crate) fn is_login(&self) -> bool {
+        self.kind == Kind::Login
+    }
+}
+
 /// Constants table: the longest wait for refreshes and the request's own deadline, each for the first try and
 /// the second.
 const SEND_BOUND: u64 = 2 * (15_000 + 30_000);
