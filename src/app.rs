@@ -3,7 +3,9 @@
 use auth::State;
 use yew::prelude::*;
 
-use crate::components::{Data, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress};
+use crate::components::{
+    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
+};
 use crate::hooks::{use_protected, use_session};
 use crate::provider::AuthProvider;
 use crate::settings::Settings;
@@ -13,7 +15,12 @@ use crate::settings::Settings;
 pub fn App() -> Html {
     let settings = use_memo((), |()| Settings::from_page());
     match &*settings {
-        Err(invalid) => html! { <Message text={invalid.to_string()} /> },
+        Err(invalid) => html! {
+            <section class="card" aria-labelledby="invalid-title">
+                <h1 id="invalid-title">{ "Log in" }</h1>
+                <Message text={invalid.to_string()} />
+            </section>
+        },
         Ok(settings) => html! {
             <AuthProvider settings={settings.clone()}>
                 <Notices exposed={settings.base.is_exposed()} />
@@ -41,16 +48,17 @@ fn Home() -> Html {
         }
         _ => html! { "Signed in" },
     };
+    let waiting = protected.error.and_then(|error| error.wait()).is_some();
     html! {
         <section class="card home" aria-labelledby="home-title">
             <h1 id="home-title" tabindex="-1" ref={heading}>{ user }</h1>
             <div class="actions">
-                <FetchButton busy={protected.busy} onfetch={protected.fetch.clone()} />
+                <FetchButton busy={protected.busy || waiting} onfetch={protected.fetch.clone()} />
                 <LogoutButton />
             </div>
             <Progress text={protected.busy.then_some("Fetching protected data…")} />
             if let Some(error) = protected.error {
-                <Message text={error.message()} />
+                <Failure {error} onwaited={protected.waited.clone()} />
             }
             <Data json={protected.data.clone()} />
         </section>

@@ -3,6 +3,7 @@
 mod countdown;
 mod data;
 mod elsewhere;
+mod failure;
 mod fetch_button;
 mod guard;
 mod login_form;
@@ -14,6 +15,7 @@ mod progress;
 pub use countdown::Countdown;
 pub use data::Data;
 pub use elsewhere::Elsewhere;
+pub use failure::Failure;
 pub use fetch_button::FetchButton;
 pub use guard::Guard;
 pub use login_form::LoginForm;

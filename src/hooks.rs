@@ -64,8 +64,10 @@ pub struct Protected {
     pub error: Option<Error>,
     /// Whether a request is under way.
     pub busy: bool,
-    /// Gets the resource. Does nothing while a request is under way.
+    /// Gets the resource. Does nothing while a request is under way, or while the server wants none.
     pub fetch: Callback<()>,
+    /// Forgets the error: to be called when the time that the server asked to wait is over.
+    pub waited: Callback<()>,
 }
 
 /// `GET path` with the session's token, as often as asked.
@@ -81,10 +83,11 @@ pub fn use_protected(path: &'static str) -> Protected {
     let busy = use_state_eq(|| false);
     // Set in the same task as the click: a second one finds it before anything is rendered.
     let under_way = use_memo((), |()| Rc::new(Cell::new(false)));
+    let wait = error.and_then(|error: Error| error.wait());
     let fetch = {
         let (data, error, busy) = (data.setter(), error.setter(), busy.setter());
-        use_callback((client, under_way), move |(): (), (client, under_way)| {
-            if under_way.replace(true) {
+        use_callback((client, under_way, wait), move |(): (), (client, under_way, wait)| {
+            if wait.is_some() || under_way.replace(true) {
                 return;
             }
             busy.set(true);
@@ -98,12 +101,22 @@ pub fn use_protected(path: &'static str) -> Protected {
                 busy.set(false);
                 match text {
                     Ok(text) => data.set(text.into()),
-                    Err(failure) => error.set(Some(failure)),
+                    Err(failure) => {
+                        // What a passing failure leaves is still the last answer; a refusal takes it back.
+                        if !failure.retry_helps() {
+                            data.set(AttrValue::default());
+                        }
+                        error.set(Some(failure));
+                    }
                 }
             });
         })
     };
-    Protected { data: (*data).clone(), error: *error, busy: *busy, fetch }
+    let waited = {
+        let error = error.setter();
+        use_callback((), move |(), ()| error.set(None))
+    };
+    Protected { data: (*data).clone(), error: *error, busy: *busy, fetch, waited }
 }
 
 #[hook]

@@ -48,7 +48,8 @@ pub use browser::Browser;
 #[doc(hidden)]
 pub use browser::resume;
 pub use components::{
-    Countdown, Data, Elsewhere, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
+    Countdown, Data, Elsewhere, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices,
+    Progress,
 };
 pub use hooks::{Protected, use_client, use_protected, use_session};
 pub use json::indent;

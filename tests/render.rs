@@ -1,5 +1,6 @@
 //! What components render, as text: no browser needed. Behaviour is tested in `tests/browser`.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::expect_used, reason = "a test may stop at what it does not expect")]
 
 use futures_executor::block_on;
 use yew::LocalServerRenderer;

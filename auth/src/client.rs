@@ -12,7 +12,7 @@ use futures_util::future::{Either, select};
 use crate::contract::Contract;
 use crate::custody::Custody;
 use crate::error::Error;
-use crate::http::{Answer, HttpRequest, Request};
+use crate::http::{Answer, CacheMode, HttpRequest, Request};
 use crate::platform::Platform;
 use crate::refresh::{Flight, Unwritten};
 use crate::restore::Check;
@@ -183,7 +183,10 @@ impl<P: Platform> Client<P> {
     }
 
     async fn transmit(&self, request: &Request, url: String, carried: &Carried) -> Result<Answer, Error> {
-        let request = HttpRequest::bearer(request, url, &carried.token, REQUEST_BODY_LIMIT);
+        let method = request.method;
+        let cache = self.0.session.borrow().as_ref().map(|session| session.unstored.mode(method, &url));
+        let cache = cache.unwrap_or(CacheMode::NoStore);
+        let request = HttpRequest::bearer(request, url.clone(), &carried.token, cache, REQUEST_BODY_LIMIT);
         let answer = self.exchange(request, REQUEST_DEADLINE).await;
         if !self.is_current(&carried.session) {
             // The answer is another user's business now, or nobody's.
@@ -191,6 +194,9 @@ impl<P: Platform> Client<P> {
         }
         self.note(answer.as_ref());
         let answer = answer?;
+        if let Some(session) = self.0.session.borrow_mut().as_mut() {
+            session.unstored.learn(method, &url, cache, &answer);
+        }
         if (200..300).contains(&answer.status) {
             self.confirm();
         }

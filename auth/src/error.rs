@@ -151,6 +151,14 @@ impl Error {
         })
     }
 
+    /// Seconds that the server asks to wait before the next try, between 1 and 300.
+    pub fn wait(&self) -> Option<u32> {
+        match self {
+            Self::TooManyRequests { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Whether the same call may succeed when it is made again later.
     pub fn retry_helps(&self) -> bool {
         matches!(

@@ -117,11 +117,30 @@ pub struct HttpRequest {
     pub outlives_page: bool,
     /// The most bytes of an answer's body that are read.
     pub body_limit: usize,
+    /// What the browser's HTTP cache may do.
+    pub cache: CacheMode,
+}
+
+/// What the browser's HTTP cache may do for a request; fetch's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheMode {
+    /// Neither read nor written.
+    NoStore,
+    /// Not read; what it held is replaced, or dropped.
+    Reload,
+    /// As HTTP says. Only with this does Chromium remember a CORS preflight.
+    Default,
 }
 
 impl HttpRequest {
     /// `request` on its way to `url` with a bearer token (RFC 6750 §2.1).
-    pub(crate) fn bearer(request: &Request, url: String, token: &AccessToken, body_limit: usize) -> Self {
+    pub(crate) fn bearer(
+        request: &Request,
+        url: String,
+        token: &AccessToken,
+        cache: CacheMode,
+        body_limit: usize,
+    ) -> Self {
         let own = |(name, _): &&(&'static str, String)| !name.eq_ignore_ascii_case("authorization");
         let mut headers: Vec<_> = request.headers.iter().filter(own).cloned().collect();
         headers.push(("authorization", format!("Bearer {}", token.reveal())));
@@ -132,6 +151,7 @@ impl HttpRequest {
             body: request.body.clone(),
             outlives_page: false,
             body_limit,
+            cache,
         }
     }
 }
@@ -149,8 +169,8 @@ impl fmt::Debug for HttpRequest {
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The headers that the client reads, names in lower case: `content-type`, `retry-after`,
-    /// `www-authenticate`, `date`. Others may be absent.
+    /// The headers that the client reads, names in lower case: `cache-control`, `content-type`,
+    /// `retry-after`, `www-authenticate`, `date`. Others may be absent.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,

@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod book;
+mod cache;
 mod client;
 mod contract;
 mod custody;
@@ -34,7 +35,7 @@ pub use client::{Client, Subscription};
 pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher, Rotation};
 pub use custody::{AccessCustody, Custody, RefreshCustody, UnknownCustody};
 pub use error::{EndReason, Error, Fields as FormFields};
-pub use http::{Answer, HttpError, HttpRequest, Method, Request};
+pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
 pub use platform::{Area, Instant, LedgerError, Platform, StorageError};
 #[cfg(feature = "sabotage")]
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! Logging in: vault entry, row, the old session's end and `now`, in one transaction.
 
+use crate::cache::Unstored;
 use crate::client::Client;
 use crate::custody::RefreshCustody;
 use crate::error::{EndReason, Error, Fields};
@@ -97,6 +98,7 @@ impl<P: Platform> Client<P> {
             book,
             renewable,
             kept,
+            unstored: Unstored::default(),
         };
         let (id, user) = (session.id.clone(), session.user.clone());
         self.vault().forget_access(self.platform());

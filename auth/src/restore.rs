@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared};
 
+use crate::cache::Unstored;
 use crate::client::Client;
 use crate::custody::RefreshCustody;
 use crate::error::EndReason;
@@ -170,6 +171,7 @@ impl<P: Platform> Client<P> {
             book: Book::Shared,
             renewable: true,
             kept: true,
+            unstored: Unstored::default(),
         }
     }
 
@@ -272,5 +274,15 @@ impl<P: Platform> Client<P> {
 fn shared(kept: Kept) -> Session {
     let Kept { session: id, user, generation, access, .. } = kept;
     let (access, confirmed, renewable) = (Some(access), false, true);
-    Session { id, user, generation, access, confirmed, book: Book::Shared, renewable, kept: true }
+    Session {
+        id,
+        user,
+        generation,
+        access,
+        confirmed,
+        book: Book::Shared,
+        renewable,
+        kept: true,
+        unstored: Unstored::default(),
+    }
 }

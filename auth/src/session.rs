@@ -3,6 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::cache::Unstored;
 use crate::error::EndReason;
 use crate::platform::Instant;
 use crate::rules::{Rule, Rules};
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) renewable: bool,
     /// Whether what was stored last went where it was meant to go.
     pub(crate) kept: bool,
+    /// What it has learnt about the browser's cache; the next session begins anew.
+    pub(crate) unstored: Unstored,
 }
 
 /// Which ledger decides about a session: fixed at login.
@@ -178,7 +181,8 @@ mod tests {
     fn session(id: &str, generation: u32) -> Session {
         let (id, user, access) = (id.into(), "ann".into(), Some(access(None)));
         let (confirmed, renewable, kept) = (true, true, true);
-        Session { id, user, generation, access, confirmed, book: Book::Shared, renewable, kept }
+        let unstored = Unstored::default();
+        Session { id, user, generation, access, confirmed, book: Book::Shared, renewable, kept, unstored }
     }
 
     fn on_401(current: Option<&Session>, carried: &Carried) -> On401 {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::contract::{Carrier, Contract, Encoding, Endpoint};
 use crate::error::{Error, Fields as InvalidFields};
-use crate::http::{Answer, HttpRequest};
+use crate::http::{Answer, CacheMode, HttpRequest};
 use crate::target::BaseUrl;
 use crate::token::{AccessToken, RefreshToken, seconds};
 
@@ -100,7 +100,8 @@ fn call(
     headers.push(("accept", JSON.to_owned()));
     let url = base.resolve(&endpoint.path)?;
     let method = endpoint.method;
-    Ok(HttpRequest { method, url, headers, body, outlives_page: false, body_limit: AUTH_BODY_LIMIT })
+    let cache = CacheMode::NoStore;
+    Ok(HttpRequest { method, url, headers, body, outlives_page: false, body_limit: AUTH_BODY_LIMIT, cache })
 }
 
 fn form(pairs: &[(&str, &str)]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! One request by `fetch`, read to its end.
 
-use auth::{Answer, HttpError, HttpRequest, Method};
+use auth::{Answer, CacheMode, HttpError, HttpRequest, Method};
 use gloo_net::http::{Method as GlooMethod, Request, RequestBuilder};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -13,7 +13,7 @@ use web_sys::{
 use super::now;
 
 /// The response headers that the protocol reads.
-const READ: [&str; 4] = ["content-type", "retry-after", "www-authenticate", "date"];
+const READ: [&str; 5] = ["cache-control", "content-type", "retry-after", "www-authenticate", "date"];
 
 pub(super) async fn send(request: HttpRequest) -> Result<Answer, HttpError> {
     let abort = AbortOnDrop(AbortController::new().ok());
@@ -40,11 +40,16 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
         Method::Patch => GlooMethod::PATCH,
         Method::Delete => GlooMethod::DELETE,
     };
+    let cache = match request.cache {
+        CacheMode::NoStore => RequestCache::NoStore,
+        CacheMode::Reload => RequestCache::Reload,
+        CacheMode::Default => RequestCache::Default,
+    };
     let mut builder = RequestBuilder::new(&request.url)
         .method(method)
         .mode(RequestMode::Cors)
         .redirect(RequestRedirect::Manual)
-        .cache(RequestCache::NoStore)
+        .cache(cache)
         .credentials(RequestCredentials::Omit)
         .referrer_policy(ReferrerPolicy::NoReferrer)
         .abort_signal(signal.as_ref());

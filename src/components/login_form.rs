@@ -3,7 +3,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{Countdown, Message, Progress, focus};
+use super::{Failure, Progress, focus};
 use crate::hooks::{use_client, use_session};
 
 /// The login form, with the reason why the last session ended.
@@ -18,15 +18,14 @@ pub fn LoginForm() -> Html {
         _ => None,
     };
     let (username, password) = (use_node_ref(), use_node_ref());
-    let failure = use_state(|| None::<Error>);
+    // With its number: the same refusal again is news, to be announced and focused again.
+    let failure = use_state(|| None::<(u32, Error)>);
+    let failures = use_mut_ref(|| 0_u32);
     let busy = use_state_eq(|| false);
 
-    let wait = match *failure {
-        Some(Error::TooManyRequests { retry_after }) => retry_after,
-        _ => None,
-    };
+    let wait = failure.and_then(|(_, error)| error.wait());
     let marked = match *failure {
-        Some(Error::EmptyFields(fields) | Error::InvalidFields(fields)) => fields,
+        Some((_, Error::EmptyFields(fields) | Error::InvalidFields(fields))) => fields,
         _ => FormFields::default(),
     };
 
@@ -38,6 +37,7 @@ pub fn LoginForm() -> Html {
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let ((Some(username), Some(password)), None) = (inputs, wait) else { return };
             let (client, failure, busy) = (client.clone(), failure.clone(), busy.clone());
+            let failures = failures.clone();
             spawn_local(async move {
                 let (name, secret) = (username.value(), password.value());
                 busy.set(true);
@@ -45,13 +45,16 @@ pub fn LoginForm() -> Html {
                     Ok(()) => password.set_value(""),
                     // A double click: the first one is on its way.
                     Err(Error::AlreadySigningIn) => return,
-                    Err(error) => failure.set(Some(error)),
+                    Err(error) => {
+                        let number = failures.replace_with(|number| number.wrapping_add(1));
+                        failure.set(Some((number, error)));
+                    }
                 }
                 busy.set(false);
             });
         })
     };
-    let ondone = {
+    let onwaited = {
         let failure = failure.setter();
         use_callback((), move |(), ()| failure.set(None))
     };
@@ -64,9 +67,9 @@ pub fn LoginForm() -> Html {
             }
         }
     });
-    use_effect_with(marked, {
+    use_effect_with((marked, failure.map(|(number, _)| number)), {
         let (username, password) = (username.clone(), password.clone());
-        move |marked| match marked {
+        move |(marked, _)| match marked {
             FormFields { username: true, .. } => focus(&username),
             FormFields { password: true, .. } => focus(&password),
             FormFields { .. } => {}
@@ -90,11 +93,8 @@ pub fn LoginForm() -> Html {
                 <input id="password" name="password" type="password" placeholder="Password"
                     autocomplete="current-password" required=true ref={password}
                     aria-invalid={marked.password.then_some("true")} aria-describedby={described(marked.password)} />
-                if let Some(error) = *failure {
-                    <Message id="login-error" text={error.message()} unfocused={marked != FormFields::default()} />
-                }
-                if let Some(seconds) = wait {
-                    <Countdown {seconds} {ondone} />
+                if let Some((number, error)) = *failure {
+                    <Failure key={number} id="login-error" {error} unfocused={marked != FormFields::default()} {onwaited} />
                 }
                 <button type="submit" class="primary" aria-disabled={(*busy || wait.is_some()).to_string()}>{ "Login" }</button>
                 <Progress text={busy.then_some("Signing in…")} />

@@ -119,10 +119,9 @@ async fn progress_is_a_status_and_the_button_is_off_meanwhile() {
     Page::submit();
     until("progress", || text("form [role=status]") == "Signing in…").await;
     assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("true"));
-    // It may still be on its way: what is shown comes first.
-    while button("Logout").is_none() {
-        script::run_async(&format!("await fetch('{}/__stand/release', {{method: 'POST'}})", api())).await;
-    }
+    stand::arrived().await;
+    stand::release().await;
+    until("signed in", || button("Logout").is_some()).await;
 }
 
 #[wasm_bindgen_test]
@@ -342,6 +341,32 @@ async fn too_many_attempts_are_counted_down() {
     until("over", || find("[role=timer]").is_none()).await;
     assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("false"));
     assert_eq!(wire(1).await, ["POST /token 429"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_fetch_that_came_too_soon_is_counted_down_and_a_refused_one_takes_its_data_back() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let fetch = || button("Fetch Protected Data").unwrap();
+    fetch().click();
+    until("data", || find("pre").is_some()).await;
+    let many = json!({"type": "respond", "status": 429, "cors": true, "body": "{}",
+        "headers": [["retry-after", "1"], ["access-control-expose-headers", "Retry-After"]]});
+    fault("GET", "/protected-route", many).await;
+    fetch().click();
+    until("countdown", || find("[role=timer]").is_some()).await;
+    assert_eq!(fetch().get_attribute("aria-disabled").as_deref(), Some("true"));
+    fetch().click();
+    assert!(find("pre").is_some(), "the last answer still stands");
+    until("over", || find("[role=timer]").is_none()).await;
+    assert_eq!(wire(3).await.len(), 3, "none was sent meanwhile");
+    fault("GET", "/protected-route", respond(403, "application/json", "{}")).await;
+    fetch().click();
+    until("refused", || text("[role=alert]").contains("403")).await;
+    assert!(find("pre").is_none(), "what may not be seen is not shown");
 }
 
 #[wasm_bindgen_test]

@@ -4,7 +4,9 @@ use futures_util::future::{Either, select};
 use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test;
 use yew_jwt_auth::Browser;
-use yew_jwt_auth::auth::{Answer, Area, HttpError, HttpRequest, Method, Platform as _, StorageError};
+use yew_jwt_auth::auth::{
+    Answer, Area, CacheMode, HttpError, HttpRequest, Method, Platform as _, StorageError,
+};
 
 use crate::script::{self, Replaced};
 use crate::stand::{api, fault, reset, respond, wire};
@@ -17,6 +19,7 @@ fn get(url: String) -> HttpRequest {
         body: None,
         outlives_page: false,
         body_limit: 1000,
+        cache: CacheMode::NoStore,
     }
 }
 

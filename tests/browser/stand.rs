@@ -1,6 +1,9 @@
 //! The real server behind the fault proxy, as a page can steer it.
 
+use std::time::Duration;
+
 use gloo_net::http::{Method, RequestBuilder};
+use gloo_timers::future::sleep;
 use serde_json::{Value, json};
 use yew_jwt_auth::auth::{BaseUrl, Client, Contract, Custody, State};
 use yew_jwt_auth::{Browser, BrowserClient};
@@ -50,6 +53,24 @@ pub(crate) async fn wire(requests: usize) -> Vec<String> {
         format!("{} {} {end}", entry["method"].as_str().unwrap(), entry["path"].as_str().unwrap())
     };
     entries.as_array().unwrap().iter().filter(real).map(line).collect()
+}
+
+/// Waits until a request has arrived that nobody has answered yet.
+pub(crate) async fn arrived() {
+    for _ in 0..1000 {
+        let entries = control(Method::GET, "/log", &Value::Null).await;
+        let pending = |entry: &Value| entry["kind"] == "request" && entry["outcome"] == "pending";
+        if entries.as_array().unwrap().iter().any(pending) {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no request arrived");
+}
+
+/// Lets the requests go on that a fault holds back.
+pub(crate) async fn release() {
+    control(Method::POST, "/release", &Value::Null).await;
 }
 
 async fn control(method: Method, path: &str, body: &Value) -> Value {

@@ -14,6 +14,7 @@ pub mod page;
 pub mod pages;
 pub mod process;
 pub mod proxy;
+pub mod scene;
 mod serve;
 pub mod server;
 pub mod temp;

@@ -136,6 +136,13 @@ impl<'a> LoginPage<'a> {
         self.wait_until("an answer", |seen| seen.data.is_some() || !seen.alerts.is_empty()).await
     }
 
+    /// Presses the button with this name and waits until the page has dealt with that: no button is
+    /// switched off any more. Unlike [`LoginPage::fetch`] it is not satisfied by what was there before.
+    pub async fn press_and_settle(&self, name: &str) -> Result<Seen> {
+        self.press(name).await?;
+        self.wait_until("settled", |seen| seen.disabled.is_empty()).await
+    }
+
     /// Waits for the button with this name and presses it.
     pub async fn press(&self, name: &str) -> Result<()> {
         let button = self.control("button, [role=button]", name).await?;

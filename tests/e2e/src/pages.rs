@@ -24,8 +24,10 @@ pub struct Settings {
     /// Whether answers may be kept. Off, nothing that one test saw is seen by the next, but a page
     /// marked `no-store` is kept out of the back/forward cache by some engines.
     pub cached: bool,
-    /// The path of a file that is served with one byte flipped in its middle.
+    /// The path of a file that is served with one byte flipped.
     pub tampered: Option<String>,
+    /// Which byte; none means the one in the middle.
+    pub tampered_at: Option<usize>,
     /// Whether a script that collects errors is put in front of the page's own
     /// ([`crate::browser::Browser::complaints`]).
     pub collect_complaints: bool,
@@ -125,8 +127,8 @@ fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str,
         body = prepared(String::from_utf8_lossy(&body).into_owned(), settings).into_bytes();
     }
     if settings.tampered.as_deref() == Some(path) {
-        let middle = body.len() / 2;
-        if let Some(byte) = body.get_mut(middle) {
+        let at = settings.tampered_at.unwrap_or(body.len() / 2);
+        if let Some(byte) = body.get_mut(at) {
             *byte ^= 1;
         }
     }

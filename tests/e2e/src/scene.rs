@@ -1,0 +1,176 @@
+//! What most scenarios need, put together: the built page, the real server with a user, the proxy
+//! between them, and a browser.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::browser::{self, Browser, Engine};
+use crate::page::{LoginPage, Seen};
+use crate::pages::Pages;
+use crate::proxy::{Action, Log, Proxy};
+use crate::server::{Options, Server};
+
+/// The name of the scene's user.
+pub const USERNAME: &str = "demo";
+/// The password of the scene's user: every kind of character that an encoding could lose.
+pub const PASSWORD: &str = " correct horse +&% \"'\\ <b> 電池 é ";
+/// A part of [`PASSWORD`] that stays the same however it is escaped.
+pub const PASSWORD_PART: &str = "correct horse";
+
+/// A stage with everything on it. All of it ends on drop.
+#[derive(Debug)]
+pub struct Scene {
+    /// The browser.
+    pub browser: Browser,
+    /// What stands between page and server.
+    pub proxy: Proxy,
+    /// The built page.
+    pub pages: Pages,
+    /// The real server.
+    pub server: Server,
+}
+
+/// Everything that the page's origin keeps in this profile and tab.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Stored {
+    /// `localStorage`.
+    pub local: BTreeMap<String, String>,
+    /// `sessionStorage`.
+    pub session: BTreeMap<String, String>,
+    /// Anything else that can keep text: cookies, databases, caches, the history's state, `window.name`.
+    pub elsewhere: Vec<String>,
+}
+
+impl Stored {
+    /// Whether nothing is kept anywhere.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// All of it in one text, to look for what must not be there.
+    pub fn text(&self) -> String {
+        format!("{:?} {:?} {:?}", self.local, self.session, self.elsewhere)
+    }
+}
+
+impl Scene {
+    /// With a server and a browser as they come.
+    pub async fn start(engine: Engine) -> Result<Self> {
+        Self::with(engine, browser::Options::default(), |options| options).await
+    }
+
+    /// With a browser and a server of one's choice.
+    pub async fn with(
+        engine: Engine,
+        browser: browser::Options,
+        change: impl FnOnce(Options) -> Options,
+    ) -> Result<Self> {
+        // The page's origin has to be known before the server, and the API's before the page.
+        let pages = Pages::of_the_app("").await?;
+        let options = change(Options::allow(pages.origin()));
+        let serving = async {
+            let server = Server::start(options).await?;
+            server.add_user(USERNAME, PASSWORD).await?;
+            Ok(server)
+        };
+        let (server, browser) = tokio::try_join!(serving, Browser::with(engine, browser))?;
+        let proxy = Proxy::start(server.address()).await?;
+        pages.meta("api-base-url", &proxy.url());
+        Ok(Self { browser, proxy, pages, server })
+    }
+
+    /// What went over the wire.
+    pub fn log(&self) -> &Log {
+        self.proxy.log()
+    }
+
+    /// The page as it is in the current tab.
+    pub fn page(&self) -> LoginPage<'_> {
+        LoginPage::of(&self.browser)
+    }
+
+    /// The page as somebody finds it who has never been there: the form, nothing stored, no faults.
+    pub async fn form(&self) -> Result<LoginPage<'_>> {
+        self.pages.change(|settings| drop(settings.files.insert(BLANK.to_owned(), String::new())));
+        self.browser.open(&format!("{}{BLANK}", self.pages.origin())).await?;
+        self.browser.run("localStorage.clear(); sessionStorage.clear()", Value::Null).await?;
+        self.proxy.reset();
+        let page = LoginPage::open(&self.browser, &self.pages.origin()).await?;
+        page.wait_until("the form", Seen::signed_out).await?;
+        Ok(page)
+    }
+
+    /// The page after a login; the log begins anew.
+    pub async fn signed_in(&self) -> Result<LoginPage<'_>> {
+        let page = self.form().await?;
+        page.login(USERNAME, PASSWORD).await?;
+        self.proxy.reset();
+        Ok(page)
+    }
+
+    /// Loads the page again.
+    pub async fn reload(&self) -> Result<()> {
+        Ok(self.browser.driver().refresh().await?)
+    }
+
+    /// What the page's origin keeps.
+    pub async fn stored(&self) -> Result<Stored> {
+        serde_json::from_value(self.browser.run(STORED, Value::Null).await?).context("what is stored")
+    }
+
+    /// Changes the record of this kind, `access` or `refresh`, by a script that finds it in `record`.
+    pub async fn edit(&self, kind: &str, script: &str) -> Result<()> {
+        let edit = format!(
+            "const area = args === 'access' ? sessionStorage : localStorage;
+             const key = Object.keys(area).find((key) => key.endsWith(':' + args));
+             const record = JSON.parse(area.getItem(key));
+             {script};
+             area.setItem(key, JSON.stringify(record));"
+        );
+        self.browser.run(&edit, json!(kind)).await.map(drop)
+    }
+
+    /// Nothing was thrown, rejected, warned about or blocked since the page was loaded.
+    pub async fn ensure_quiet(&self) -> Result<()> {
+        let complaints = self.browser.complaints().await?;
+        ensure!(complaints.is_empty(), "{complaints:#?}");
+        Ok(())
+    }
+
+    /// The requests since the last reset, in their order, are these.
+    pub fn ensure_wire(&self, expected: &[&str]) -> Result<()> {
+        let wire = self.log().wire();
+        ensure!(wire == expected, "the wire has {wire:?} and not {expected:?}");
+        Ok(())
+    }
+}
+
+/// What FastAPI answers to an access token that it does not take.
+pub fn refused() -> Action {
+    Action::Respond {
+        status: 401,
+        headers: vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("www-authenticate".to_owned(), "Bearer error=\"invalid_token\"".to_owned()),
+        ],
+        body: json!({"detail": "Could not validate credentials"}).to_string(),
+        cors: true,
+    }
+}
+
+/// A page of the origin without the app.
+const BLANK: &str = "/blank.html";
+
+const STORED: &str = "
+    const elsewhere = [];
+    try { if (document.cookie) elsewhere.push('cookie ' + document.cookie); } catch {}
+    if (history.state !== null) elsewhere.push('history ' + JSON.stringify(history.state));
+    if (window.name) elsewhere.push('name ' + window.name);
+    try { for (const {name} of await indexedDB.databases()) elsewhere.push('database ' + name); } catch {}
+    try { for (const name of await caches.keys()) elsewhere.push('cache ' + name); } catch {}
+    const all = (area) => { try { return {...window[area]}; } catch { return {}; } };
+    return {local: all('localStorage'), session: all('sessionStorage'), elsewhere};
+";

@@ -1,0 +1,205 @@
+//! Every state of the page by axe-core's rules, in both colour schemes, on a wide and a narrow screen;
+//! where the focus is; and a picture of each state for people to look at.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use e2e::browser::{ColorScheme, Engine};
+use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
+use e2e::proxy::{Action, Rule};
+use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
+use serde_json::{Value, json};
+
+const WRONG: &str = "Incorrect username or password.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_state_is_accessible_in_both_schemes_and_at_every_width() -> Result<()> {
+    let scene = Scene::start(Engine::Chromium).await?;
+    let look = Look { scene: &scene, axe: std::fs::read_to_string(axe()?)? };
+    let page = scene.form().await?;
+    look.at("form").await?;
+
+    page.press(LOGIN).await?;
+    page.wait_until("field errors", |seen| !seen.alerts.is_empty()).await?;
+    look.at("form-field-errors").await?;
+
+    scene.proxy.add(Rule::new("POST", "/token", too_many()).once());
+    page.send_form(USERNAME, PASSWORD).await?;
+    page.wait_until("an alert", |seen| seen.alerts_of("Too many")).await?;
+    look.at("form-countdown").await?;
+
+    let page = scene.form().await?;
+    page.send_form(USERNAME, "wrong").await?;
+    page.wait_until("an alert", |seen| seen.alerts == [WRONG]).await?;
+    look.at("form-alert").await?;
+
+    scene.proxy.add(Rule::new("POST", "/token", Action::Hang).once());
+    page.send_form(USERNAME, PASSWORD).await?;
+    page.wait_until("progress", |seen| seen.says("Signing in…")).await?;
+    look.at("form-busy").await?;
+    scene.proxy.reset();
+    page.wait_until("signed in", Seen::signed_in).await?;
+    look.at("signed-in").await?;
+
+    page.fetch().await?;
+    look.at("signed-in-data").await?;
+    scene.proxy.add(Rule::new("GET", "/protected-route", Action::html(502, "<b>bad</b>")).once());
+    page.press_and_settle(FETCH).await?;
+    look.at("signed-in-alert").await?;
+    let wide = json!({"word": "x".repeat(400), "list": (0..60).collect::<Vec<u32>>()});
+    scene.proxy.add(Rule::new("GET", "/protected-route", Action::json(200, &wide)).once());
+    page.press_and_settle(FETCH).await?;
+    look.at("signed-in-long-data").await?;
+
+    page.logout().await?;
+    look.at("logged-out").await?;
+    page.login(USERNAME, PASSWORD).await?;
+    end_session(&scene, &page).await?;
+    look.at("ended-with-reason").await?;
+
+    scene.pages.meta("api-base-url", "nonsense");
+    let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
+    page.wait_until("an alert", |seen| !seen.alerts.is_empty()).await?;
+    look.at("set-up-wrongly").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_focus_is_where_the_user_goes_on() -> Result<()> {
+    let scene = Scene::start(Engine::Chromium).await?;
+    let page = scene.form().await?;
+    focus(&page, "nothing takes the focus from whoever has just arrived", "").await?;
+
+    page.press(LOGIN).await?;
+    focus(&page, "the first field that is empty", "Username").await?;
+    page.text_box("Username").await?.send_keys(USERNAME).await?;
+    page.press(LOGIN).await?;
+    focus(&page, "the other field", "Password").await?;
+    page.press(LOGIN).await?;
+    focus(&page, "the same field again", "Password").await?;
+
+    page.text_box("Password").await?.send_keys("wrong").await?;
+    page.press(LOGIN).await?;
+    focus(&page, "the alert", WRONG).await?;
+    // The same refusal again is news, too: it is announced again and has the focus again.
+    page.text_box("Password").await?.send_keys("wrong again\u{e007}").await?;
+    scene.log().wait_for("POST", "/token", 2, std::time::Duration::from_secs(20)).await?;
+    focus(&page, "the alert again", WRONG).await?;
+    // After an alert about the whole form, an empty field is named and has the focus.
+    page.text_box("Password").await?.clear().await?;
+    page.press(LOGIN).await?;
+    focus(&page, "the field after the alert", "Password").await?;
+
+    page.login(USERNAME, PASSWORD).await?;
+    focus(&page, "the heading", "Signed in as demo").await?;
+    scene.proxy.add(Rule::new("GET", "/protected-route", Action::json(403, &json!({}))).times(2));
+    for _ in 0..2 {
+        page.press_and_settle(FETCH).await?;
+        focus(&page, "the alert", "You do not have permission for this (403).").await?;
+    }
+    page.press_and_settle(FETCH).await?;
+    focus(&page, "the button that was pressed", FETCH).await?;
+
+    page.logout().await?;
+    focus(&page, "the form after a logout", "Username").await?;
+    page.login(USERNAME, PASSWORD).await?;
+    end_session(&scene, &page).await?;
+    focus(&page, "the form after a session's end", "Username").await?;
+    scene.ensure_quiet().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_alone_is_enough() -> Result<()> {
+    const TAB: &str = "\u{e004}";
+    const ENTER: &str = "\u{e007}";
+    let scene = Scene::start(Engine::Chromium).await?;
+    let page = scene.form().await?;
+    let keys = async |keys: &str| {
+        Ok::<_, anyhow::Error>(scene.browser.driver().action_chain().send_keys(keys).perform().await?)
+    };
+    for typed in [TAB, USERNAME, TAB, PASSWORD, TAB] {
+        keys(typed).await?;
+    }
+    focus(&page, "the button after the fields", LOGIN).await?;
+    keys(ENTER).await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    keys(TAB).await?;
+    focus(&page, "the button after the heading", FETCH).await?;
+    keys(" ").await?;
+    page.wait_until("data", |seen| seen.json().is_some()).await?;
+    keys(TAB).await?;
+    keys(TAB).await?;
+    focus(&page, "the data, which may be scrolled", "Fetched data").await?;
+    scene
+        .browser
+        .driver()
+        .action_chain()
+        .key_down('\u{e008}')
+        .send_keys(TAB)
+        .key_up('\u{e008}')
+        .perform()
+        .await?;
+    focus(&page, "the button before the data", "Logout").await?;
+    keys(ENTER).await?;
+    page.wait_until("signed out", Seen::signed_out).await?;
+    Ok(())
+}
+
+struct Look<'a> {
+    scene: &'a Scene,
+    axe: String,
+}
+
+impl Look<'_> {
+    /// Looks at the page as it is, in each scheme and width.
+    async fn at(&self, state: &str) -> Result<()> {
+        for (scheme, colours) in [(ColorScheme::Light, "light"), (ColorScheme::Dark, "dark")] {
+            for width in [1000, 320] {
+                let name = format!("{state}-{colours}-{width}");
+                let browser = &self.scene.browser;
+                browser.screenshot(&name, (width, 800), scheme).await?;
+                let scroll = "const root = document.documentElement;
+                              return Math.max(root.scrollWidth, document.body.scrollWidth) - innerWidth";
+                let overflow = browser.run(scroll, Value::Null).await?;
+                ensure!(overflow.as_i64().is_some_and(|by| by <= 0), "{name} scrolls sideways by {overflow}");
+                let violations = self.violations().await.with_context(|| name.clone())?;
+                ensure!(violations.is_empty(), "{name}: {violations:#?}");
+            }
+        }
+        self.scene.ensure_quiet().await
+    }
+
+    async fn violations(&self) -> Result<Vec<String>> {
+        let driver = self.scene.browser.driver();
+        if self.scene.browser.run("return window.axe === undefined", Value::Null).await? == json!(true) {
+            driver.execute(self.axe.as_str(), Vec::new()).await?;
+        }
+        let run = "const {violations} = await axe.run(document, {resultTypes: ['violations']});
+            return violations.flatMap((rule) => rule.nodes.map((node) =>
+              `${rule.id}: ${node.html} ${node.failureSummary}`))";
+        Ok(serde_json::from_value(self.scene.browser.run(run, Value::Null).await?)?)
+    }
+}
+
+async fn focus(page: &LoginPage<'_>, what: &str, name: &str) -> Result<()> {
+    page.wait_until(what, |seen| seen.focus == name).await.map(drop)
+}
+
+/// A fetch whose refresh is refused for a reason.
+async fn end_session(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
+    let revoked = json!({"detail": "no", "error": "invalid_grant", "reason": "revoked"});
+    scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
+    scene.proxy.add(Rule::new("POST", "/refresh", Action::json(401, &revoked)).once());
+    page.press(FETCH).await?;
+    page.wait_until("the reason", |seen| seen.alerts_of("Your session was ended.")).await.map(drop)
+}
+
+fn too_many() -> Action {
+    let headers = vec![("retry-after".to_owned(), "300".to_owned())];
+    Action::Respond { status: 429, headers, body: String::new(), cors: true }
+}
+
+/// axe-core's one file.
+fn axe() -> Result<PathBuf> {
+    let path = std::env::var_os("E2E_AXE").context("E2E_AXE must name axe.min.js of axe-core")?;
+    Ok(path.into())
+}

@@ -1,0 +1,123 @@
+//! One wrong byte is refused by every engine, and a page load asks nobody but the page's own origin.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::browser::{Browser, Engine};
+use e2e::page::{LoginPage, Seen};
+use e2e::pages::{Pages, dist};
+use serde_json::Value;
+
+/// Nobody listens there; the form needs no server.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_refuses_one_wrong_byte() -> Result<()> {
+    one_wrong_byte_is_refused(Engine::Chromium).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firefox_refuses_one_wrong_byte() -> Result<()> {
+    one_wrong_byte_is_refused(Engine::Firefox).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webkit_refuses_one_wrong_byte() -> Result<()> {
+    one_wrong_byte_is_refused(Engine::WebKit).await
+}
+
+async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
+    let (pages, browser) = tokio::try_join!(Pages::of_the_app(NOWHERE), Browser::start(engine))?;
+    let page = LoginPage::open(&browser, &pages.origin()).await?;
+    page.wait_until("the form of the untouched page", Seen::signed_out).await?;
+    let complaints = browser.complaints().await?;
+    ensure!(complaints.is_empty(), "{complaints:#?}");
+    only_the_own_origin_is_asked(&browser, &pages.origin()).await?;
+
+    // Without the module the script can still speak.
+    tamper(&pages, "wasm", "Fetch Protected Data")?;
+    let page = LoginPage::open(&browser, &pages.origin()).await?;
+    let seen = page.wait_until("a word about the module", |seen| !seen.alerts.is_empty()).await?;
+    ensure!(
+        seen.alerts == ["This page could not be loaded completely. Reload it, or try again later."],
+        "{seen:#?}"
+    );
+    ensure!(seen.buttons.is_empty() && seen.boxes.is_empty(), "{seen:#?}");
+
+    // Without the script only the style sheet can: nobody is left before an endless "Loading…".
+    tamper(&pages, "js", "could not be loaded completely")?;
+    let page = LoginPage::open(&browser, &pages.origin()).await?;
+    let hint = "const style = getComputedStyle(document.getElementById('boot'), '::after');
+                return style.visibility === 'visible' && style.content";
+    let hint =
+        browser.wait_for("a word about the script", hint, Value::Null, Duration::from_secs(20)).await?;
+    ensure!(hint.as_str().is_some_and(|hint| hint.contains("reload the page")), "{hint}");
+    let seen = page.seen().await?;
+    ensure!(seen.statuses.len() == 1 && seen.buttons.is_empty() && seen.boxes.is_empty(), "{seen:#?}");
+
+    // A style sheet with a wrong byte is not used; the page works without.
+    let styled = "return getComputedStyle(document.querySelector('main')).maxWidth !== 'none'";
+    pages.change(|settings| settings.tampered = None);
+    let page = LoginPage::open(&browser, &pages.origin()).await?;
+    page.wait_until("the form", Seen::signed_out).await?;
+    browser.wait_for("the style", styled, Value::Null, Duration::from_secs(5)).await?;
+    tamper(&pages, "css", "#f4f5f7")?;
+    let page = LoginPage::open(&browser, &pages.origin()).await?;
+    page.wait_until("the form without a style", Seen::signed_out).await?;
+    ensure!(browser.run(styled, Value::Null).await? == Value::Bool(false), "the style sheet was used");
+    Ok(())
+}
+
+/// Flips a byte of a text in the one file with this extension: the file stays valid, so that nothing
+/// but its integrity can tell.
+fn tamper(pages: &Pages, extension: &str, text: &str) -> Result<()> {
+    let path = shipped(extension)?;
+    let bytes = std::fs::read(dist().join(path.trim_start_matches('/')))?;
+    let at = bytes.windows(text.len()).position(|window| window == text.as_bytes());
+    let at = at.with_context(|| format!("{path} does not hold {text}"))? + text.len() - 1;
+    pages.change(|settings| {
+        settings.tampered = Some(path);
+        settings.tampered_at = Some(at);
+    });
+    Ok(())
+}
+
+async fn only_the_own_origin_is_asked(browser: &Browser, origin: &str) -> Result<()> {
+    let script = "return performance.getEntriesByType('resource').map((entry) => entry.name)";
+    let names: Vec<String> = serde_json::from_value(browser.run(script, Value::Null).await?)?;
+    ensure!(names.iter().any(|name| name.ends_with(".wasm")), "{names:?}");
+    let foreign: Vec<_> = names.iter().filter(|name| !name.starts_with(&format!("{origin}/"))).collect();
+    ensure!(foreign.iter().all(|name| name.starts_with("data:")), "{foreign:?}");
+    Ok(())
+}
+
+#[test]
+fn the_built_page_names_no_other_origin() -> Result<()> {
+    for entry in std::fs::read_dir(dist())? {
+        let path = entry?.path();
+        let kind = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if !matches!(kind, "html" | "css" | "js") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        for (at, _) in text.match_indices("://") {
+            let url = text.get(at.saturating_sub(5)..).unwrap_or_default();
+            ensure!(
+                url.starts_with("http://localhost:8000") || url.contains("http://localhost:8000"),
+                "{} names another origin: {}",
+                path.display(),
+                url.chars().take(60).collect::<String>()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The path of the one file of the build with this extension.
+fn shipped(extension: &str) -> Result<String> {
+    let names = std::fs::read_dir(dist())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names = names.filter(|name| name.ends_with(&format!(".{extension}")));
+    let name = names.next().with_context(|| format!("no .{extension} in {}", dist().display()))?;
+    ensure!(names.next().is_none(), "more than one .{extension}");
+    Ok(format!("/{name}"))
+}
