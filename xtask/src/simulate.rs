@@ -31,8 +31,17 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     if sabotage {
         command.args(["--features", "sabotage"]);
     }
-    let test = if sabotage { "every_rule_that_is_switched_off_is_missed" } else { "the_invariants_hold_in_every_world" };
-    command.args(["--", "--exact", "--nocapture", &if sabotage { format!("sabotage::{test}") } else { test.to_owned() }]);
+    let test = if sabotage {
+        "every_rule_that_is_switched_off_is_missed"
+    } else {
+        "the_invariants_hold_in_every_world"
+    };
+    command.args([
+        "--",
+        "--exact",
+        "--nocapture",
+        &if sabotage { format!("sabotage::{test}") } else { test.to_owned() },
+    ]);
     command.env("SIM_PROGRESS", "1");
     for (name, value) in [("SIM_SEEDS", seeds), ("SIM_FROM", from), ("SIM_SEED", seed)] {
         match value {

@@ -121,6 +121,9 @@ impl World {
     }
 
     fn login(&self, tab: usize, user: &'static str) {
+        if self.tabs.borrow()[tab].is_frozen() {
+            return;
+        }
         let Some(client) = self.client(tab) else { return };
         let life = self.life(tab);
         let id = self.begin(life, Kind::Login, &client.state());
@@ -159,9 +162,9 @@ impl World {
 
     /// Sends an application request; the operation's number.
     pub(crate) fn send(&self, tab: usize, post: bool) -> Option<(usize, usize)> {
-        let client = self.client(tab)?;
+        let client = self.client(tab).filter(|_| !self.tabs.borrow()[tab].is_frozen())?;
         let life = self.life(tab);
-        if matches!(client.state(), State::SignedInElsewhere { .. }) && !self.tabs.borrow()[tab].is_frozen() {
+        if matches!(client.state(), State::SignedInElsewhere { .. }) {
             self.cover("another user's session taken up");
             client.start();
         }
@@ -172,7 +175,6 @@ impl World {
             false => Request::new(Method::Get, "/me"),
         };
         let request = request.header("x-op", id.to_string());
-        // What is not polled yet has not begun: a frozen tab's user can do nothing.
         let task = self.spawn(life, async move {
             let outcome = client.send(&request).await;
             if let Ok(answer) = &outcome {
