@@ -50,6 +50,8 @@ pub(crate) struct Inner<P: Platform> {
     own_ledger: RefCell<BTreeMap<String, String>>,
     /// A login is under way.
     pub(crate) signing_in: Cell<bool>,
+    /// A logout came before the page knew its session.
+    pub(crate) leaving: Cell<bool>,
     /// Somebody waits for better times on behalf of the session.
     pub(crate) recovering: Cell<bool>,
     /// Whose page this was last.
@@ -90,6 +92,7 @@ impl<P: Platform> Client<P> {
             listeners: RefCell::new(Vec::new()),
             own_ledger: RefCell::default(),
             signing_in: Cell::new(false),
+            leaving: Cell::new(false),
             recovering: Cell::new(false),
             last_user: RefCell::new(None),
             left: RefCell::default(),

@@ -1,5 +1,8 @@
 //! Logging in: vault entry, row, the old session's end and `now`, in one transaction.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use crate::cache::Unstored;
 use crate::client::Client;
 use crate::custody::RefreshCustody;
@@ -21,7 +24,17 @@ struct Entered {
     /// Whether the refresh token is where the custody wants it.
     stored: bool,
     /// The session that was current, and its token.
-    replaced: Option<(String, Option<RefreshToken>)>,
+    replaced: Replaced,
+    /// Whether an earlier try had done it, of which nobody heard.
+    unheard: bool,
+}
+
+type Replaced = Option<(String, Option<RefreshToken>)>;
+
+impl Entered {
+    fn nowhere() -> Self {
+        Self { stored: false, replaced: None, unheard: false }
+    }
 }
 
 impl<P: Platform> Client<P> {
@@ -59,11 +72,11 @@ impl<P: Platform> Client<P> {
         row.idempotent = grant.idempotent.unwrap_or_default();
         let token = grant.refresh.filter(|_| renewable);
         let entered = match self.0.custody.refresh {
-            RefreshCustody::Memory => Entered { stored: false, replaced: None },
+            RefreshCustody::Memory => Entered::nowhere(),
             RefreshCustody::Local | RefreshCustody::Database => {
                 match self.enter(&row, token.as_ref()).await {
                     Ok(entered) => entered,
-                    Err(LedgerError::Denied) => Entered { stored: false, replaced: None },
+                    Err(LedgerError::Denied) => Entered::nowhere(),
                     Err(LedgerError::Aborted) => {
                         // It may have been committed all the same: nobody may use this token.
                         self.0.left.borrow_mut().insert(id.as_str().into());
@@ -111,6 +124,13 @@ impl<P: Platform> Client<P> {
             token
         });
         self.announce();
+        if entered.unheard {
+            let client = self.clone();
+            // The row may have moved on, or be another login's, since the try that nobody heard of.
+            self.platform().spawn(async move {
+                client.check_ledger().await;
+            });
+        }
         for token in [own, replaced].into_iter().flatten() {
             self.revoke(token, false, None);
         }
@@ -118,13 +138,14 @@ impl<P: Platform> Client<P> {
     }
 
     async fn enter(&self, row: &Row, token: Option<&RefreshToken>) -> Result<Entered, LedgerError> {
+        let first = Rc::default();
         for _ in 0..TRIES {
             let now = match self.page(Book::Shared, &row.sid).await {
                 Ok((now, _)) => now,
                 Err(LedgerError::Aborted) => continue,
                 Err(denied) => return Err(denied),
             };
-            match self.replace(now, row.clone(), token.cloned()).await {
+            match self.replace(now, row.clone(), token.cloned(), Rc::clone(&first)).await {
                 Ok(Some(entered)) => return Ok(entered),
                 // `now` changed between the look and the transaction, or it was aborted.
                 Ok(None) | Err(LedgerError::Aborted) => {}
@@ -139,6 +160,7 @@ impl<P: Platform> Client<P> {
         seen: Option<Now>,
         new: Row,
         token: Option<RefreshToken>,
+        first: Rc<RefCell<Replaced>>,
     ) -> Result<Option<Entered>, LedgerError> {
         let old = seen.as_ref().map_or("none", |now| &now.sid).to_owned();
         let older = seen.as_ref().and_then(|now| now.before.clone()).unwrap_or_else(|| "none".to_owned());
@@ -148,27 +170,29 @@ impl<P: Platform> Client<P> {
         let replace = move |entries: &mut [Option<String>]| {
             let [now, own_row, old_row, older_row] = entries else { return None };
             let Page { now: named, row } = Page::read(now.as_deref(), old_row.as_deref(), &old);
-            // An earlier try of this very login may have been committed all the same.
-            let again = named.as_ref().is_some_and(|named| named.sid == new.sid);
-            if named != seen && !again {
+            if own_row.is_some() {
+                // An earlier try of this very login was committed all the same, and others may have
+                // moved on since: nothing is written twice.
+                return Some(Entered { stored: true, replaced: first.take(), unheard: true });
+            }
+            if named != seen {
                 return None;
             }
             let stored = token.as_ref().is_some_and(|token| client.put_first(&new.sid, token));
-            let mut row = row.filter(|_| !again);
+            let mut row = row;
             let live = row.as_ref().filter(|row| row.ended.is_none());
-            let replaced = live.map(|row| (row.sid.clone(), client.last_token(row)));
+            let replaced: Replaced = live.map(|row| (row.sid.clone(), client.last_token(row)));
+            *first.borrow_mut() = replaced.clone();
             if let Some(row) = row.as_mut().filter(|row| row.ended.is_none()) {
                 row.end(EndReason::ReplacedElsewhere, true);
             }
             let before = row.as_ref().map(|row| row.sid.clone());
-            if !again {
-                (*old_row, *older_row) = (text(row.as_ref()), None);
-                *now = text(stored.then(|| Now::new(&new.sid, before)).as_ref());
-            }
+            (*old_row, *older_row) = (text(row.as_ref()), None);
+            *now = text(stored.then(|| Now::new(&new.sid, before)).as_ref());
             let in_row = client.0.custody.refresh == RefreshCustody::Database;
             let token = token.as_ref().filter(|_| in_row).map(RefreshToken::reveal);
             *own_row = text(stored.then(|| new.holding(token)).as_ref());
-            Some(Entered { stored, replaced })
+            Some(Entered { stored, replaced, unheard: false })
         };
         self.entries(Book::Shared, keys, replace).await
     }

@@ -21,7 +21,14 @@ impl<P: Platform> Client<P> {
     /// Ends the session here, at once, and tells the ledger, the other tabs and the server in the
     /// background: this works offline, with an expired access token, and while a refresh is under way.
     pub fn logout(&self) {
-        let Some(session) = self.session() else { return };
+        let Some(session) = self.session() else {
+            if self.state() == State::Restoring {
+                // Whatever session the page comes to find is not to be seen.
+                self.0.leaving.set(true);
+                self.set_state(State::SignedOut(None));
+            }
+            return;
+        };
         let token = match (session.book, self.0.custody.refresh) {
             (Book::Own, _) => self.own_token(&session.id),
             (Book::Shared, RefreshCustody::Local) => self.vault().newest(self.platform(), &session.id),

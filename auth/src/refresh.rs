@@ -140,7 +140,7 @@ impl<P: Platform> Client<P> {
         }
     }
 
-    /// 1. Queue: the cross-tab lock, if there is one, for no longer than its bound. Economy, not
+    /// Step 1. Queue: the cross-tab lock, if there is one, for no longer than its bound. Economy, not
     /// safety: when the bound runs out, go on; never steal.
     async fn queue(&self, session: &Session) -> (Option<P::Lock>, Turn) {
         if session.book == Book::Own {
@@ -213,7 +213,7 @@ impl<P: Platform> Client<P> {
         self.no_usable_answer(session, &attempt, answer.as_ref().ok(), error).await
     }
 
-    /// 2. Decide: one transaction, and what has to be waited for between two of them.
+    /// Step 2. Decide: one transaction, and what has to be waited for between two of them.
     async fn decide(&self, session: &Session, known: u32, turn: Turn) -> Result<Decision, LedgerError> {
         let (mut known, mut looks) = (known, 0);
         loop {
@@ -280,7 +280,7 @@ impl<P: Platform> Client<P> {
         current.is_some_and(|s| s.generation > generation && s.access.is_some())
     }
 
-    /// 3. Send token and key; the key only to a server that announced it, since an unknown header
+    /// Step 3. Send token and key; the key only to a server that announced it, since an unknown header
     /// would fail another server's CORS check.
     async fn attempt(&self, attempt: &Attempt) -> Result<Answer, Error> {
         let contract = self.contract();
@@ -292,7 +292,7 @@ impl<P: Platform> Client<P> {
         self.exchange(request, ATTEMPT_DEADLINE).await
     }
 
-    /// 4. Commit: compares and stores in one transaction; releases the waiters only then; and removes
+    /// Step 4. Commit: compares and stores in one transaction; releases the waiters only then; and removes
     /// older generations' entries last.
     async fn commit(
         &self,
@@ -389,7 +389,7 @@ impl<P: Platform> Client<P> {
         });
     }
 
-    /// 5. No usable answer: the session stays, and nobody tries again before the ledger says so.
+    /// Step 5. No usable answer: the session stays, and nobody tries again before the ledger says so.
     async fn no_usable_answer(
         &self,
         session: &Session,
@@ -413,7 +413,7 @@ impl<P: Platform> Client<P> {
         }
     }
 
-    /// 6. Terminal answer or 409: the end, if it is about the current token.
+    /// Step 6. Terminal answer or 409: the end, if it is about the current token.
     async fn terminal(&self, session: &Session, attempt: &Attempt, answer: &Answer) -> Round {
         let spent = answer.status == 409;
         let reason = match spent {

@@ -76,6 +76,7 @@ impl<P: Platform> Client<P> {
         };
         if self.session().is_some() {
             // A login was quicker.
+            self.0.leaving.set(false);
             return;
         }
         let session = match (&page, kept) {
@@ -88,10 +89,18 @@ impl<P: Platform> Client<P> {
             (Err(LedgerError::Aborted), Some(kept)) => Some(shared(kept)),
             _ => None,
         };
+        let leaving = self.0.leaving.take();
         let Some(session) = session else {
             self.vault().forget_access(self.platform());
-            return self.set_state(State::SignedOut(None));
+            if !leaving {
+                self.set_state(State::SignedOut(None));
+            }
+            return;
         };
+        if leaving {
+            self.set_session(Some(session));
+            return self.logout();
+        }
         let (id, generation) = (session.id.clone(), session.generation);
         let now = self.platform().now();
         let usable = session.access.as_ref().is_some_and(|a| a.age(now, self.rules()) != Age::Stale);

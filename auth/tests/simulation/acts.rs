@@ -22,6 +22,8 @@ pub(crate) enum Act {
     Kill,
     /// Frozen for so many milliseconds: hidden tabs, the back/forward cache.
     Freeze(u64),
+    /// The tab becomes visible.
+    Look,
     /// The page's thread is busy.
     Busy(u64),
     Sleep(u64),
@@ -85,6 +87,7 @@ fn draw_act(rng: &Rng) -> (Option<Class>, Act) {
         24..=25 => (Some(Class::Reload), Act::Reload),
         26..=27 => (Some(Class::Kill), Act::Kill),
         28..=29 => (Some(Class::Freeze), Act::Freeze(long)),
+        30 if rng.percent(50) => (None, Act::Look),
         30 => (Some(Class::Busy), Act::Busy(short)),
         31..=32 => (Some(Class::Sleep), Act::Sleep(long)),
         33 => (Some(Class::Clock), Act::SetClock(if rng.percent(50) { 86_400_000 } else { -86_400_000 })),

@@ -70,11 +70,19 @@ pub(crate) struct Family {
     pub(crate) adopted: bool,
     /// The key that each refresh token went out with first.
     pub(crate) keys: BTreeMap<usize, Option<String>>,
-    /// The highest refresh token that a tab stored and whose transaction was committed, and at which step.
-    pub(crate) completed: Option<(usize, u64)>,
+    /// The highest refresh token that a tab stored and whose transaction was committed.
+    pub(crate) completed: Option<Completed>,
     /// What the rate gate has left, in thousandths of a refresh, and since when.
     pub(crate) bucket: Option<(u64, u64)>,
     pub(crate) stolen: bool,
+}
+
+/// A commit: of which refresh token, at which step, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Completed {
+    pub(crate) number: usize,
+    pub(crate) step: u64,
+    pub(crate) at: u64,
 }
 
 /// What the checks know of one life of a tab.

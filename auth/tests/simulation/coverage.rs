@@ -8,6 +8,7 @@ const ENOUGH_SEEDS: u64 = 10_000;
 pub(crate) const EXPECTED: &[&str] = &[
     "5xx",
     "408 or 429",
+    "another user's session taken up",
     "answer of a rotation lost",
     "application request",
     "browser crashed",
@@ -34,7 +35,9 @@ pub(crate) const EXPECTED: &[&str] = &[
     "message late",
     "message lost",
     "network down",
+    "page looked again",
     "page reloaded",
+    "page stays concealed",
     "previous token used after its successor was lost",
     "redirect",
     "refresh sent",

@@ -15,6 +15,7 @@ mod acts;
 mod check;
 mod coverage;
 mod ledger;
+mod lifecycle;
 mod locks;
 mod many;
 mod network;

@@ -70,6 +70,11 @@ impl Profile {
         self.entries.values().filter_map(|entry| entry.value.as_deref())
     }
 
+    /// What there is, and since when.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.entries.values().filter_map(|entry| Some((entry.at, entry.value.as_deref()?)))
+    }
+
     fn set(&mut self, at: u64, key: &str, value: Option<String>) -> u64 {
         self.writes += 1;
         let before = self.entries.remove(key).and_then(|entry| entry.value);

@@ -47,8 +47,9 @@ impl World {
                 self.cover("tab killed");
                 self.close(tab);
             }
-            Act::Freeze(time) => self.pause(tab, time, "tab frozen"),
-            Act::Busy(time) => self.pause(tab, time, "tab busy"),
+            Act::Freeze(time) => self.hide(tab, time),
+            Act::Busy(time) => self.hang(tab, time),
+            Act::Look => self.look_again(self.life(tab)),
             Act::Sleep(time) => {
                 self.cover("device asleep");
                 self.check.borrow_mut().disturb_all();
@@ -64,6 +65,11 @@ impl World {
             Act::Outage(time) => {
                 self.cover("network down");
                 self.network.borrow_mut().down_until = self.time() + time;
+                self.after(time, Owner::Device, |world| {
+                    // `online`, in all tabs at once.
+                    let tabs = world.open_tabs();
+                    tabs.into_iter().for_each(|tab| world.look_again(world.life(tab)));
+                });
             }
             Act::Proxy(which, time) => {
                 let mut network = self.network.borrow_mut();
@@ -93,20 +99,6 @@ impl World {
         (0..tabs.len()).filter(|tab| tabs[*tab].open).collect()
     }
 
-    fn pause(&self, tab: usize, time: u64, what: &'static str) {
-        if self.tabs.borrow()[tab].is_frozen() {
-            return;
-        }
-        self.cover(what);
-        self.freeze(tab);
-        let life = self.life(tab);
-        self.after(time, Owner::Device, move |world| {
-            if world.life(life.tab) == life {
-                world.resume(life.tab);
-            }
-        });
-    }
-
     fn crash(&self, storage: u64, ledger: u64) {
         self.cover("browser crashed");
         let open = self.open_tabs();
@@ -129,6 +121,9 @@ impl World {
     }
 
     fn login(&self, tab: usize, user: &'static str) {
+        if self.tabs.borrow()[tab].is_frozen() {
+            return;
+        }
         let Some(client) = self.client(tab) else { return };
         let life = self.life(tab);
         let id = self.begin(life, Kind::Login, &client.state());
@@ -146,7 +141,7 @@ impl World {
         }
         // A page that shows no session has no logout button.
         let state = client.state();
-        if matches!(state, State::SignedOut(_)) {
+        if matches!(state, State::SignedOut(_) | State::SignedInElsewhere { .. }) {
             return;
         }
         self.cover("logout");
@@ -167,8 +162,12 @@ impl World {
 
     /// Sends an application request; the operation's number.
     pub(crate) fn send(&self, tab: usize, post: bool) -> Option<(usize, usize)> {
-        let client = self.client(tab)?;
+        let client = self.client(tab).filter(|_| !self.tabs.borrow()[tab].is_frozen())?;
         let life = self.life(tab);
+        if matches!(client.state(), State::SignedInElsewhere { .. }) {
+            self.cover("another user's session taken up");
+            client.start();
+        }
         let world = self.clone();
         let id = self.begin(life, Kind::Send, &client.state());
         let request = match post {
@@ -176,7 +175,6 @@ impl World {
             false => Request::new(Method::Get, "/me"),
         };
         let request = request.header("x-op", id.to_string());
-        // What is not polled yet has not begun: a frozen tab's user can do nothing.
         let task = self.spawn(life, async move {
             let outcome = client.send(&request).await;
             if let Ok(answer) = &outcome {

@@ -13,6 +13,8 @@ use crate::world::{BASE, World};
 const BUCKET: u64 = 10;
 const REFILL: u64 = 5_000;
 const PASSED_BEFORE: u64 = 3;
+/// Constants table: the catch-up bound.
+const CATCH_UP: u64 = 1_000;
 
 impl World {
     pub(crate) fn called(&self, id: usize, life: Life, request: &HttpRequest) {
@@ -76,7 +78,7 @@ impl World {
         let first = family.keys.entry(token.number).or_insert_with(|| key.clone()).clone();
         // A token that does not rotate is not a single-use token: each generation's key goes with it.
         let two_keys = self.rotates() && first != key && !rolled_back;
-        let spent = family.completed.filter(|(number, step)| *number > token.number && looked > *step);
+        let spent = family.completed.filter(|done| done.number > token.number && looked > done.step);
         // The bucket, simulated. A clock that is set refills a gate that counts by it, once each time.
         let now = self.time();
         let full = (BUCKET + PASSED_BEFORE + BUCKET * clocks as u64) * 1000;
@@ -89,17 +91,18 @@ impl World {
         if two_keys {
             self.violate(1, || format!("RT-{}-{} is sent with a second key", token.family, token.number));
         }
-        if let Some((newer, _)) = spent
-            && self.rotates()
-        {
-            // "… except with its own key, to an idempotent server, when its successor was lost".
-            let lost = !self.is_kept(|t| t.family == token.family && t.number > token.number);
+        if let Some(newer) = spent.filter(|_| self.rotates()) {
+            // "… except with its own key, to an idempotent server, when its successor was lost", or came back
+            // so lately that this tab, which has waited in vain, need not see it.
+            let kept = self.kept_since(|t| t.family == token.family && t.number > token.number);
+            let lost = kept.is_none_or(|at| at > newer.at + CATCH_UP && at + CATCH_UP > now);
             let own = self.options.rotation == Rotation::Idempotent && first == key;
             if lost && own {
                 self.cover("previous token used after its successor was lost");
             } else if !rolled_back && !wiped {
+                let Token { family, number, .. } = token;
                 self.violate(1, || {
-                    format!("RT-{}-{} is sent although the ledger showed {newer}", token.family, token.number)
+                    format!("RT-{family}-{number} is sent although the ledger showed {}", newer.number)
                 });
             }
         }
@@ -108,12 +111,12 @@ impl World {
         }
     }
 
-    /// Whether storage holds such a refresh token.
-    pub(crate) fn is_kept(&self, wanted: impl Fn(Token) -> bool) -> bool {
-        let profile = self.profile.borrow();
-        let ledger = self.ledger.borrow();
-        let mut texts = profile.values().chain(ledger.values());
-        texts.any(|text| tokens_in(text).any(|token| token.kind == Kind::Refresh && wanted(token)))
+    /// Since when storage holds such a refresh token.
+    fn kept_since(&self, wanted: impl Fn(Token) -> bool) -> Option<u64> {
+        let holds = |text: &str| tokens_in(text).any(|token| token.kind == Kind::Refresh && wanted(token));
+        let (profile, ledger) = (self.profile.borrow(), self.ledger.borrow());
+        let in_row = ledger.values().any(holds).then_some(0);
+        in_row.or_else(|| profile.written().filter(|(_, text)| holds(text)).map(|(at, _)| at).min())
     }
 
     /// Invariants 3 (a tab stops sending where the logout was made; live tabs within a second), 4 and 5.

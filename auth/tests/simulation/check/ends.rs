@@ -37,7 +37,11 @@ impl World {
         };
         drop(check);
         self.note(life.tab, || format!("shows {state:?}"));
-        let State::SignedOut(Some(reason)) = state else { return };
+        let reason = match state {
+            State::SignedOut(Some(reason)) => *reason,
+            State::SignedInElsewhere { .. } => EndReason::ReplacedElsewhere,
+            _ => return,
+        };
         self.cover("signed out");
         if ends.is_empty() && !left && !self.any_end_is_excused() {
             self.violate(2, || {
@@ -49,7 +53,7 @@ impl World {
         }
         // "signed out for your safety": only if somebody else did hold a token.
         let stolen = self.check.borrow().families.iter().any(|family| family.stolen);
-        if *reason == EndReason::Reuse
+        if reason == EndReason::Reuse
             && self.options.rotation == Rotation::Idempotent
             && !stolen
             && !self.any_end_is_excused()

@@ -10,6 +10,8 @@ use crate::world::World;
 pub(crate) enum Kind {
     Send,
     Login,
+    /// The page came back.
+    Look,
 }
 
 /// What a call of the user's ended with.
@@ -43,6 +45,8 @@ impl Operation {
 const SEND_BOUND: u64 = 2 * (15_000 + 30_000);
 /// The attempt's deadline, and transactions that are tried again.
 const LOGIN_BOUND: u64 = 10_000 + 10_000;
+/// Transactions, a few after another if something changes meanwhile.
+const LOOK_BOUND: u64 = 8_000;
 /// A page that restores asks the server once, or says that it cannot.
 const RESTORE_BOUND: u64 = 30_000;
 /// For what a call waits for besides: grants, transactions, a busy page.
@@ -86,6 +90,7 @@ impl World {
         self.cover(match &outcome {
             Outcome::Answer(200) => "call: answered",
             Outcome::Answer(_) => "call: another status",
+            Outcome::Done if kind == Kind::Look => "call: looked",
             Outcome::Done => "call: logged in",
             Outcome::Gone => "call: gone",
             Outcome::Error(error) if error.session_lives() => "call: error, session lives",
@@ -151,7 +156,11 @@ impl World {
         let ran = |life: Life| tabs[life.tab].ran(self.monotonic());
         let late = check.open.iter().find(|id| {
             let operation = &check.operations[**id];
-            let bound = if operation.kind == Kind::Send { SEND_BOUND } else { LOGIN_BOUND };
+            let bound = match operation.kind {
+                Kind::Send => SEND_BOUND,
+                Kind::Login => LOGIN_BOUND,
+                Kind::Look => LOOK_BOUND,
+            };
             tabs[operation.life.tab].runs(operation.life)
                 && ran(operation.life) > operation.began + bound + MARGIN + slow
         });

@@ -2,7 +2,7 @@
 
 use auth::{Area, HttpRequest};
 
-use crate::server::header;
+use crate::check::Completed;
 use crate::tasks::Life;
 use crate::token::{Kind, tokens_in};
 use crate::world::{BASE, World};
@@ -30,7 +30,6 @@ impl World {
         if stray || body.contains("secret") && path != "/token" {
             self.violate(7, || format!("the body of {path} carries what it must not"));
         }
-        let _ = header;
     }
 
     /// Text that may hold no refresh token and, with `none`, no token at all.
@@ -69,13 +68,13 @@ impl World {
             }
         }
         let in_row = value.and_then(|value| tokens_in(value).filter(|t| t.kind == Kind::Refresh).max());
-        let step = self.steps.get();
+        let (step, at) = (self.steps.get(), self.time());
         let mut check = self.check.borrow_mut();
         let stored = check.tab(life).storing.take();
         for token in stored.into_iter().chain(in_row) {
             let completed = &mut check.family(token.family).completed;
-            if completed.is_none_or(|(number, _)| number < token.number) {
-                *completed = Some((token.number, step));
+            if completed.is_none_or(|before| before.number < token.number) {
+                *completed = Some(Completed { number: token.number, step, at });
             }
         }
     }
