@@ -29,6 +29,8 @@ pub struct Seen {
     pub alerts: Vec<String>,
     /// Texts with `role="status"`, empty ones left out.
     pub statuses: Vec<String>,
+    /// Texts with `role="timer"`.
+    pub timers: Vec<String>,
     /// Accessible name, or role, of the element that has the focus.
     pub focus: String,
     /// The text of the preformatted block, which is where fetched JSON appears.
@@ -137,10 +139,10 @@ impl<'a> LoginPage<'a> {
     }
 
     /// Presses the button with this name and waits until the page has dealt with that: no button is
-    /// switched off any more. Unlike [`LoginPage::fetch`] it is not satisfied by what was there before.
+    /// switched off any more, but for a countdown. Unlike [`LoginPage::fetch`] it is not satisfied by what was there before.
     pub async fn press_and_settle(&self, name: &str) -> Result<Seen> {
         self.press(name).await?;
-        self.wait_until("settled", |seen| seen.disabled.is_empty()).await
+        self.wait_until("settled", |seen| seen.disabled.is_empty() || !seen.timers.is_empty()).await
     }
 
     /// Waits for the button with this name and presses it.
@@ -206,6 +208,7 @@ const SEEN: &str = "
       boxes: all('input:not([type=checkbox]):not([type=hidden]), textarea').map(name),
       alerts: texts('[role=alert]'),
       statuses: texts('[role=status]'),
+      timers: texts('[role=timer]'),
       focus: focused === null || focused === document.body ? '' : name(focused) || focused.getAttribute('role') || '',
       data: texts('pre')[0] ?? null,
       text: document.body === null ? '' : document.body.innerText,
