@@ -113,14 +113,16 @@ pub(crate) fn decide(
         Found::Token(token) => attempt(row, generation, token, row.key.clone(), facts.fixed),
         Found::Unreadable => return Decision::Unreadable,
         Found::Missing if !facts.caught_up => return Decision::CatchUp(generation),
-        Found::Missing => match previous(row, &vault, rules) {
-            Some(attempt) => attempt,
-            None => {
-                let reason = if facts.alone { EndReason::Expired } else { EndReason::Lost };
-                row.end(reason, false);
-                return Decision::Lost(reason);
+        Found::Missing => {
+            match unchanged(row, &vault, facts.fixed).or_else(|| previous(row, &vault, rules)) {
+                Some(attempt) => attempt,
+                None => {
+                    let reason = if facts.alone { EndReason::Expired } else { EndReason::Lost };
+                    row.end(reason, false);
+                    return Decision::Lost(reason);
+                }
             }
-        },
+        }
     };
     if !attempt.harmless {
         if let Some(flight) = row.flight.as_ref().filter(|flight| *flight.owner != *facts.owner) {
@@ -163,6 +165,16 @@ fn lookup(row: &Row, generation: u32, vault: impl Fn(u32) -> Found) -> Found {
         Some(token) => Found::Token(token),
         None => vault(generation),
     }
+}
+
+/// A server that does not rotate: an older generation's token is the same.
+fn unchanged(row: &Row, vault: impl Fn(u32) -> Found, fixed: bool) -> Option<Attempt> {
+    const BACK: u32 = 8;
+    let older = (1..=BACK).filter(|_| fixed).filter_map(|back| row.generation.checked_sub(back));
+    older.into_iter().find_map(|generation| match vault(generation) {
+        Found::Token(token) => Some(attempt(row, row.generation, token, row.key.clone(), fixed)),
+        Found::Missing | Found::Unreadable => None,
+    })
 }
 
 /// The generation before: its key repeats the attempt whose answer held the lost token.

@@ -97,9 +97,12 @@ impl<P: Platform> Client<P> {
         } else {
             self.own_ledger().borrow_mut().clear();
         }
-        if let Some(session) = &before {
+        let adopted = before.as_ref().filter(|session| *session.id == *id);
+        if let Some(session) = before.as_ref().filter(|_| adopted.is_none()) {
             self.vault().forget(self.platform(), &session.id);
         }
+        // The page may have come across this very session while the ledger's word of it was late.
+        let newer = adopted.is_some_and(|session| session.generation > 0 && session.access.is_some());
         let kept = entered.stored || !renewable || self.0.custody.refresh == RefreshCustody::Memory;
         let access = Access { token: grant.access, received, lifetime: grant.lifetime };
         let session = Session {
@@ -114,10 +117,12 @@ impl<P: Platform> Client<P> {
             unstored: Unstored::default(),
         };
         let (id, user) = (session.id.clone(), session.user.clone());
-        self.vault().forget_access(self.platform());
-        self.set_session(Some(session));
-        let alone = book == Book::Own;
-        self.vault().keep(self.platform(), &Kept { session: id, user, generation: 0, access, alone });
+        if !newer {
+            self.vault().forget_access(self.platform());
+            self.set_session(Some(session));
+            let alone = book == Book::Own;
+            self.vault().keep(self.platform(), &Kept { session: id, user, generation: 0, access, alone });
+        }
         self.show_session();
         let replaced = entered.replaced.and_then(|(sid, token)| {
             self.vault().forget(self.platform(), &sid);

@@ -244,8 +244,8 @@ impl<P: Platform> Client<P> {
         turn: Turn,
         caught_up: bool,
     ) -> Result<Decision, LedgerError> {
-        let facts = Facts {
-            wall: self.platform().now().wall,
+        let mut facts = Facts {
+            wall: 0,
             session: session.id.clone(),
             known,
             owner: self.owner(),
@@ -257,6 +257,8 @@ impl<P: Platform> Client<P> {
         };
         let client = self.clone();
         let decide = move |page: &mut Page| {
+            // Read here: another tab's transaction may have come between.
+            facts.wall = client.platform().now().wall;
             let vault = |generation| client.look_up(&facts.session, generation);
             decide(page, &facts, vault, || client.mint())
         };
@@ -401,9 +403,12 @@ impl<P: Platform> Client<P> {
             self.0.trouble.set(Some(error));
         }
         let retry_after = answer.and_then(wire::retry_after);
-        let (wall, random, owner) = (self.platform().now().wall, self.random(), self.owner());
+        let (client, random, owner) = (self.clone(), self.random(), self.owner());
         let (known, attempt) = (attempt.generation, attempt.clone());
-        let back_off = move |page: &mut Page| back_off(page, &attempt, &owner, wall, retry_after, random);
+        let back_off = move |page: &mut Page| {
+            let wall = client.platform().now().wall;
+            back_off(page, &attempt, &owner, wall, retry_after, random)
+        };
         let after = self.transact(session.book, &session.id, back_off).await.unwrap_or(random % PAUSE);
         if error.retry_helps() {
             Round::Again { known, after, because: error }

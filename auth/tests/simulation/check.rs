@@ -92,6 +92,8 @@ pub(crate) struct Seen {
     pub(crate) family: Option<usize>,
     /// Those that it logged out of.
     pub(crate) left: BTreeSet<usize>,
+    /// Its user logged out.
+    pub(crate) logged_out: bool,
     /// The step at which it last read the ledger.
     pub(crate) looked: u64,
     /// The highest refresh token that it stored in a transaction which is not committed yet.

@@ -152,6 +152,8 @@ impl World {
             State::SignedIn { user: Some(user), .. } => check.families[*family].user == **user,
             _ => true,
         });
+        // Whatever it was: the tab may be signed out now.
+        check.tab(life).logged_out = true;
         for family in check.tab(life).family.into_iter().chain(newest) {
             check.tab(life).left.insert(family);
             check.family(family).ends.insert("logout");

@@ -97,6 +97,8 @@ impl World {
             let kept = self.kept_since(|t| t.family == token.family && t.number > token.number);
             let lost = kept.is_none_or(|at| at > newer.at + CATCH_UP && at + CATCH_UP > now);
             let own = self.options.rotation == Rotation::Idempotent && first == key;
+            // "… assumes that storage is never staler than the catch-up bound."
+            let lost = lost || self.options.has(Class::StorageVeryLate);
             if lost && own {
                 self.cover("previous token used after its successor was lost");
             } else if !rolled_back && !wiped {

@@ -30,7 +30,7 @@ impl World {
         }
         seen.shown = Some(state.clone());
         seen.restoring = matches!(state, State::Restoring).then_some(ran);
-        let (family, left) = (seen.family, !seen.left.is_empty());
+        let (family, left) = (seen.family, seen.logged_out);
         let ends = match family {
             Some(family) => check.family(family).ends.clone(),
             None => check.families.iter().flat_map(|family| family.ends.clone()).collect(),
