@@ -14,6 +14,7 @@ use crate::tasks::{Life, Owner};
 use crate::world::{Slot, World};
 
 type Rows = Vec<Option<String>>;
+type Decide = Box<dyn FnOnce(&mut Rows)>;
 
 #[derive(Default)]
 pub(crate) struct Ledger {
@@ -30,7 +31,7 @@ pub(crate) struct Ledger {
 struct Job {
     life: Life,
     keys: Vec<String>,
-    decide: Option<Box<dyn FnOnce(&mut Rows)>>,
+    decide: Option<Decide>,
     /// What the closure wrote, once it has run.
     written: Vec<(String, Option<String>)>,
     finish: Box<dyn FnOnce(Result<(), LedgerError>)>,

@@ -76,11 +76,10 @@ impl Total {
 
 /// What is left of a failing seed once everything that it does not need is taken away.
 pub(crate) fn print_shrunk(seed: u64) {
-    let Some((options, steps, run)) = run::shrink(seed) else {
+    let Some((steps, run)) = run::shrink(seed) else {
         println!("seed {seed} breaks nothing");
         return;
     };
     println!("SIM_SEED={seed}, shrunk to {} acts:", steps.len());
     run.timeline.iter().for_each(|line| println!("{line}"));
-    drop(options);
 }

@@ -21,8 +21,11 @@ pub(crate) struct Network {
     calls: usize,
 }
 
+/// Status, headers, body.
+type Said = (u16, &'static [(&'static str, &'static str)], &'static str);
+
 /// What something in front of the server, or the server in trouble, says.
-const PROXY: [(u16, &[(&str, &str)], &str); 9] = [
+const PROXY: [Said; 9] = [
     (408, &[], "{}"),
     (429, &[("retry-after", "7")], "{}"),
     (429, &[("retry-after", "Thu, 01 Jan 2026 00:10:00 GMT")], "{}"),

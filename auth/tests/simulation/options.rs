@@ -158,7 +158,7 @@ impl Options {
             0..=5 => Lifetime::ExpiresIn,
             6..=7 => Lifetime::Jwt,
             8 => Lifetime::Unsaid,
-            _ => Lifetime::Absurd(*rng.pick(&["null", "-5", "1e400", "\"soon\"", "0", "1"])),
+            _ => Lifetime::Absurd(rng.pick::<&str>(&["null", "-5", "1e400", "\"soon\"", "0", "1"])),
         };
         let refresh = match rng.below(10) {
             0..=1 => "database".parse().unwrap_or_default(),

@@ -142,7 +142,7 @@ fn check_calls_end(world: &World) {
 }
 
 /// Takes away fault classes and acts as long as the same invariant still breaks; the timeline of what is left.
-pub(crate) fn shrink(seed: u64) -> Option<(Options, Vec<Step>, Run)> {
+pub(crate) fn shrink(seed: u64) -> Option<(Vec<Step>, Run)> {
     let mut options = Options::draw(seed);
     let mut steps = acts::draw(seed, &options);
     let broken = run(seed, options.clone(), &steps, false).violation?;
@@ -175,6 +175,6 @@ pub(crate) fn shrink(seed: u64) -> Option<(Options, Vec<Step>, Run)> {
             break;
         }
     }
-    let traced = run(seed, options.clone(), &steps, true);
-    Some((options, steps, traced))
+    let traced = run(seed, options, &steps, true);
+    Some((steps, traced))
 }

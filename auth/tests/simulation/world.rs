@@ -33,6 +33,9 @@ pub(crate) struct Violation {
     pub(crate) at: u64,
 }
 
+/// When, in which tab, what.
+type Line = (u64, Option<usize>, String);
+
 #[derive(Clone)]
 pub(crate) struct World(Rc<Inner>);
 
@@ -55,7 +58,7 @@ pub(crate) struct Inner {
     pub(crate) server: RefCell<Server>,
     pub(crate) check: RefCell<Check>,
     pub(crate) covered: RefCell<BTreeMap<&'static str, u64>>,
-    timeline: Option<RefCell<Vec<(u64, Option<usize>, String)>>>,
+    timeline: Option<RefCell<Vec<Line>>>,
     violation: RefCell<Option<Violation>>,
     pub(crate) steps: Cell<u64>,
 }
@@ -266,7 +269,7 @@ impl World {
     }
 
     pub(crate) fn timeline(&self) -> Vec<String> {
-        let line = |(at, tab, line): &(u64, Option<usize>, String)| {
+        let line = |(at, tab, line): &Line| {
             let who = tab.map_or("world".to_owned(), |tab| format!("tab {tab}"));
             let (seconds, rest) = (at / 1000, at % 1000);
             let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
