@@ -1,5 +1,8 @@
 //! How the protocol reaches the ledger: typed, and with a deadline.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use crate::client::{Client, with_deadline};
 use crate::ledger::{Key, Page, text};
 use crate::platform::{LedgerError, Platform};
@@ -13,6 +16,9 @@ const REPEATS: u32 = 3;
 /// The pause before that, in milliseconds.
 const PAUSE: u32 = 50;
 
+/// What a transaction does to the entries that it reads.
+type OnEntries = Box<dyn FnOnce(&mut [Option<String>])>;
+
 impl<P: Platform> Client<P> {
     /// One decision: reads `now` and the row of `sid`, and writes what `decide` made of them.
     pub(crate) async fn transact<T: 'static>(
@@ -21,16 +27,10 @@ impl<P: Platform> Client<P> {
         sid: &str,
         decide: impl FnOnce(&mut Page) -> T + 'static,
     ) -> Result<T, LedgerError> {
-        let keys = vec![self.ledger_key("now"), self.row_key(sid)];
-        let sid = sid.to_owned();
-        let typed = move |entries: &mut [Option<String>]| {
-            let [now, row] = entries else { return None };
-            let mut page = Page::read(now.as_deref(), row.as_deref(), &sid);
-            let decided = decide(&mut page);
-            (*now, *row) = (text(page.now.as_ref()), text(page.row.as_ref()));
-            Some(decided)
-        };
-        self.entries(book, keys, typed).await?.ok_or(LedgerError::Aborted)
+        let decided = Rc::new(Cell::new(None));
+        let slot = decided.clone();
+        self.decide_once(book, sid, Box::new(move |page| slot.set(Some(decide(page))))).await?;
+        decided.take().ok_or(LedgerError::Aborted)
     }
 
     /// As [`transact`](Self::transact), repeated with the same values if it is aborted.
@@ -38,15 +38,49 @@ impl<P: Platform> Client<P> {
         &self,
         book: Book,
         sid: &str,
-        decide: impl Fn(&mut Page) -> T + Clone + 'static,
+        decide: impl Fn(&mut Page) -> T + 'static,
     ) -> Result<T, LedgerError> {
-        let mut outcome = self.transact(book, sid, decide.clone()).await;
+        let decided = Rc::new(Cell::new(None));
+        let slot = decided.clone();
+        self.decide_at_last(book, sid, Rc::new(move |page| slot.set(Some(decide(page))))).await?;
+        decided.take().ok_or(LedgerError::Aborted)
+    }
+
+    /// Boxed, since each closure's own copy of a transaction's way through the browser is kilobytes.
+    async fn decide_once(
+        &self,
+        book: Book,
+        sid: &str,
+        decide: Box<dyn FnOnce(&mut Page)>,
+    ) -> Result<(), LedgerError> {
+        let keys = vec![self.ledger_key("now"), self.row_key(sid)];
+        let sid = sid.to_owned();
+        let on_entries = move |entries: &mut [Option<String>]| {
+            let [now, row] = entries else { return };
+            let mut page = Page::read(now.as_deref(), row.as_deref(), &sid);
+            decide(&mut page);
+            (*now, *row) = (text(page.now.as_ref()), text(page.row.as_ref()));
+        };
+        self.on_entries(book, keys, Box::new(on_entries)).await
+    }
+
+    async fn decide_at_last(
+        &self,
+        book: Book,
+        sid: &str,
+        decide: Rc<dyn Fn(&mut Page)>,
+    ) -> Result<(), LedgerError> {
+        let attempt = || {
+            let decide = decide.clone();
+            self.decide_once(book, sid, Box::new(move |page| decide(page)))
+        };
+        let mut outcome = attempt().await;
         for _ in 0..REPEATS {
-            if outcome.as_ref().err() != Some(&LedgerError::Aborted) {
+            if outcome != Err(LedgerError::Aborted) {
                 break;
             }
             self.platform().sleep(PAUSE).await;
-            outcome = self.transact(book, sid, decide.clone()).await;
+            outcome = attempt().await;
         }
         outcome
     }
@@ -58,6 +92,13 @@ impl<P: Platform> Client<P> {
         keys: Vec<String>,
         decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
     ) -> Result<T, LedgerError> {
+        let decided = Rc::new(Cell::new(None));
+        let slot = decided.clone();
+        self.on_entries(book, keys, Box::new(move |entries| slot.set(Some(decide(entries))))).await?;
+        decided.take().ok_or(LedgerError::Aborted)
+    }
+
+    async fn on_entries(&self, book: Book, keys: Vec<String>, decide: OnEntries) -> Result<(), LedgerError> {
         match book {
             Book::Shared => {
                 let transaction = self.platform().transact(keys, decide);
@@ -67,7 +108,7 @@ impl<P: Platform> Client<P> {
             Book::Own => {
                 let read = |key| self.own_ledger().borrow().get(key).cloned();
                 let mut entries: Vec<_> = keys.iter().map(read).collect();
-                let decided = decide(&mut entries);
+                decide(&mut entries);
                 let mut own = self.own_ledger().borrow_mut();
                 for (key, entry) in keys.into_iter().zip(entries) {
                     match entry {
@@ -75,7 +116,7 @@ impl<P: Platform> Client<P> {
                         None => drop(own.remove(&key)),
                     }
                 }
-                Ok(decided)
+                Ok(())
             }
         }
     }

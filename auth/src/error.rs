@@ -183,6 +183,7 @@ impl Error {
     pub(crate) fn from_answer(answer: &Answer) -> Self {
         match answer.status {
             401 => Self::StillUnauthorized,
+            408 => Self::TimedOut,
             403 => Self::Forbidden,
             404 => Self::NotFound,
             429 => Self::TooManyRequests { retry_after: wire::retry_after(answer) },
