@@ -81,30 +81,11 @@ impl<P: Platform> Client<P> {
             found.as_ref().filter(|f| same(f)).map(|f| f.access.clone())
         };
         let session = match (&stored, &found) {
-            (Some(Held { session, user, generation, .. }), _) => {
-                let access = access(session, *generation);
-                Session {
-                    id: session.clone(),
-                    user: user.clone(),
-                    generation: *generation,
-                    access,
-                    confirmed: false,
-                    unstored: Unstored::default(),
-                }
-            }
+            (Some(held), _) => Session::taken_up(held, access(&held.session, held.generation)),
             (None, Some(found)) if found.alone => {
                 // This session never had a refresh token that outlived the page.
-                let Held { session, user, generation, .. } = &found.held;
                 self.vault().hold(self.platform(), &found.held);
-                let access = Some(found.access.clone());
-                Session {
-                    id: session.clone(),
-                    user: user.clone(),
-                    generation: *generation,
-                    access,
-                    confirmed: false,
-                    unstored: Unstored::default(),
-                }
+                Session::taken_up(&found.held, Some(found.access.clone()))
             }
             _ => {
                 if let Some(found) = found {

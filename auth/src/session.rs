@@ -7,6 +7,7 @@ use crate::cache::Unstored;
 use crate::error::EndReason;
 use crate::platform::Instant;
 use crate::token::AccessToken;
+use crate::vault::Held;
 
 /// One login, as this tab holds it.
 #[derive(Clone, Debug)]
@@ -76,6 +77,19 @@ pub(crate) enum On401 {
 }
 
 impl Session {
+    /// The session that an earlier life of the page stored.
+    pub(crate) fn taken_up(held: &Held, access: Option<Access>) -> Self {
+        let Held { session, user, generation, .. } = held;
+        Self {
+            id: session.clone(),
+            user: user.clone(),
+            generation: *generation,
+            access,
+            confirmed: false,
+            unstored: Unstored::default(),
+        }
+    }
+
     /// The request's credentials, if this tab has an access token.
     pub(crate) fn carry(&self) -> Option<Carried> {
         let token = self.access.as_ref()?.token.clone();
