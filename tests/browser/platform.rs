@@ -9,7 +9,7 @@ use yew_jwt_auth::auth::{
 };
 
 use crate::script::{self, Replaced};
-use crate::stand::{api, fault, reset, respond, wire};
+use crate::stand::{api, arrived, fault, reset, respond, wire};
 
 fn get(url: String) -> HttpRequest {
     HttpRequest {
@@ -79,8 +79,7 @@ async fn a_body_is_read_up_to_its_limit() {
 async fn a_request_that_nobody_waits_for_is_given_up() {
     reset().await;
     fault("GET", "/health", json!({"type": "hang"})).await;
-    let sleep = Box::pin(Browser.sleep(300));
-    match select(Box::pin(health()), sleep).await {
+    match select(Box::pin(health()), Box::pin(arrived())).await {
         Either::Left(_) => panic!("nothing answers"),
         Either::Right((_, health)) => drop(health),
     }
