@@ -1,9 +1,9 @@
 //! Logging out: here at once, at the server as soon as possible, and for good.
 
-use auth::{AccessCustody, Contract, Custody, EndReason, Error, RefreshCustody, State};
+use auth::{AccessCustody, Client, Contract, Custody, EndReason, Error, RefreshCustody, State};
 use futures_util::future::join;
 
-use crate::world::{Broken, Fault, World, me, signed_in, watch};
+use crate::world::{Broken, Fault, Tab, World, me, signed_in, watch};
 
 const LOGGED_OUT: State = State::SignedOut(Some(EndReason::LoggedOut));
 const HERE_ONLY: State = State::SignedOut(Some(EndReason::LoggedOutHereOnly));
@@ -116,12 +116,8 @@ fn a_server_without_logout_is_not_called() {
 
 #[test]
 fn a_session_that_lost_its_refresh_token_to_a_reload_cannot_tell_the_server_and_says_so() {
-    let world = World::new();
-    let tab = world.tab();
     let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
-    let client = tab.open_with(Contract::default(), custody);
-    world.run(client.login("ann", "secret")).unwrap();
-    world.take_log();
+    let (world, tab, _before_the_reload) = World::new().sign_in_with(custody);
     let client = tab.open_with(Contract::default(), custody);
     client.logout();
     world.settle();
@@ -148,15 +144,8 @@ fn a_refresh_answer_after_a_logout_is_dropped_and_what_it_carried_revoked() {
     world.pass(900_000);
     world.next("/refresh", [Fault::Slow(0, 2_000)]);
     let seen = watch(&client);
-    let (answer, ()) = world.run(async {
-        join(client.send(&me()), async {
-            // The request is on its way: the server has rotated when the logout comes.
-            wait(&world, 100).await;
-            client.logout();
-        })
-        .await
-    });
-    assert_eq!(answer.err(), Some(Error::SessionChanged));
+    // The request is on its way: the server has rotated when the logout comes.
+    send_and_log_out_after(&world, &client, 100);
     world.settle();
     assert_eq!(world.take_log(), ["POST /refresh 200", "POST /logout 204", "POST /logout 204"]);
     let told = world.sent().pop().unwrap();
@@ -190,14 +179,7 @@ fn an_answer_that_comes_after_a_logout_is_not_shown() {
     for fault in [Fault::Slow(0, 1_000), Fault::SaysLate(1_000, 401, ""), Fault::SaysLate(1_000, 503, "")] {
         let (world, _tab, client) = World::signed_in();
         world.next("/me", [fault]);
-        let (answer, ()) = world.run(async {
-            join(client.send(&me()), async {
-                wait(&world, 100).await;
-                client.logout();
-            })
-            .await
-        });
-        assert_eq!(answer.err(), Some(Error::SessionChanged));
+        send_and_log_out_after(&world, &client, 100);
         world.settle();
         assert_eq!(world.count("GET /me"), 1);
         assert_eq!(world.count("POST /refresh"), 0);
@@ -318,6 +300,18 @@ fn a_spent_record_that_could_not_be_removed_goes_at_logout() {
     assert!(tab.is_wiped());
     world.settle();
     assert_eq!(world.sent().pop().unwrap().body.as_deref().unwrap(), br#"{"refresh_token":"refresh-2"}"#);
+}
+
+/// A request that is still out when the user logs out, so many milliseconds later: its answer is dropped.
+fn send_and_log_out_after(world: &World, client: &Client<Tab>, milliseconds: u64) {
+    let (answer, ()) = world.run(async {
+        join(client.send(&me()), async {
+            wait(world, milliseconds).await;
+            client.logout();
+        })
+        .await
+    });
+    assert_eq!(answer.err(), Some(Error::SessionChanged));
 }
 
 async fn wait(world: &World, milliseconds: u64) {

@@ -119,12 +119,8 @@ fn a_new_tab_takes_up_the_profiles_session_with_one_refresh() {
 
 #[test]
 fn an_access_token_in_memory_costs_a_reload_one_refresh() {
-    let world = World::new();
-    let tab = world.tab();
     let custody = Custody { access: AccessCustody::Memory, refresh: RefreshCustody::Local };
-    let client = tab.open_with(Contract::default(), custody);
-    world.run(client.login("ann", "secret")).unwrap();
-    world.take_log();
+    let (world, tab, _before_the_reload) = World::new().sign_in_with(custody);
     let client = tab.open_with(Contract::default(), custody);
     world.settle();
     assert_eq!((client.state(), world.take_log()), (signed_in("ann"), vec!["POST /refresh 200".to_owned()]));
@@ -132,12 +128,8 @@ fn an_access_token_in_memory_costs_a_reload_one_refresh() {
 
 #[test]
 fn a_refresh_token_in_memory_leaves_a_reload_the_access_token() {
-    let world = World::new();
-    let tab = world.tab();
     let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
-    let client = tab.open_with(Contract::default(), custody);
-    world.run(client.login("ann", "secret")).unwrap();
-    world.take_log();
+    let (world, tab, _before_the_reload) = World::new().sign_in_with(custody);
     for _ in 0..2 {
         let client = tab.open_with(Contract::default(), custody);
         assert_eq!(client.state(), UNCONFIRMED);

@@ -136,8 +136,13 @@ impl World {
 
     /// Opens a tab, signs ann in and forgets what that took.
     pub(crate) fn sign_in(self) -> (Self, Tab, Client<Tab>) {
+        self.sign_in_with(Custody::default())
+    }
+
+    /// As [`sign_in`](Self::sign_in), with a custody of one's choice.
+    pub(crate) fn sign_in_with(self, custody: Custody) -> (Self, Tab, Client<Tab>) {
         let tab = self.tab();
-        let client = tab.open();
+        let client = tab.open_with(Contract::default(), custody);
         self.run(client.login("ann", "secret")).unwrap();
         self.take_log();
         (self, tab, client)
