@@ -1,13 +1,17 @@
 //! The one implementation of [`Platform`] for pages. Everything that the product asks of a browser
 //! is below this module.
 
+mod channel;
 mod http;
+mod ledger;
+mod lock;
+pub mod resume;
 mod storage;
 
 use std::future::Future;
 use std::time::Duration;
 
-use auth::{Answer, Area, HttpError, HttpRequest, Instant, Platform, StorageError};
+use auth::{Answer, Area, HttpError, HttpRequest, Instant, LedgerError, Platform, StorageError};
 use wasm_bindgen::throw_str;
 use wasm_bindgen_futures::spawn_local;
 
@@ -47,8 +51,36 @@ impl Platform for Browser {
         storage::write(area, key, text)
     }
 
+    fn keys(&self, area: Area, prefix: &str) -> Result<Vec<String>, StorageError> {
+        storage::keys(area, prefix)
+    }
+
     fn remove(&self, area: Area, key: &str) -> Result<(), StorageError> {
         storage::remove(area, key)
+    }
+
+    fn transact<T: 'static>(
+        &self,
+        keys: Vec<String>,
+        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
+    ) -> impl Future<Output = Result<T, LedgerError>> + 'static {
+        ledger::transact(keys, decide)
+    }
+
+    type Lock = lock::Lock;
+
+    fn lock(&self, name: &str) -> impl Future<Output = Option<lock::Lock>> + 'static {
+        lock::lock(name.to_owned())
+    }
+
+    fn post(&self, channel: &str, text: &str) {
+        channel::post(channel, text);
+    }
+
+    type Listening = channel::Listening;
+
+    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> channel::Listening {
+        channel::listen(channel, listener)
     }
 
     fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {

@@ -2,6 +2,7 @@
 
 mod countdown;
 mod data;
+mod elsewhere;
 mod failure;
 mod fetch_button;
 mod guard;
@@ -13,6 +14,7 @@ mod progress;
 
 pub use countdown::Countdown;
 pub use data::Data;
+pub use elsewhere::Elsewhere;
 pub use failure::Failure;
 pub use fetch_button::FetchButton;
 pub use guard::Guard;

@@ -12,12 +12,20 @@ use crate::provider::{BrowserClient, Session};
 
 /// The session's state; the component renders again when it changes.
 ///
+/// A page that returns from the back/forward cache, or was frozen, is [`State::Restoring`] until it
+/// has been seen that its session still exists.
+///
 /// # Panics
 ///
 /// Outside an [`AuthProvider`](crate::AuthProvider).
 #[hook]
 pub fn use_session() -> State {
-    use_provided().state
+    match use_provided() {
+        Session {
+            state: State::SignedIn { .. } | State::SignedInElsewhere { .. }, concealed: true, ..
+        } => State::Restoring,
+        Session { state, .. } => state,
+    }
 }
 
 /// The client, for requests of the app's own.
@@ -113,6 +121,6 @@ pub fn use_protected(path: &'static str) -> Protected {
 
 #[hook]
 #[expect(clippy::expect_used, reason = "a component without its provider is a mistake in the app's code")]
-fn use_provided() -> Session {
+pub(crate) fn use_provided() -> Session {
     use_context().expect("an AuthProvider around this component")
 }

@@ -45,8 +45,11 @@ mod settings;
 pub use app::{App, show_failure};
 pub use auth;
 pub use browser::Browser;
+#[doc(hidden)]
+pub use browser::resume;
 pub use components::{
-    Countdown, Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
+    Countdown, Data, Elsewhere, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices,
+    Progress,
 };
 pub use hooks::{Protected, use_client, use_protected, use_session};
 pub use json::indent;

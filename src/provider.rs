@@ -3,7 +3,7 @@
 use auth::{Client, State};
 use yew::prelude::*;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, resume};
 use crate::settings::Settings;
 
 /// The client that a page uses.
@@ -14,6 +14,8 @@ pub type BrowserClient = Client<Browser>;
 pub(crate) struct Session {
     pub(crate) client: BrowserClient,
     pub(crate) state: State,
+    /// The page has stopped, and since it goes on nobody has looked whether the session still exists.
+    pub(crate) concealed: bool,
 }
 
 /// Properties of [`AuthProvider`].
@@ -41,14 +43,27 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         Client::new(Browser, base, contract, custody)
     });
     let state = use_state_eq(|| client.state());
+    let concealed = use_state_eq(|| false);
     use_effect_with((), {
-        let (client, state) = (client.clone(), state.clone());
+        let (client, state, concealed) = (client.clone(), state.clone(), concealed.setter());
         move |()| {
             let subscription = client.subscribe(move |now| state.set(now));
             client.start();
-            move || drop(subscription)
+            let pausing = client.clone();
+            let conceal = move |now| {
+                if now {
+                    pausing.pause();
+                }
+                concealed.set(now);
+            };
+            let check = move || {
+                let client = client.clone();
+                async move { client.recheck().await }
+            };
+            let watch = resume::watch(conceal, check);
+            move || drop((subscription, watch))
         }
     });
-    let session = Session { client: (*client).clone(), state: (*state).clone() };
+    let session = Session { client: (*client).clone(), state: (*state).clone(), concealed: *concealed };
     html! { <ContextProvider<Session> context={session}>{ props.children.clone() }</ContextProvider<Session>> }
 }

@@ -39,8 +39,8 @@ impl Settings {
     }
 
     /// Reads the page: `api-base-url` (an absolute URL, or a path on the page's own origin),
-    /// `auth-access-token` (`session`, `memory`) and `auth-refresh-token` (`local`, `memory`). The
-    /// latter two may be left out.
+    /// `auth-access-token` (`session`, `memory`) and `auth-refresh-token` (`local`, `database`,
+    /// `memory`). The latter two may be left out.
     pub fn from_page() -> Result<Self, InvalidSettings> {
         const ADDRESS: &str = "api-base-url";
         let document = web_sys::window().and_then(|window| window.document());

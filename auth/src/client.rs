@@ -1,26 +1,27 @@
-//! The client: login, logout, authenticated requests.
+//! The client: what a page holds, and authenticated requests.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::{Either, select};
 
-use crate::cache::Unstored;
 use crate::contract::Contract;
-use crate::error::{EndReason, Error, Fields};
+use crate::custody::Custody;
+use crate::error::Error;
 use crate::http::{Answer, CacheMode, HttpRequest, Request};
-use crate::platform::{Instant, Platform};
-use crate::refresh::{ATTEMPT_DEADLINE, Flight};
-use crate::session::{Access, Age, Carried, Degraded, On401, Session, State};
+use crate::platform::Platform;
+use crate::refresh::{Flight, Unwritten};
+use crate::restore::Check;
+use crate::rules::Rules;
+use crate::session::{Age, Carried, Degraded, On401, Session, State};
+use crate::tabs::Question;
 use crate::target::BaseUrl;
-use crate::token::RefreshToken;
-use crate::vault::{Custody, Found, Held, Vault};
-use crate::wire::{self, Grant};
+use crate::token::random_text;
+use crate::vault::Vault;
 
 /// The longest time an application request may take, in milliseconds.
 const REQUEST_DEADLINE: u32 = 30_000;
@@ -30,19 +31,39 @@ const REQUEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
 /// A session at one API. Cloning gives another handle to the same session.
 ///
 /// Make one for each page and call [`start`](Self::start) once.
-pub struct Client<P: Platform>(Rc<Inner<P>>);
+pub struct Client<P: Platform>(pub(crate) Rc<Inner<P>>);
 
-struct Inner<P> {
+pub(crate) struct Inner<P: Platform> {
     platform: P,
     base: BaseUrl,
     contract: Contract,
+    pub(crate) custody: Custody,
     vault: Vault,
+    #[cfg(feature = "sabotage")]
+    rules: Cell<Rules>,
+    owner: OnceCell<Rc<str>>,
     session: RefCell<Option<Session>>,
     state: RefCell<State>,
     degraded: Cell<Option<Degraded>>,
     flight: RefCell<Option<Flight>>,
-    signing_in: Cell<bool>,
     listeners: RefCell<Vec<Weak<Listener>>>,
+    own_ledger: RefCell<BTreeMap<String, String>>,
+    /// A login is under way.
+    pub(crate) signing_in: Cell<bool>,
+    /// A logout came before the page knew its session.
+    pub(crate) leaving: Cell<bool>,
+    /// Somebody waits for better times on behalf of the session.
+    pub(crate) recovering: Cell<bool>,
+    /// Whose page this was last.
+    pub(crate) last_user: RefCell<Option<Rc<str>>>,
+    /// The sessions that were ended here, whatever the ledger says of them yet.
+    pub(crate) left: RefCell<BTreeSet<Rc<str>>>,
+    /// Why the last attempt of the session had no usable answer.
+    pub(crate) trouble: Cell<Option<Error>>,
+    pub(crate) unwritten: RefCell<Option<Unwritten>>,
+    pub(crate) check: RefCell<Option<Check>>,
+    pub(crate) questions: RefCell<Vec<Weak<Question>>>,
+    pub(crate) listening: RefCell<Option<P::Listening>>,
 }
 
 type Listener = dyn Fn(State);
@@ -54,59 +75,40 @@ impl<P: Platform> Client<P> {
     /// A client for the API at `base`, which names things as `contract` says. Reads and sends
     /// nothing yet.
     pub fn new(platform: P, base: BaseUrl, contract: Contract, custody: Custody) -> Self {
-        let vault = Vault::new(&base, custody);
+        let vault = Vault::new(&base, custody.access);
         Self(Rc::new(Inner {
             platform,
             base,
             contract,
+            custody,
             vault,
+            #[cfg(feature = "sabotage")]
+            rules: Cell::default(),
+            owner: OnceCell::new(),
             session: RefCell::new(None),
             state: RefCell::new(State::Restoring),
             degraded: Cell::new(None),
             flight: RefCell::new(None),
-            signing_in: Cell::new(false),
             listeners: RefCell::new(Vec::new()),
+            own_ledger: RefCell::default(),
+            signing_in: Cell::new(false),
+            leaving: Cell::new(false),
+            recovering: Cell::new(false),
+            last_user: RefCell::new(None),
+            left: RefCell::default(),
+            trouble: Cell::new(None),
+            unwritten: RefCell::new(None),
+            check: RefCell::new(None),
+            questions: RefCell::new(Vec::new()),
+            listening: RefCell::new(None),
         }))
     }
 
-    /// Takes up the session that an earlier life of the page stored, if there is one.
-    ///
-    /// An access token that may still be fresh causes no traffic. Otherwise the state stays
-    /// [`State::Restoring`] until the server has answered, or cannot be reached.
-    pub fn start(&self) {
-        let stored = self.vault().held(self.platform());
-        let found = self.vault().found(self.platform());
-        let access = |id: &str, generation| {
-            let same = |f: &Found| &*f.held.session == id && f.held.generation == generation;
-            found.as_ref().filter(|f| same(f)).map(|f| f.access.clone())
-        };
-        let session = match (&stored, &found) {
-            (Some(held), _) => Session::taken_up(held, access(&held.session, held.generation)),
-            (None, Some(found)) if found.alone => {
-                // This session never had a refresh token that outlived the page.
-                self.vault().hold(self.platform(), &found.held);
-                Session::taken_up(&found.held, Some(found.access.clone()))
-            }
-            _ => {
-                if let Some(found) = found {
-                    self.vault().forget(self.platform(), &found.held.session);
-                }
-                return self.set_state(State::SignedOut(None));
-            }
-        };
-        let fresh = session.access.as_ref().is_some_and(|a| a.age(self.platform().now()) == Age::Fresh);
-        let (id, generation) = (session.id.clone(), session.generation);
-        *self.0.session.borrow_mut() = Some(session);
-        if fresh {
-            return self.show_session();
-        }
-        let client = self.clone();
-        self.platform().spawn(async move {
-            let outcome = client.refresh(id.clone(), generation).await;
-            if outcome.is_err() && client.is_current(&id) {
-                client.show_session();
-            }
-        });
+    /// Switches rules off, to see that the proof of each can fail.
+    #[cfg(feature = "sabotage")]
+    #[doc(hidden)]
+    pub fn sabotage(&self, rules: Rules) {
+        self.0.rules.set(rules);
     }
 
     /// What the page knows of its session.
@@ -120,37 +122,6 @@ impl<P: Platform> Client<P> {
         let listener: Rc<Listener> = Rc::new(listener);
         self.0.listeners.borrow_mut().push(Rc::downgrade(&listener));
         Subscription(listener)
-    }
-
-    /// Logs in and begins a session. The password is sent byte for byte and kept nowhere.
-    pub async fn login(&self, username: &str, password: &str) -> Result<(), Error> {
-        let empty = Fields { username: username.trim().is_empty(), password: password.is_empty() };
-        if empty != Fields::default() {
-            return Err(Error::EmptyFields(empty));
-        }
-        let _turn = Turn::take(&self.0.signing_in).ok_or(Error::AlreadySigningIn)?;
-        let request = wire::login(self.base(), self.contract(), username, password)?;
-        let sent = self.platform().now();
-        let answer = self.exchange(request, ATTEMPT_DEADLINE).await?;
-        let grant = self.granted(&answer)?;
-        let received = sent.midpoint(answer.received);
-        self.begin(username, grant, received);
-        Ok(())
-    }
-
-    /// Ends the session here, at once, and tells the server in the background: this works offline,
-    /// with an expired access token, and while a refresh is under way.
-    pub fn logout(&self) {
-        let Some(session) = self.0.session.borrow().as_ref().map(|session| session.id.clone()) else {
-            return;
-        };
-        let token = self.token_of(&session);
-        // A reload may have left an access token alone, and an access token ends no session.
-        let told = token.is_some() || self.contract().logout.is_none() || self.contract().refresh.is_none();
-        self.end(&session, if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly });
-        if let Some(token) = token {
-            self.revoke(token, true);
-        }
     }
 
     /// Sends `request` with the session's access token, refreshing it first if its time is up.
@@ -167,7 +138,7 @@ impl<P: Platform> Client<P> {
         if !self.contract().is_expired(&answer) {
             return Ok(answer);
         }
-        let next = Session::on_401(self.0.session.borrow().as_ref(), &carried);
+        let next = Session::on_401(self.0.session.borrow().as_ref(), &carried, self.rules());
         let carried = match next {
             On401::Drop => return Err(Error::SessionChanged),
             On401::SendAgain(newer) => newer,
@@ -181,22 +152,31 @@ impl<P: Platform> Client<P> {
         self.transmit(request, url, &carried).await
     }
 
-    /// The access token to send, and whether it took a refresh: as it is if it may be fresh, after a
-    /// refresh if it is stale.
+    /// The access token to send, and whether it took a refresh: as it is if it is fresh or ageing,
+    /// after a refresh if it is stale.
     async fn credentials(&self) -> Result<(Carried, bool), Error> {
+        let session = self.session().ok_or(Error::NotSignedIn)?;
         let now = self.platform().now();
-        let (id, generation, ready) = match self.0.session.borrow().as_ref() {
-            None => return Err(Error::NotSignedIn),
-            Some(session) => {
-                let fresh = session.access.as_ref().is_some_and(|access| access.age(now) == Age::Fresh);
-                (session.id.clone(), session.generation, session.carry().filter(|_| fresh))
+        let age = session.access.as_ref().map(|access| access.age(now, self.rules()));
+        if let Some(Age::Fresh | Age::Ageing) = age
+            && let Some(carried) = session.carry()
+        {
+            if age == Some(Age::Ageing) && session.renewable {
+                // No user waits for it, and nobody is told if it fails: the token in hand is good.
+                let _outcome = self.join_flight(session.id, session.generation);
             }
-        };
-        if let Some(carried) = ready {
             return Ok((carried, false));
         }
-        self.refresh(id.clone(), generation).await?;
-        Ok((self.carried_on(&id)?, true))
+        let outcome = self.refresh(session.id.clone(), session.generation).await;
+        if let Err(Error::SessionChanged) = outcome
+            && let Some(adopted) = self.session().filter(|now| now.user == session.user)
+        {
+            // The same user signed in anew in another tab, and nothing of this request is out yet.
+            self.refresh(adopted.id.clone(), adopted.generation).await?;
+            return Ok((self.carried_on(&adopted.id)?, true));
+        }
+        outcome?;
+        Ok((self.carried_on(&session.id)?, true))
     }
 
     /// The token of `session` after a refresh of it.
@@ -212,91 +192,18 @@ impl<P: Platform> Client<P> {
         let request = HttpRequest::bearer(request, url.clone(), &carried.token, cache, REQUEST_BODY_LIMIT);
         let answer = self.exchange(request, REQUEST_DEADLINE).await;
         if !self.is_current(&carried.session) {
+            // The answer is another user's business now, or nobody's.
             return Err(Error::SessionChanged);
         }
         self.note(answer.as_ref());
-        if let Ok(answer) = &answer {
-            self.update_session(|session| {
-                session.confirmed |= (200..300).contains(&answer.status);
-                session.unstored.learn(method, &url, cache, answer);
-            });
+        let answer = answer?;
+        if let Some(session) = self.0.session.borrow_mut().as_mut() {
+            session.unstored.learn(method, &url, cache, &answer);
         }
-        answer
-    }
-
-    fn granted(&self, answer: &Answer) -> Result<Grant, Error> {
-        match answer.status {
-            200..300 => Grant::read(answer, self.contract()),
-            _ if self.contract().is_wrong_credentials(answer) => Err(Error::WrongCredentials),
-            422 => Err(Error::InvalidFields(wire::invalid_fields(answer, self.contract()))),
-            _ => Err(Error::from_token_answer(answer)),
+        if (200..300).contains(&answer.status) {
+            self.confirm();
         }
-    }
-
-    fn begin(&self, user: &str, grant: Grant, received: Instant) {
-        let replaced = self.0.session.borrow().as_ref().and_then(|session| self.token_of(&session.id));
-        let mut id = [0; 16];
-        self.platform().random(&mut id);
-        let held = Held {
-            session: URL_SAFE_NO_PAD.encode(id).into(),
-            user: user.into(),
-            generation: 0,
-            token: grant.refresh,
-        };
-        let access = Access { token: grant.access, received, lifetime: grant.lifetime };
-        self.vault().hold(self.platform(), &held);
-        self.vault().keep(self.platform(), &held, &access);
-        let Held { session: id, user, generation, .. } = held;
-        *self.0.session.borrow_mut() = Some(Session {
-            id,
-            user,
-            generation,
-            access: Some(access),
-            confirmed: true,
-            unstored: Unstored::default(),
-        });
-        self.0.degraded.set(None);
-        self.show_session();
-        if let Some(token) = replaced {
-            self.revoke(token, false);
-        }
-    }
-
-    /// Ends `session` in this tab and forgets its tokens.
-    pub(crate) fn end(&self, session: &str, reason: EndReason) -> Error {
-        self.vault().forget(self.platform(), session);
-        if self.is_current(session) {
-            *self.0.session.borrow_mut() = None;
-            self.0.degraded.set(None);
-            self.set_state(State::SignedOut(Some(reason)));
-        }
-        Error::SessionEnded(reason)
-    }
-
-    /// Tells the server, in the background, to end the family of `token`. With `by_user`, a failure
-    /// is told to the user, who asked for it.
-    pub(crate) fn revoke(&self, token: RefreshToken, by_user: bool) {
-        let client = self.clone();
-        self.platform().spawn(async move {
-            let told = client.tell_server(&token).await;
-            let logged_out = State::SignedOut(Some(EndReason::LoggedOut));
-            if by_user && told.is_err() && client.state() == logged_out {
-                client.set_state(State::SignedOut(Some(EndReason::LoggedOutHereOnly)));
-            }
-        });
-    }
-
-    async fn tell_server(&self, token: &RefreshToken) -> Result<(), Error> {
-        let Some(endpoint) = &self.contract().logout else { return Ok(()) };
-        let request = wire::carrying(self.base(), self.contract(), endpoint, token)?;
-        let answer = self.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
-        match answer.status {
-            408 | 429 | 500..=599 => Err(Error::from_token_answer(&answer)),
-            // A captive portal's page under status 200: the server has heard nothing.
-            200..300 if answer.is_html() => Err(Error::Unintelligible),
-            // Done, or the family is unknown, or the server has no such endpoint: nothing is owed.
-            _ => Ok(()),
-        }
+        Ok(answer)
     }
 
     /// One request and its whole answer, within `deadline` milliseconds.
@@ -317,31 +224,46 @@ impl<P: Platform> Client<P> {
         }
     }
 
-    pub(crate) fn update_session(&self, change: impl FnOnce(&mut Session)) {
+    /// The server has answered for the session in this life of the page.
+    fn confirm(&self) {
         if let Some(session) = self.0.session.borrow_mut().as_mut() {
-            change(session);
+            session.confirmed = true;
         }
         self.show_session();
+    }
+
+    /// The session, as it is now.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.0.session.borrow().clone()
+    }
+
+    /// Begins, replaces or ends this tab's session, without telling anyone.
+    pub(crate) fn set_session(&self, session: Option<Session>) {
+        if let Some(session) = &session {
+            *self.0.last_user.borrow_mut() = Some(session.user.clone());
+        }
+        if session.as_ref().map(|s| &s.id) != self.session().as_ref().map(|s| &s.id) {
+            self.0.degraded.set(None);
+            self.0.trouble.set(None);
+        }
+        *self.0.session.borrow_mut() = session;
     }
 
     pub(crate) fn is_current(&self, session: &str) -> bool {
         self.0.session.borrow().as_ref().is_some_and(|current| &*current.id == session)
     }
 
-    fn token_of(&self, session: &str) -> Option<RefreshToken> {
-        self.vault().held(self.platform()).filter(|held| &*held.session == session)?.token
+    pub(crate) fn is_degraded(&self) -> bool {
+        self.0.degraded.get().is_some()
     }
 
-    fn show_session(&self) {
-        let user = match self.0.session.borrow().as_ref() {
-            Some(session) => session.confirmed.then(|| session.user.clone()),
-            None => return,
-        };
-        let (degraded, kept) = (self.0.degraded.get(), self.vault().kept());
-        self.set_state(State::SignedIn { user, degraded, kept });
+    pub(crate) fn show_session(&self) {
+        let Some(session) = self.session() else { return };
+        let user = session.confirmed.then_some(session.user);
+        self.set_state(State::SignedIn { user, degraded: self.0.degraded.get(), kept: session.kept });
     }
 
-    fn set_state(&self, state: State) {
+    pub(crate) fn set_state(&self, state: State) {
         if *self.0.state.borrow() == state {
             return;
         }
@@ -376,6 +298,26 @@ impl<P: Platform> Client<P> {
 
     pub(crate) fn flight(&self) -> &RefCell<Option<Flight>> {
         &self.0.flight
+    }
+
+    pub(crate) fn own_ledger(&self) -> &RefCell<BTreeMap<String, String>> {
+        &self.0.own_ledger
+    }
+
+    /// This life of this tab, in flights.
+    pub(crate) fn owner(&self) -> Rc<str> {
+        self.0.owner.get_or_init(|| random_text(self.platform()).into()).clone()
+    }
+
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn rules(&self) -> Rules {
+        self.0.rules.get()
+    }
+
+    #[cfg(not(feature = "sabotage"))]
+    #[expect(clippy::unused_self, reason = "a test build keeps the switches here")]
+    pub(crate) const fn rules(&self) -> Rules {
+        Rules
     }
 }
 
@@ -413,20 +355,5 @@ pub(crate) async fn with_deadline<P: Platform, F: Future>(
     match select(pin!(future), pin!(platform.sleep(milliseconds))).await {
         Either::Left((outcome, _)) => Some(outcome),
         Either::Right(((), _)) => None,
-    }
-}
-
-/// A flag that is set while somebody has the turn.
-struct Turn<'a>(&'a Cell<bool>);
-
-impl<'a> Turn<'a> {
-    fn take(taken: &'a Cell<bool>) -> Option<Self> {
-        (!taken.replace(true)).then_some(Self(taken))
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
     }
 }

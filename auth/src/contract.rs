@@ -44,6 +44,21 @@ pub struct Contract {
     pub expired: Vec<Matcher>,
     /// Answers to a refresh that mean "this session is over". Everything else is transient.
     pub terminal: Vec<Matcher>,
+    /// What is known of the server's rotation.
+    pub rotation: Rotation,
+}
+
+/// What a server does to a refresh token that is used.
+///
+/// One that announces idempotent rotation in its answers ([`Fields::idempotent_refresh`]) need not be
+/// described here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotation {
+    /// Not known: it may take each token once only, so no token is sent by two tabs at a time.
+    #[default]
+    Unknown,
+    /// It keeps the token valid: sending it twice does no harm.
+    Never,
 }
 
 /// A method and a path below the base URL.
@@ -97,6 +112,8 @@ pub struct Fields {
     pub token_type: Name,
     /// The access token's lifetime in seconds in an answer.
     pub expires_in: Name,
+    /// Whether the server's rotation is idempotent, in an answer: it takes `Idempotency-Key`.
+    pub idempotent_refresh: Name,
 }
 
 /// Recognises an answer by its status and, if asked to, one field of its JSON object.
@@ -155,6 +172,7 @@ impl Default for Contract {
             expired: vec![Matcher::status(401)],
             wrong_credentials: refused.clone(),
             terminal: refused,
+            rotation: Rotation::Unknown,
         }
     }
 }
@@ -168,6 +186,7 @@ impl Default for Fields {
             refresh_token: "refresh_token".into(),
             token_type: "token_type".into(),
             expires_in: "expires_in".into(),
+            idempotent_refresh: "idempotent_refresh".into(),
         }
     }
 }

@@ -58,6 +58,8 @@ pub enum Error {
     Unreachable,
     /// No complete answer in time.
     TimedOut,
+    /// The session could not be renewed in time: another tab is at it, or this browser's storage is.
+    Unavailable,
     /// The connection ended in the middle of the answer.
     Interrupted,
     /// A success whose body is not what it should be: HTML, empty, cut, of another shape, too large.
@@ -88,6 +90,8 @@ pub enum EndReason {
     LoggedOutElsewhere,
     /// Somebody signed in anew in another tab.
     ReplacedElsewhere,
+    /// The refresh token is nowhere to be found: the browser lost it, or somebody removed it.
+    Lost,
     /// The session's time was up.
     Expired,
     /// The session was ended at the server.
@@ -137,6 +141,7 @@ impl Error {
             }
             Self::Unreachable => "Cannot reach the server. Check your connection and try again.",
             Self::TimedOut => "The server did not answer in time. Try again in a moment.",
+            Self::Unavailable => "Your session could not be renewed in time. Try again in a moment.",
             Self::Interrupted => "The connection broke off before the answer was complete. Try again.",
             Self::Unintelligible => "The server's answer could not be understood. Try again later.",
             Self::MalformedHeader => "This request was not sent, because one of its headers is malformed.",
@@ -162,6 +167,7 @@ impl Error {
                 | Self::ServerError { .. }
                 | Self::Unreachable
                 | Self::TimedOut
+                | Self::Unavailable
                 | Self::Interrupted
                 | Self::Unintelligible
                 | Self::SessionChanged
@@ -177,6 +183,7 @@ impl Error {
     pub(crate) fn from_answer(answer: &Answer) -> Self {
         match answer.status {
             401 => Self::StillUnauthorized,
+            408 => Self::TimedOut,
             403 => Self::Forbidden,
             404 => Self::NotFound,
             429 => Self::TooManyRequests { retry_after: wire::retry_after(answer) },
@@ -205,11 +212,36 @@ impl EndReason {
             }
             Self::LoggedOutElsewhere => "You logged out in another tab.",
             Self::ReplacedElsewhere => "Somebody signed in in another tab. Log in again to continue here.",
+            Self::Lost => "This browser no longer has your session. Log in again.",
             Self::Expired => "Your session has expired. Log in again.",
             Self::Revoked => "Your session was ended. Log in again.",
             Self::Reuse => "You were signed out for your safety: this session was used from somewhere else.",
             Self::PasswordChanged => "Your password was changed. Log in with the new one.",
             Self::Disabled => "This account is disabled.",
+        }
+    }
+
+    /// The reason's name in the ledger.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LoggedOut | Self::LoggedOutHereOnly | Self::LoggedOutElsewhere => "logged_out",
+            Self::ReplacedElsewhere => "replaced",
+            Self::Lost => "lost",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Reuse => "reuse",
+            Self::PasswordChanged => "password_changed",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The reason that another tab wrote into the ledger.
+    pub(crate) fn elsewhere(name: &str) -> Self {
+        match name {
+            "logged_out" => Self::LoggedOutElsewhere,
+            "replaced" => Self::ReplacedElsewhere,
+            "lost" => Self::Lost,
+            name => Self::named(Some(name)),
         }
     }
 

@@ -9,25 +9,37 @@
 //! the password grant between parties, so nothing here claims to be an OAuth client.
 #![deny(missing_docs)]
 
+mod book;
 mod cache;
 mod client;
 mod contract;
+mod custody;
+mod decide;
 mod error;
 mod http;
+mod ledger;
+mod login;
+mod logout;
 mod platform;
 mod refresh;
+mod restore;
+mod rules;
 mod session;
+mod tabs;
 mod target;
 mod token;
 mod vault;
 mod wire;
 
 pub use client::{Client, Subscription};
-pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher};
+pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher, Rotation};
+pub use custody::{AccessCustody, Custody, RefreshCustody, UnknownCustody};
 pub use error::{EndReason, Error, Fields as FormFields};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
-pub use platform::{Area, Instant, Platform, StorageError};
+pub use platform::{Area, Instant, LedgerError, Platform, StorageError};
+#[cfg(feature = "sabotage")]
+#[doc(hidden)]
+pub use rules::{Rule, Rules};
 pub use session::{Degraded, State};
 pub use target::{BaseUrl, InvalidBaseUrl};
 pub use token::{AccessToken, RefreshToken};
-pub use vault::{AccessCustody, Custody, RefreshCustody, UnknownCustody};

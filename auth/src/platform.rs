@@ -27,8 +27,41 @@ pub trait Platform: 'static {
     /// Stores `text` under `key`.
     fn write(&self, area: Area, key: &str, text: &str) -> Result<(), StorageError>;
 
+    /// The keys in `area` that begin with `prefix`.
+    fn keys(&self, area: Area, prefix: &str) -> Result<Vec<String>, StorageError>;
+
     /// Removes `key`; a key that is not there is no error.
     fn remove(&self, area: Area, key: &str) -> Result<(), StorageError>;
+
+    /// Reads `keys` of the ledger and, in the same exclusive transaction, writes what `decide` made of
+    /// them: an entry that it changed is put, one that it set to `None` is deleted.
+    ///
+    /// Transactions of all tabs are exact: each sees what the ones before it committed. `decide` runs
+    /// in one task, between the reads and the writes, so that what it does to storage happens in that
+    /// task too. It may have run although the transaction is aborted afterwards. Dropping the future
+    /// aborts the transaction if it has not been committed.
+    fn transact<T: 'static>(
+        &self,
+        keys: Vec<String>,
+        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
+    ) -> impl Future<Output = Result<T, LedgerError>> + 'static;
+
+    /// Held while a tab has its turn; dropping it gives the turn to the next.
+    type Lock: 'static;
+
+    /// Waits for the exclusive lock `name` among all tabs, without a bound of its own: dropping the
+    /// future leaves the queue. `None` at once where the browser has no Web Locks. Economy, not safety.
+    fn lock(&self, name: &str) -> impl Future<Output = Option<Self::Lock>> + 'static;
+
+    /// Tells the other tabs `text`. Late, lost, doubled: a message only saves work.
+    fn post(&self, channel: &str, text: &str);
+
+    /// Calls `listener` with each message that another tab posts on `channel`, until the value that is
+    /// returned is dropped.
+    type Listening: 'static;
+
+    /// See [`Listening`](Self::Listening).
+    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> Self::Listening;
 
     /// Sends one request and reads the whole answer.
     ///
@@ -72,6 +105,15 @@ pub enum Area {
     Tab,
     /// This browser profile, shared by the tabs of one origin (`localStorage`).
     Profile,
+}
+
+/// Why a ledger transaction committed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerError {
+    /// The browser gives no ledger (IndexedDB denied, or not there).
+    Denied,
+    /// The transaction was aborted or the database is blocked; another try may succeed.
+    Aborted,
 }
 
 /// Storage refused: denied by the browser, full, or broken. The protocol treats these alike.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use crate::cache::Unstored;
 use crate::error::EndReason;
 use crate::platform::Instant;
+use crate::rules::{Rule, Rules};
 use crate::token::AccessToken;
-use crate::vault::Held;
 
 /// One login, as this tab holds it.
 #[derive(Clone, Debug)]
@@ -23,8 +23,23 @@ pub(crate) struct Session {
     /// Whether the server has answered for this session since the page was loaded. Nothing private
     /// is shown before it has.
     pub(crate) confirmed: bool,
+    /// Where its row is.
+    pub(crate) book: Book,
+    /// Whether it has a refresh token. Without one it ends with its access token.
+    pub(crate) renewable: bool,
+    /// Whether what was stored last went where it was meant to go.
+    pub(crate) kept: bool,
     /// What it has learnt about the browser's cache; the next session begins anew.
     pub(crate) unstored: Unstored,
+}
+
+/// Which ledger decides about a session: fixed at login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Book {
+    /// The profile's, which all tabs share.
+    Shared,
+    /// This tab's own, in memory.
+    Own,
 }
 
 /// An access token with what is known of its age.
@@ -37,11 +52,16 @@ pub(crate) struct Access {
     pub(crate) lifetime: Option<u64>,
 }
 
+/// A token ages in the last fifth of its lifetime, and for no longer than this, in milliseconds.
+const MARGIN: u64 = 60_000;
+
 /// Whether an access token is worth sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
     /// As far as this device can know it is accepted.
     Fresh,
+    /// Still accepted, but not for long: use it, and refresh in the background.
+    Ageing,
     /// Its time is up: refresh first.
     Stale,
 }
@@ -49,9 +69,16 @@ pub(crate) enum Age {
 impl Access {
     /// Compares elapsed time with the lifetime. Never `exp` with the wall clock: a clock that is
     /// wrong by a day would make every token look stale, or none.
-    pub(crate) fn age(&self, now: Instant) -> Age {
-        match self.lifetime {
-            Some(seconds) if now.since(self.received) >= seconds.saturating_mul(1000) => Age::Stale,
+    pub(crate) fn age(&self, now: Instant, rules: Rules) -> Age {
+        let Some(seconds) = self.lifetime else { return Age::Fresh };
+        let elapsed = match rules.on(Rule::ElapsedAge) {
+            true => now.since(self.received),
+            false => now.wall.saturating_sub(self.received.wall),
+        };
+        let lifetime = seconds.saturating_mul(1_000);
+        match lifetime.saturating_sub(elapsed) {
+            0 => Age::Stale,
+            left if left <= (lifetime / 5).min(MARGIN) => Age::Ageing,
             _ => Age::Fresh,
         }
     }
@@ -77,19 +104,6 @@ pub(crate) enum On401 {
 }
 
 impl Session {
-    /// The session that an earlier life of the page stored.
-    pub(crate) fn taken_up(held: &Held, access: Option<Access>) -> Self {
-        let Held { session, user, generation, .. } = held;
-        Self {
-            id: session.clone(),
-            user: user.clone(),
-            generation: *generation,
-            access,
-            confirmed: false,
-            unstored: Unstored::default(),
-        }
-    }
-
     /// The request's credentials, if this tab has an access token.
     pub(crate) fn carry(&self) -> Option<Carried> {
         let token = self.access.as_ref()?.token.clone();
@@ -97,10 +111,12 @@ impl Session {
     }
 
     /// The rule for a 401 to a request that carried `carried`.
-    pub(crate) fn on_401(current: Option<&Self>, carried: &Carried) -> On401 {
+    pub(crate) fn on_401(current: Option<&Self>, carried: &Carried, rules: Rules) -> On401 {
+        // An attempt that was repeated gave the same generation a second access token.
+        let newer = |now: &Carried| now.generation > carried.generation || now.token != carried.token;
         match current {
             Some(session) if session.id == carried.session => match session.carry() {
-                Some(newer) if newer.generation > carried.generation => On401::SendAgain(newer),
+                Some(now) if newer(&now) && rules.on(Rule::Late401) => On401::SendAgain(now),
                 _ => On401::Refresh,
             },
             _ => On401::Drop,
@@ -115,6 +131,12 @@ pub enum State {
     Restoring,
     /// There is no session; with the reason if one ended here.
     SignedOut(Option<EndReason>),
+    /// Somebody else signed in in another tab: what this tab showed is not theirs. Nothing is adopted
+    /// until [`Client::start`](crate::Client::start) is called again.
+    SignedInElsewhere {
+        /// Who.
+        user: Rc<str>,
+    },
     /// There is a session.
     SignedIn {
         /// The user name, once the server has answered for the session in this life of the page.
@@ -130,6 +152,7 @@ impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Restoring => f.write_str("Restoring"),
+            Self::SignedInElsewhere { .. } => f.write_str("SignedInElsewhere"),
             Self::SignedOut(reason) => write!(f, "SignedOut({reason:?})"),
             // Who is signed in is the user's business, not a log's.
             Self::SignedIn { degraded, kept, .. } => write!(f, "SignedIn({degraded:?}, kept: {kept})"),
@@ -156,49 +179,63 @@ mod tests {
     }
 
     fn session(id: &str, generation: u32) -> Session {
-        Session {
-            id: id.into(),
-            user: "ann".into(),
-            generation,
-            access: Some(access(None)),
-            confirmed: true,
-            unstored: Unstored::default(),
-        }
+        let (id, user, access) = (id.into(), "ann".into(), Some(access(None)));
+        let (confirmed, renewable, kept) = (true, true, true);
+        let unstored = Unstored::default();
+        Session { id, user, generation, access, confirmed, book: Book::Shared, renewable, kept, unstored }
+    }
+
+    fn on_401(current: Option<&Session>, carried: &Carried) -> On401 {
+        Session::on_401(current, carried, Rules::default())
     }
 
     #[test]
     fn a_token_is_stale_when_its_lifetime_has_elapsed_on_either_clock() {
         let token = access(Some(60));
-        assert_eq!(token.age(Instant { monotonic: 60_999, wall: 1_059_999 }), Age::Fresh);
-        assert_eq!(token.age(Instant { monotonic: 61_000, wall: 1_000_000 }), Age::Stale);
-        assert_eq!(token.age(Instant { monotonic: 1_000, wall: 1_060_000 }), Age::Stale);
+        let age = |monotonic, wall| token.age(Instant { monotonic, wall }, Rules::default());
+        assert_eq!(age(60_999, 1_059_999), Age::Ageing);
+        assert_eq!(age(61_000, 1_000_000), Age::Stale);
+        assert_eq!(age(1_000, 1_060_000), Age::Stale);
+    }
+
+    #[test]
+    fn a_token_ages_in_its_last_minute_or_its_last_fifth() {
+        let age = |lifetime, elapsed: u64| {
+            let now = Instant { monotonic: 1_000 + elapsed, wall: 1_000_000 };
+            access(Some(lifetime)).age(now, Rules::default())
+        };
+        assert_eq!((age(900, 839_999), age(900, 840_000)), (Age::Fresh, Age::Ageing));
+        assert_eq!((age(60, 47_999), age(60, 48_000)), (Age::Fresh, Age::Ageing));
+        assert_eq!((age(1, 799), age(1, 800), age(1, 1_000)), (Age::Fresh, Age::Ageing, Age::Stale));
     }
 
     #[test]
     fn a_clock_set_back_makes_no_token_stale() {
-        assert_eq!(access(Some(60)).age(Instant { monotonic: 30_000, wall: 0 }), Age::Fresh);
+        assert_eq!(
+            access(Some(60)).age(Instant { monotonic: 30_000, wall: 0 }, Rules::default()),
+            Age::Fresh
+        );
     }
 
     #[test]
     fn without_a_lifetime_only_a_401_tells() {
         let much_later = Instant { monotonic: u64::MAX, wall: u64::MAX };
-        assert_eq!(access(None).age(much_later), Age::Fresh);
-        assert_eq!(access(Some(u64::MAX)).age(Instant { monotonic: 9, wall: 9 }), Age::Fresh);
+        assert_eq!(access(None).age(much_later, Rules::default()), Age::Fresh);
+        let at_once = Instant { monotonic: 9, wall: 9 };
+        assert_eq!(access(Some(u64::MAX)).age(at_once, Rules::default()), Age::Fresh);
     }
 
     #[test]
     fn a_late_401_is_sent_again_with_the_newer_token() {
         let carried = session("s", 3).carry().unwrap();
-        assert!(
-            matches!(Session::on_401(Some(&session("s", 4)), &carried), On401::SendAgain(c) if c.generation == 4)
-        );
-        assert!(matches!(Session::on_401(Some(&session("s", 3)), &carried), On401::Refresh));
+        assert!(matches!(on_401(Some(&session("s", 4)), &carried), On401::SendAgain(c) if c.generation == 4));
+        assert!(matches!(on_401(Some(&session("s", 3)), &carried), On401::Refresh));
     }
 
     #[test]
     fn a_401_of_another_session_is_dropped() {
         let carried = session("s", 3).carry().unwrap();
-        assert!(matches!(Session::on_401(Some(&session("other", 9)), &carried), On401::Drop));
-        assert!(matches!(Session::on_401(None, &carried), On401::Drop));
+        assert!(matches!(on_401(Some(&session("other", 9)), &carried), On401::Drop));
+        assert!(matches!(on_401(None, &carried), On401::Drop));
     }
 }

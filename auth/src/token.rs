@@ -8,6 +8,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::platform::Platform;
+
 /// The longest token that is accepted, in bytes. Servers' header limits start at 8 KiB.
 const TOKEN_LIMIT: usize = 8 * 1024;
 
@@ -95,6 +97,13 @@ impl Claims {
         let (exp, iat) = (payload.exp.and_then(seconds)?, payload.iat.and_then(seconds)?);
         Some(Self { lifetime: exp.checked_sub(iat) })
     }
+}
+
+/// 128 random bits as text that fits into names, headers and JSON.
+pub(crate) fn random_text<P: Platform>(platform: &P) -> String {
+    let mut bytes = [0; 16];
+    platform.random(&mut bytes);
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Whole seconds from a JSON number or a string of one; a fraction is cut (AuthX sends `exp` with

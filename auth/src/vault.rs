@@ -1,115 +1,54 @@
 //! Where tokens lie between uses. A vault holds; it decides nothing.
 //!
-//! Two records, each versioned and named by the API's origin (everyone's `localhost:8080` is the
-//! same origin for a browser): the refresh record, by default in the profile's storage, and the
-//! access record, by default in the tab's. What cannot be read is discarded; what cannot be written
-//! is held in memory, and [`Vault::kept`] says so.
+//! The refresh token of (session, generation) has an entry of its own, so that a late writer can
+//! never put an older one over a newer. All names carry the API's origin: for a browser everyone's
+//! `localhost:8080` is the same origin. What cannot be read is discarded.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::custody::AccessCustody;
 use crate::platform::{Area, Instant, Platform, StorageError};
 use crate::session::Access;
 use crate::target::BaseUrl;
 use crate::token::{AccessToken, RefreshToken};
 
-/// Who holds which token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Custody {
-    /// The access token's place.
-    pub access: AccessCustody,
-    /// The refresh token's place.
-    pub refresh: RefreshCustody,
-}
-
-/// Where the access token lies (`auth-access-token`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AccessCustody {
-    /// `session`: this tab's storage; a reload keeps it.
-    #[default]
-    Session,
-    /// `memory`: nowhere; a reload needs a refresh.
-    Memory,
-}
-
-/// Where the refresh token lies (`auth-refresh-token`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RefreshCustody {
-    /// `local`: the profile's storage, shared by all tabs.
-    #[default]
-    Local,
-    /// `memory`: nowhere; the session belongs to this page and ends with it.
-    Memory,
-}
-
-/// The text names no custody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownCustody;
-
-impl FromStr for AccessCustody {
-    type Err = UnknownCustody;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCustody> {
-        match text {
-            "session" => Ok(Self::Session),
-            "memory" => Ok(Self::Memory),
-            _ => Err(UnknownCustody),
-        }
-    }
-}
-
-impl FromStr for RefreshCustody {
-    type Err = UnknownCustody;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCustody> {
-        match text {
-            "local" => Ok(Self::Local),
-            "memory" => Ok(Self::Memory),
-            _ => Err(UnknownCustody),
-        }
-    }
-}
-
-/// A session's refresh token, as held.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub(crate) session: Rc<str>,
-    pub(crate) user: Rc<str>,
-    pub(crate) generation: u32,
-    /// `None` where the server issued none.
-    pub(crate) token: Option<RefreshToken>,
+/// What the vault shows of one generation's refresh token.
+pub(crate) enum Found {
+    Token(RefreshToken),
+    /// Not there, or not there yet: storage of different tabs is not coherent.
+    Missing,
+    /// Storage throws, and this tab has never seen the token.
+    Unreadable,
 }
 
 /// A session's access token, as found after a reload.
-pub(crate) struct Found {
-    pub(crate) held: Held,
+pub(crate) struct Kept {
+    pub(crate) session: Rc<str>,
+    pub(crate) user: Rc<str>,
+    pub(crate) generation: u32,
     pub(crate) access: Access,
-    /// Whether the session has no refresh record in storage by design, so that the lack of one does
-    /// not mean that another tab logged out.
+    /// Whether the session belongs to this tab alone, so that the ledger need not know it.
     pub(crate) alone: bool,
 }
 
 pub(crate) struct Vault {
-    custody: Custody,
-    refresh_key: String,
+    access: AccessCustody,
+    refresh_prefix: String,
     access_key: String,
-    memory: RefCell<Option<Held>>,
-    /// The refresh record as this tab last read or wrote it, for when storage cannot be read.
-    seen: RefCell<Option<Held>>,
-    kept: Cell<bool>,
+    /// The last token that this tab read or wrote, for when storage throws.
+    seen: RefCell<Option<(String, u32, RefreshToken)>>,
 }
 
 /// Records of another version are discarded.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
-struct RefreshRecord {
+struct RefreshEntry {
     v: u8,
     sid: String,
-    user: String,
     generation: u32,
     refresh_token: String,
 }
@@ -127,78 +66,94 @@ struct AccessRecord {
 }
 
 impl Vault {
-    pub(crate) fn new(base: &BaseUrl, custody: Custody) -> Self {
+    pub(crate) fn new(base: &BaseUrl, access: AccessCustody) -> Self {
         let key = |record: &str| format!("yew-jwt-auth:{}:{record}", base.origin());
-        Self {
-            custody,
-            refresh_key: key("refresh"),
-            access_key: key("access"),
-            memory: RefCell::new(None),
-            seen: RefCell::new(None),
-            kept: Cell::new(true),
+        Self { access, refresh_prefix: key("refresh"), access_key: key("access"), seen: RefCell::new(None) }
+    }
+
+    fn entry(&self, session: &str, generation: u32) -> String {
+        format!("{}:{session}:{generation}", self.refresh_prefix)
+    }
+
+    fn entries(&self, session: &str) -> String {
+        format!("{}:{session}:", self.refresh_prefix)
+    }
+
+    /// The refresh token of exactly this generation, as storage shows it to this tab.
+    pub(crate) fn get<P: Platform>(&self, platform: &P, session: &str, generation: u32) -> Found {
+        let key = self.entry(session, generation);
+        match platform.read(Area::Profile, &key) {
+            Ok(None) => Found::Missing,
+            Ok(Some(text)) => match RefreshEntry::read(&text, session, generation) {
+                Some(token) => {
+                    *self.seen.borrow_mut() = Some((session.to_owned(), generation, token.clone()));
+                    Found::Token(token)
+                }
+                None => {
+                    erase(platform, Area::Profile, &key);
+                    Found::Missing
+                }
+            },
+            Err(StorageError) => match &*self.seen.borrow() {
+                Some((sid, g, token)) if sid == session && *g == generation => Found::Token(token.clone()),
+                _ => Found::Unreadable,
+            },
         }
     }
 
-    /// Whether what was stored last went where it was meant to go.
-    pub(crate) fn kept(&self) -> bool {
-        self.kept.get()
+    /// Stores a refresh token, synchronously. Whether it could be written, and whether it can be read.
+    pub(crate) fn put<P: Platform>(
+        &self,
+        platform: &P,
+        session: &str,
+        generation: u32,
+        token: &RefreshToken,
+    ) -> (bool, bool) {
+        let refresh_token = token.reveal().to_owned();
+        let entry = RefreshEntry { v: VERSION, sid: session.to_owned(), generation, refresh_token };
+        let key = self.entry(session, generation);
+        let written = platform.write(Area::Profile, &key, &json(&entry)).is_ok();
+        if written {
+            *self.seen.borrow_mut() = Some((session.to_owned(), generation, token.clone()));
+        }
+        (written, written && platform.read(Area::Profile, &key).is_ok())
     }
 
-    /// The refresh token as it is held now: from storage each time, since other tabs write there.
-    pub(crate) fn held<P: Platform>(&self, platform: &P) -> Option<Held> {
-        if let Some(held) = self.memory.borrow().as_ref() {
-            return Some(held.clone());
-        }
-        if self.custody.refresh == RefreshCustody::Memory {
-            return None;
-        }
-        self.stored(platform).unwrap_or_else(|StorageError| self.seen.borrow().clone())
+    /// The newest refresh token of `session` that is to be seen, for a logout.
+    pub(crate) fn newest<P: Platform>(&self, platform: &P, session: &str) -> Option<RefreshToken> {
+        let prefix = self.entries(session);
+        let keys = platform.keys(Area::Profile, &prefix).unwrap_or_default();
+        let generations = keys.iter().filter_map(|key| key.strip_prefix(&prefix)?.parse().ok());
+        let newest = generations.max().and_then(|g| match self.get(platform, session, g) {
+            Found::Token(token) => Some(token),
+            Found::Missing | Found::Unreadable => None,
+        });
+        let seen = || self.seen.borrow().as_ref().filter(|(sid, ..)| sid == session).map(|s| s.2.clone());
+        newest.or_else(seen)
     }
 
-    fn stored<P: Platform>(&self, platform: &P) -> Result<Option<Held>, StorageError> {
-        let text = platform.read(Area::Profile, &self.refresh_key)?;
-        let held = text.as_deref().and_then(RefreshRecord::read);
-        if text.is_some() && held.is_none() {
-            erase(platform, Area::Profile, &self.refresh_key);
-        }
-        self.seen.borrow_mut().clone_from(&held);
-        Ok(held)
-    }
-
-    /// Takes over a session's refresh token.
-    pub(crate) fn hold<P: Platform>(&self, platform: &P, held: &Held) {
-        let Some(token) = &held.token else {
-            // An older session's record must not outlive it.
-            erase(platform, Area::Profile, &self.refresh_key);
-            *self.memory.borrow_mut() = Some(held.clone());
-            return self.kept.set(true);
+    /// Removes the entries of generations before `generation`.
+    pub(crate) fn drop_older<P: Platform>(&self, platform: &P, session: &str, generation: u32) {
+        let prefix = self.entries(session);
+        let older = |key: &String| {
+            let suffix = key.strip_prefix(&prefix).and_then(|g| g.parse::<u32>().ok());
+            suffix.is_none_or(|g| g < generation)
         };
-        let written = match self.custody.refresh {
-            RefreshCustody::Memory => false,
-            RefreshCustody::Local => {
-                let record = RefreshRecord {
-                    v: VERSION,
-                    sid: held.session.to_string(),
-                    user: held.user.to_string(),
-                    generation: held.generation,
-                    refresh_token: token.reveal().to_owned(),
-                };
-                let written = platform.write(Area::Profile, &self.refresh_key, &json(&record));
-                written.and_then(|()| platform.read(Area::Profile, &self.refresh_key)).is_ok()
-            }
-        };
-        *self.memory.borrow_mut() = (!written).then(|| held.clone());
-        self.seen.borrow_mut().clone_from(&written.then(|| held.clone()));
-        self.kept.set(written || self.custody.refresh == RefreshCustody::Memory);
-        if !written {
-            // What lies there is older: a spent token, whose use would look like theft.
-            erase(platform, Area::Profile, &self.refresh_key);
-        }
+        let keys = platform.keys(Area::Profile, &prefix).unwrap_or_default();
+        keys.iter().filter(|key| older(key)).for_each(|key| erase(platform, Area::Profile, key));
+    }
+
+    /// Removes every refresh entry but those of `session`: other sessions' and other versions'.
+    pub(crate) fn sweep<P: Platform>(&self, platform: &P, session: Option<&str>) {
+        let own = session.map(|session| self.entries(session));
+        let keys = platform.keys(Area::Profile, &self.refresh_prefix).unwrap_or_default();
+        let foreign = |key: &&String| own.as_ref().is_none_or(|own| !key.starts_with(own));
+        keys.iter().filter(foreign).for_each(|key| erase(platform, Area::Profile, key));
     }
 
     /// The access token that this tab kept over a reload.
-    pub(crate) fn found<P: Platform>(&self, platform: &P) -> Option<Found> {
-        if self.custody.access == AccessCustody::Memory {
+    pub(crate) fn kept<P: Platform>(&self, platform: &P) -> Option<Kept> {
+        if self.access == AccessCustody::Memory {
             return None;
         }
         let text = platform.read(Area::Tab, &self.access_key).ok()??;
@@ -209,20 +164,20 @@ impl Vault {
         found
     }
 
-    /// Keeps the access token of `held`'s session and generation for a reload, if configured.
-    pub(crate) fn keep<P: Platform>(&self, platform: &P, held: &Held, access: &Access) {
-        if self.custody.access == AccessCustody::Memory {
+    /// Keeps an access token for a reload, if configured.
+    pub(crate) fn keep<P: Platform>(&self, platform: &P, kept: &Kept) {
+        if self.access == AccessCustody::Memory {
             return;
         }
         let record = AccessRecord {
             v: VERSION,
-            sid: held.session.to_string(),
-            user: held.user.to_string(),
-            generation: held.generation,
-            access_token: access.token.reveal().to_owned(),
-            received: access.received.wall,
-            lifetime: access.lifetime,
-            alone: self.memory.borrow().is_some(),
+            sid: kept.session.to_string(),
+            user: kept.user.to_string(),
+            generation: kept.generation,
+            access_token: kept.access.token.reveal().to_owned(),
+            received: kept.access.received.wall,
+            lifetime: kept.access.lifetime,
+            alone: kept.alone,
         };
         let written = platform.write(Area::Tab, &self.access_key, &json(&record));
         if written.is_err() {
@@ -231,22 +186,21 @@ impl Vault {
         }
     }
 
-    /// Forgets `session`'s tokens; those of another session, which another tab or a newer login may
-    /// have stored since, stay. What cannot be read goes: it may be this session's.
+    /// Forgets all tokens of `session` and nobody else's. What cannot be read goes: it may be this
+    /// session's.
     pub(crate) fn forget<P: Platform>(&self, platform: &P, session: &str) {
-        let of_session = |held: &mut Held| *held.session == *session;
-        self.memory.borrow_mut().take_if(of_session);
-        if self.custody.refresh == RefreshCustody::Local {
-            match self.stored(platform) {
-                Ok(None) => {}
-                Ok(Some(held)) if *held.session != *session => {}
-                Ok(Some(_)) | Err(StorageError) => erase(platform, Area::Profile, &self.refresh_key),
-            }
+        let seen = self.seen.borrow_mut().take_if(|(sid, ..)| sid == session);
+        let keys = platform.keys(Area::Profile, &self.entries(session)).unwrap_or_default();
+        let known = seen.map(|(sid, generation, _)| self.entry(&sid, generation));
+        keys.iter().chain(&known).for_each(|key| erase(platform, Area::Profile, key));
+        if self.kept(platform).is_none_or(|kept| *kept.session == *session) {
+            self.forget_access(platform);
         }
-        self.seen.borrow_mut().take_if(of_session);
-        if self.found(platform).is_none_or(|found| *found.held.session == *session) {
-            erase(platform, Area::Tab, &self.access_key);
-        }
+    }
+
+    /// Forgets the access token that this tab kept.
+    pub(crate) fn forget_access<P: Platform>(&self, platform: &P) {
+        erase(platform, Area::Tab, &self.access_key);
     }
 }
 
@@ -256,34 +210,39 @@ fn erase<P: Platform>(platform: &P, area: Area, key: &str) {
     let _ = platform.remove(area, key).or_else(|StorageError| platform.write(area, key, ""));
 }
 
-fn json(record: &impl Serialize) -> String {
+/// JSON text of a record.
+pub(crate) fn json(record: &impl Serialize) -> String {
     serde_json::to_string(record).unwrap_or_default()
 }
 
-impl RefreshRecord {
-    fn read(text: &str) -> Option<Held> {
-        let record: Self = serde_json::from_str(text).ok()?;
-        let token = RefreshToken::parse(&record.refresh_token)?;
-        held(record.v, record.sid, record.user, record.generation, Some(token))
+impl RefreshEntry {
+    fn read(text: &str, session: &str, generation: u32) -> Option<RefreshToken> {
+        let entry: Self = serde_json::from_str(text).ok()?;
+        let own = entry.v == VERSION && entry.sid == session && entry.generation == generation;
+        RefreshToken::parse(&entry.refresh_token).filter(|_| own)
     }
 }
 
 impl AccessRecord {
-    fn read(text: &str, now: Instant) -> Option<Found> {
+    fn read(text: &str, now: Instant) -> Option<Kept> {
         let record: Self = serde_json::from_str(text).ok()?;
         let token = AccessToken::parse(&record.access_token)?;
-        // The monotonic clock began anew with the page; only the wall clock spans a reload.
+        // The monotonic clock may begin anew with the page; only the wall clock spans a reload.
         let elapsed = now.wall.saturating_sub(record.received);
         let received = Instant { monotonic: now.monotonic.saturating_sub(elapsed), wall: now.wall - elapsed };
-        Some(Found {
+        let sound = record.v == VERSION && is_session_id(&record.sid);
+        sound.then(|| Kept {
+            session: record.sid.into(),
+            user: record.user.into(),
+            generation: record.generation,
             access: Access { token, received, lifetime: record.lifetime },
-            held: held(record.v, record.sid, record.user, record.generation, None)?,
             alone: record.alone,
         })
     }
 }
 
-fn held(v: u8, sid: String, user: String, generation: u32, token: Option<RefreshToken>) -> Option<Held> {
-    let sound = v == VERSION && !sid.is_empty() && sid.len() <= 64;
-    sound.then(|| Held { session: sid.into(), user: user.into(), generation, token })
+/// Whether `text` can be the id of a session: it becomes a part of names in storage.
+pub(crate) fn is_session_id(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
 }

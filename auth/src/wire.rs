@@ -23,6 +23,8 @@ pub(crate) struct Grant {
     pub(crate) refresh: Option<RefreshToken>,
     /// Seconds; `expires_in` (RFC 6749 §5.1), else what the token says of itself, else unknown.
     pub(crate) lifetime: Option<u64>,
+    /// Whether the server announced idempotent rotation; `None` if it did not speak of it.
+    pub(crate) idempotent: Option<bool>,
 }
 
 impl Grant {
@@ -46,7 +48,8 @@ impl Grant {
         // A token that is to be stale on arrival is used until a 401: refreshing it before each
         // request would never end.
         let lifetime = lifetime.filter(|seconds| *seconds > 0);
-        Ok(Self { access, refresh, lifetime })
+        let idempotent = field(&fields.idempotent_refresh).and_then(|raw| raw.get().parse().ok());
+        Ok(Self { access, refresh, lifetime, idempotent })
     }
 }
 

@@ -17,6 +17,16 @@ pub(super) fn remove(area: Area, key: &str) -> Result<(), StorageError> {
     open(area)?.remove_item(key).map_err(refused)
 }
 
+pub(super) fn keys(area: Area, prefix: &str) -> Result<Vec<String>, StorageError> {
+    let storage = open(area)?;
+    let mut keys = Vec::new();
+    for index in 0..storage.length().map_err(refused)? {
+        // `None` where another tab has removed one meanwhile.
+        keys.extend(storage.key(index).map_err(refused)?.filter(|key| key.starts_with(prefix)));
+    }
+    Ok(keys)
+}
+
 /// gloo-storage's handle, taken after a probe and asked through the calls that can fail: its own
 /// accessors panic where storage is blocked, and where a damaged profile makes `getItem` throw.
 fn open(area: Area) -> Result<Storage, StorageError> {

@@ -1,8 +1,9 @@
 use auth::State;
 use yew::prelude::*;
+use yew::suspense::{Suspension, SuspensionHandle};
 
-use super::Progress;
-use crate::hooks::use_session;
+use super::{Elsewhere, Progress};
+use crate::hooks::use_provided;
 
 /// Properties of [`Guard`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -14,14 +15,49 @@ pub struct GuardProps {
     pub children: Html,
 }
 
-/// Shows its children while there is a session, and drops them the moment it ends.
+/// Shows its children while there is a session, and drops them the moment it ends. Where somebody else
+/// signed in in another tab, [`Elsewhere`] stands above the fallback.
+///
+/// While a page is frozen or in the back/forward cache, and until it is known after its return that
+/// the session still exists, the children are out of the document, but keep what they hold.
 ///
 /// It is a courtesy to the user, not a protection: what is protected is protected by the server.
 #[component]
 pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
-    match use_session() {
-        State::Restoring => html! { <Progress text="Restoring your session…" /> },
+    let session = use_provided();
+    let restoring = html! { <Progress text="Restoring your session…" /> };
+    match session.state {
+        State::Restoring => restoring,
+        State::SignedInElsewhere { .. } if session.concealed => restoring,
+        State::SignedInElsewhere { user } => html! {
+            <>
+                <Elsewhere user={user} />
+                { fallback.clone() }
+            </>
+        },
         State::SignedOut(_) => fallback.clone(),
-        State::SignedIn { .. } => children.clone(),
+        State::SignedIn { .. } => html! {
+            <Suspense fallback={restoring}>
+                <Veil drawn={session.concealed} />
+                { children.clone() }
+            </Suspense>
+        },
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct VeilProps {
+    drawn: bool,
+}
+
+/// Suspends what is around it while it is drawn: that is Yew's way to take components out of the
+/// document without destroying them.
+#[component]
+fn Veil(VeilProps { drawn }: &VeilProps) -> HtmlResult {
+    let veil: std::rc::Rc<Option<(Suspension, SuspensionHandle)>> =
+        use_memo(*drawn, |drawn| drawn.then(Suspension::new));
+    match &*veil {
+        Some((suspension, _)) => Err(suspension.clone().into()),
+        None => Ok(Html::default()),
     }
 }

@@ -10,8 +10,12 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+mod channel;
+mod ledger;
+mod lock;
 mod page;
 mod platform;
+mod resume;
 mod script;
 mod stand;
 mod wire;

@@ -107,12 +107,28 @@ fn both_storages_keep_text() {
 }
 
 #[wasm_bindgen_test]
+fn keys_are_found_by_their_beginning() {
+    script::clear_storage();
+    for area in [Area::Tab, Area::Profile] {
+        assert_eq!(Browser.keys(area, ""), Ok(Vec::new()));
+        for key in ["a:1", "b:1", "a:2", "a"] {
+            Browser.write(area, key, "").unwrap();
+        }
+        let mut found = Browser.keys(area, "a:").unwrap();
+        found.sort();
+        assert_eq!(found, ["a:1", "a:2"]);
+    }
+    script::clear_storage();
+}
+
+#[wasm_bindgen_test]
 fn storage_that_is_denied_or_null_is_an_error_and_no_panic() {
     let all = || {
         for area in [Area::Tab, Area::Profile] {
             assert_eq!(Browser.read(area, "k"), Err(StorageError));
             assert_eq!(Browser.write(area, "k", "v"), Err(StorageError));
             assert_eq!(Browser.remove(area, "k"), Err(StorageError));
+            assert_eq!(Browser.keys(area, "k"), Err(StorageError));
         }
     };
     let denied = Replaced::storage_denied();

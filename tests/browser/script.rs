@@ -1,12 +1,50 @@
 //! The page around a test: storage, and a way to do in JavaScript what only JavaScript can.
 
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use gloo_timers::future::sleep;
-use js_sys::Function;
-use wasm_bindgen::JsValue;
+use js_sys::{Function, Promise};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 /// Runs a function body.
 pub(crate) fn run(body: &str) -> JsValue {
     Function::new_no_args(body).call0(&JsValue::NULL).unwrap()
+}
+
+/// Runs the body of an async function and waits for its end.
+pub(crate) async fn run_async(body: &str) -> JsValue {
+    let promise = run(&format!("return (async () => {{ {body} }})()")).unchecked_into::<Promise>();
+    JsFuture::from(promise).await.unwrap()
+}
+
+/// A frame of the same origin, with its own view of storage and its own connections: as good as
+/// another tab. It is `frame` in scripts, and there is one at a time.
+pub(crate) struct Frame;
+
+impl Frame {
+    pub(crate) fn open() -> Self {
+        run("const frame = document.createElement('iframe');
+             document.body.append(frame);
+             window.__frame = frame;
+             window.frame = frame.contentWindow");
+        Self
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        run("window.__frame.remove()");
+    }
+}
+
+/// Polls `future` for `milliseconds`; what has not ended by then is given back.
+pub(crate) async fn within<F: Future + Unpin>(milliseconds: u64, future: F) -> Result<F::Output, F> {
+    match select(future, sleep(Duration::from_millis(milliseconds))).await {
+        Either::Left((output, _)) => Ok(output),
+        Either::Right((_, future)) => Err(future),
+    }
 }
 
 /// Everything in both storages, as text.
@@ -18,31 +56,36 @@ pub(crate) fn clear_storage() {
     run("localStorage.clear(); sessionStorage.clear()");
 }
 
+/// Deletes the ledger, as "clear site data" does in another tab; whoever has it open has to let go.
+pub(crate) async fn wipe_ledger() {
+    run_async(
+        "await new Promise((resolve, reject) => {
+             const deleting = indexedDB.deleteDatabase('yew-jwt-auth');
+             deleting.onsuccess = resolve;
+             deleting.onblocked = deleting.onerror = () => reject(new Error('blocked'));
+         })",
+    )
+    .await;
+}
+
 /// A property of `window`, or of an object in it, replaced until this is dropped.
 pub(crate) struct Replaced(String);
 
 impl Replaced {
     /// `object[name]` gets the property descriptor that `descriptor` spells.
     pub(crate) fn new(object: &str, name: &str, descriptor: &str) -> Self {
+        let kept = format!("window['kept {object}.{name}']");
         run(&format!(
-            "window.__kept = Object.getOwnPropertyDescriptor({object}, '{name}');
+            "{kept} = Object.getOwnPropertyDescriptor({object}, '{name}');
              Object.defineProperty({object}, '{name}', {{configurable: true, {descriptor}}})"
         ));
-        Self(format!("Object.defineProperty({object}, '{name}', window.__kept)"))
+        Self(format!("Object.defineProperty({object}, '{name}', {kept})"))
     }
 
     /// Both storages throw, as where the user blocks them.
     pub(crate) fn storage_denied() -> [Self; 2] {
         let denied = "get() { throw new DOMException('denied', 'SecurityError') }";
-        let local = Self::new("window", "localStorage", denied);
-        // Each keeps what it replaced in the same place, so the restoring scripts are made apart.
-        run("window.__kept_local = window.__kept");
-        let session = Self::new("window", "sessionStorage", denied);
-        [Self(local.take().replace("__kept", "__kept_local")), session]
-    }
-
-    fn take(mut self) -> String {
-        std::mem::take(&mut self.0)
+        ["localStorage", "sessionStorage"].map(|storage| Self::new("window", storage, denied))
     }
 }
 
@@ -59,7 +102,7 @@ pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
         if condition() {
             return;
         }
-        sleep(std::time::Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(10)).await;
     }
     panic!("{what}: not within ten seconds");
 }

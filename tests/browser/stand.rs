@@ -5,10 +5,10 @@ use std::time::Duration;
 use gloo_net::http::{Method, RequestBuilder};
 use gloo_timers::future::sleep;
 use serde_json::{Value, json};
-use yew_jwt_auth::auth::{BaseUrl, Client, Contract, Custody};
+use yew_jwt_auth::auth::{BaseUrl, Client, Contract, Custody, State};
 use yew_jwt_auth::{Browser, BrowserClient};
 
-use crate::script;
+use crate::script::{self, until};
 
 pub(crate) const USERNAME: &str = "demo";
 pub(crate) const PASSWORD: &str = "correct horse +&% \u{96fb}\u{6c60}";
@@ -22,6 +22,7 @@ pub(crate) fn api() -> &'static str {
 pub(crate) async fn reset() {
     control(Method::DELETE, "", &Value::Null).await;
     script::clear_storage();
+    script::wipe_ledger().await;
 }
 
 pub(crate) async fn forget_log_and_rules() {
@@ -87,28 +88,30 @@ pub(crate) fn base() -> BaseUrl {
     api().parse().unwrap()
 }
 
-/// A page's client with the default custody: making another one is what a reload does.
-pub(crate) fn client() -> BrowserClient {
+/// A page's client with the default custody, once it knows its session: making another one is what a
+/// reload does.
+pub(crate) async fn client() -> BrowserClient {
     let client = Client::new(Browser, base(), Contract::default(), Custody::default());
     client.start();
+    until("restored", || client.state() != State::Restoring).await;
     client
 }
 
 /// A client with a session, after an empty log.
 pub(crate) async fn signed_in() -> BrowserClient {
     reset().await;
-    let client = client();
+    let client = client().await;
     client.login(USERNAME, PASSWORD).await.unwrap();
     forget_log_and_rules().await;
     client
 }
 
 /// Changes the stored access record and reloads.
-pub(crate) fn reload_with(change: impl FnOnce(&mut Value)) -> BrowserClient {
+pub(crate) async fn reload_with(change: impl FnOnce(&mut Value)) -> BrowserClient {
     let storage = web_sys::window().unwrap().session_storage().unwrap().unwrap();
     let key = format!("yew-jwt-auth:{}:access", base().origin());
     let mut record = serde_json::from_str(&storage.get_item(&key).unwrap().unwrap()).unwrap();
     change(&mut record);
     storage.set_item(&key, &record.to_string()).unwrap();
-    client()
+    client().await
 }

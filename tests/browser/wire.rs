@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
 use yew_jwt_auth::auth::{Error, Request, State};
 
-use crate::script;
-use crate::stand::{PASSWORD, USERNAME, client, fault, reload_with, reset, respond, signed_in, wire};
+use crate::script::{self, until};
+use crate::stand::{PASSWORD, USERNAME, api, client, fault, reload_with, reset, respond, signed_in, wire};
 
 const REFRESHED: [&str; 3] = ["GET /protected-route 401", "POST /refresh 200", "GET /protected-route 200"];
 
@@ -25,7 +25,7 @@ fn refused(record: &mut Value) {
 #[wasm_bindgen_test]
 async fn the_guides_flow_is_four_requests() {
     reset().await;
-    let client = client();
+    let client = client().await;
     client.login(USERNAME, PASSWORD).await.unwrap();
     let answer = client.send(&protected()).await.unwrap().success().unwrap();
     assert!(answer.json().unwrap().contains("\"user\":\"demo\""));
@@ -36,7 +36,7 @@ async fn the_guides_flow_is_four_requests() {
 #[wasm_bindgen_test]
 async fn a_token_that_looks_fresh_but_is_refused_is_refreshed_after_its_401() {
     signed_in().await;
-    let client = reload_with(refused);
+    let client = reload_with(refused).await;
     assert_eq!(client.send(&protected()).await.unwrap().status, 200);
     assert_eq!(wire(3).await, REFRESHED);
 }
@@ -48,7 +48,8 @@ async fn a_token_of_unknown_lifetime_is_refreshed_after_its_401() {
         refused(record);
         record["lifetime"] = Value::Null;
         record["received"] = json!(0);
-    });
+    })
+    .await;
     assert_eq!(client.send(&protected()).await.unwrap().status, 200);
     assert_eq!(wire(3).await, REFRESHED);
 }
@@ -56,7 +57,7 @@ async fn a_token_of_unknown_lifetime_is_refreshed_after_its_401() {
 #[wasm_bindgen_test]
 async fn a_token_known_to_be_stale_is_refreshed_first() {
     signed_in().await;
-    let client = reload_with(|record| record["received"] = json!(0));
+    let client = reload_with(|record| record["received"] = json!(0)).await;
     assert_eq!(client.send(&protected()).await.unwrap().status, 200);
     assert_eq!(wire(2).await, ["POST /refresh 200", "GET /protected-route 200"]);
 }
@@ -75,7 +76,7 @@ async fn a_server_that_always_says_401_gets_two_sends_and_one_refresh() {
 #[wasm_bindgen_test]
 async fn a_hundred_requests_on_an_expired_token_share_one_refresh() {
     signed_in().await;
-    let client = reload_with(|record| record["received"] = json!(0));
+    let client = reload_with(|record| record["received"] = json!(0)).await;
     let request = protected();
     let answers = join_all((0..100).map(|_| client.send(&request))).await;
     assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)).count(), 100);
@@ -88,7 +89,7 @@ async fn a_hundred_requests_on_an_expired_token_share_one_refresh() {
 #[wasm_bindgen_test]
 async fn a_hundred_refused_requests_share_one_refresh_too() {
     signed_in().await;
-    let client = reload_with(refused);
+    let client = reload_with(refused).await;
     let request = protected();
     let answers = join_all((0..100).map(|_| client.send(&request))).await;
     assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)).count(), 100);
@@ -105,14 +106,14 @@ async fn after_a_logout_no_token_is_left_in_any_storage() {
     let client = signed_in().await;
     assert!(script::stored().contains("refresh_token") && script::stored().contains("access_token"));
     client.logout();
-    assert_eq!(script::stored(), "[{},{}]");
+    until("gone", || script::stored() == "[{},{}]").await;
     assert_eq!(wire(1).await, ["POST /logout 204"]);
 }
 
 #[wasm_bindgen_test]
 async fn a_wrong_password_stores_nothing_and_refreshes_nothing() {
     reset().await;
-    let client = client();
+    let client = client().await;
     assert_eq!(client.login(USERNAME, "wrong").await, Err(Error::WrongCredentials));
     assert_eq!(wire(1).await, ["POST /token 401"]);
     assert_eq!(script::stored(), "[{},{}]");
@@ -121,19 +122,20 @@ async fn a_wrong_password_stores_nothing_and_refreshes_nothing() {
 #[wasm_bindgen_test]
 async fn a_session_that_the_server_ended_ends_here_with_its_reason() {
     let client = signed_in().await;
-    // Another life of the page logs out behind this one's back, without its storage.
-    let kept = script::stored();
-    fault("POST", "/logout", json!({"type": "delay_headers", "ms": 0})).await;
-    client.logout();
+    // Somebody else who has the token logs out behind this page's back.
+    script::run_async(&format!(
+        "const entry = Object.values(localStorage).map(JSON.parse).find((entry) => entry.refresh_token);
+         await fetch('{}/logout', {{
+             method: 'POST',
+             headers: {{'content-type': 'application/json'}},
+             body: JSON.stringify({{refresh_token: entry.refresh_token}}),
+         }})",
+        api()
+    ))
+    .await;
     wire(1).await;
-    script::run(&format!(
-        "const [local, tab] = {kept};
-         for (const k in local) localStorage.setItem(k, local[k]);
-         for (const k in tab) sessionStorage.setItem(k, tab[k]);"
-    ));
-    let client = crate::stand::client();
     let ended = client.send(&protected()).await;
     assert!(matches!(ended, Err(Error::SessionEnded(_))), "{ended:?}");
     assert_eq!(wire(3).await[1..], ["GET /protected-route 401", "POST /refresh 401"]);
-    assert_eq!(script::stored(), "[{},{}]");
+    until("gone", || script::stored() == "[{},{}]").await;
 }

@@ -15,6 +15,7 @@ mod project;
 mod python;
 mod report;
 mod serve;
+mod simulate;
 mod size;
 mod stand;
 mod test;
@@ -33,7 +34,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -53,6 +54,12 @@ const COMMANDS: [Command; 6] = [
         run: check::run,
     },
     Command { name: "test", summary: "every test, in real browsers too", help: test::HELP, run: test::run },
+    Command {
+        name: "simulate",
+        summary: "the session protocol in many simulated worlds",
+        help: simulate::HELP,
+        run: simulate::run,
+    },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
     // For Trunk's hook, not for people: it has no summary and is not listed.
     Command {
@@ -105,7 +112,7 @@ fn dispatch(mut args: Vec<String>) -> Result<()> {
 fn overview() -> String {
     let mut text = String::from("cargo xtask COMMAND [--help]\n");
     for command in COMMANDS.iter().filter(|command| !command.summary.is_empty()) {
-        text.push_str(&format!("\n  {:<8} {}", command.name, command.summary));
+        text.push_str(&format!("\n  {:<9} {}", command.name, command.summary));
     }
     text
 }

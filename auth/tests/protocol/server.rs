@@ -56,6 +56,9 @@ pub(crate) enum Rotation {
     Null,
     /// The answer repeats the token.
     Same,
+    /// As strict, but an attempt that is repeated with its key gets the same successor, and the
+    /// server says so.
+    Idempotent,
 }
 
 pub(crate) struct Server {
@@ -77,6 +80,10 @@ pub(crate) struct Server {
     minted: usize,
     families: Vec<Family>,
     access: BTreeMap<String, (usize, u64)>,
+    /// Spent tokens of idempotent families: the key each was spent with, and its successor.
+    spent: BTreeMap<String, (Option<String>, String)>,
+    /// How often an attempt came back after its successor was spent.
+    pub(crate) conflicts: usize,
     refresh: BTreeMap<String, usize>,
 }
 
@@ -103,6 +110,8 @@ impl Default for Server {
             minted: 0,
             families: Vec::new(),
             access: BTreeMap::new(),
+            spent: BTreeMap::new(),
+            conflicts: 0,
             refresh: BTreeMap::new(),
         }
     }
@@ -146,6 +155,14 @@ impl Server {
         self.grant(self.families.len() - 1, now, Rotation::Strict)
     }
 
+    /// Spends the current token of the newest family with a key of the thief's own.
+    pub(crate) fn steal(&mut self) {
+        let token = self.families.last().unwrap().current.clone();
+        let family = self.families.len() - 1;
+        self.grant(family, 0, Rotation::Strict);
+        self.spent.insert(token, (Some("thief".to_owned()), self.families[family].current.clone()));
+    }
+
     fn rotate(&mut self, request: &HttpRequest, now: u64) -> Reply {
         let terminal = (self.dialect.terminal.0, self.dialect.terminal.1.to_owned());
         let Some(token) = self.carried(request) else {
@@ -155,12 +172,39 @@ impl Server {
         if !self.families[family].alive {
             return terminal;
         }
+        if self.rotation == Rotation::Idempotent {
+            return self.repeat(request, family, token, now);
+        }
         if self.families[family].current != token {
             self.families[family].alive = false;
             self.reuses += 1;
             return terminal;
         }
         self.grant(family, now, self.rotation)
+    }
+
+    /// The table "Idempotent rotation".
+    fn repeat(&mut self, request: &HttpRequest, family: usize, token: String, now: u64) -> Reply {
+        let key = header(request, "idempotency-key").map(str::to_owned);
+        match self.spent.get(&token) {
+            None => {
+                let reply = self.grant(family, now, Rotation::Strict);
+                self.spent.insert(token, (key, self.families[family].current.clone()));
+                reply
+            }
+            Some((spent_with, successor)) if key.is_some() && *spent_with == key => {
+                if self.spent.contains_key(successor) {
+                    self.conflicts += 1;
+                    return (409, r#"{"detail":"spent"}"#.to_owned());
+                }
+                self.grant(family, now, Rotation::Same)
+            }
+            Some(_) => {
+                self.families[family].alive = false;
+                self.reuses += 1;
+                (401, r#"{"error":"invalid_grant","reason":"reuse"}"#.to_owned())
+            }
+        }
     }
 
     fn logout(&mut self, request: &HttpRequest) -> Reply {
@@ -196,6 +240,9 @@ impl Server {
         self.access.insert(access.clone(), (family, now + self.lifetime * 1000));
         let mut parts = vec![format!(r#""{}":"{access}""#, self.dialect.access_name)];
         parts.push(r#""token_type":"bearer""#.to_owned());
+        if self.rotation == Rotation::Idempotent {
+            parts.push(r#""idempotent_refresh":true"#.to_owned());
+        }
         parts.extend(self.expires_in.as_ref().map(|seconds| format!(r#""expires_in":{seconds}"#)));
         if rotation == Rotation::Strict && self.issues_refresh {
             let token = format!("{}refresh-{n}", self.prefix);

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use auth::{
-    Answer, Area, Client, Contract, Custody, HttpError, HttpRequest, Instant, Platform, Request, State,
-    StorageError, Subscription,
+    Answer, Area, Client, Contract, Custody, HttpError, HttpRequest, Instant, LedgerError, Platform, Request,
+    State, StorageError, Subscription,
 };
 use futures_executor::{LocalPool, LocalSpawner};
 use futures_util::task::LocalSpawnExt as _;
@@ -72,6 +72,32 @@ impl Broken {
     pub(crate) const FULL: Self = Self { read: false, write: true, remove: false };
 }
 
+/// What happens to one transaction of the ledger.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum LedgerFault {
+    /// Nothing.
+    None,
+    /// It runs and is aborted.
+    Aborts,
+    /// It is committed, but the page never hears of it.
+    CommitsUnheard,
+    /// Nothing ever happens.
+    Hangs,
+}
+
+/// Which locks there are, and who waits for them; the first of a queue holds it.
+type Queue = VecDeque<(u64, Option<Waker>)>;
+
+struct Listener {
+    number: u64,
+    tab: u64,
+    /// Listens in the tab's present life only.
+    life: u64,
+    lives: Rc<Cell<u64>>,
+    channel: String,
+    listener: Rc<dyn Fn(String)>,
+}
+
 type Storage = RefCell<BTreeMap<String, String>>;
 type Timers = BTreeMap<(u64, u64), Option<Waker>>;
 
@@ -91,6 +117,13 @@ struct Inner {
     counter: Cell<u64>,
     seed: Cell<u64>,
     profile: Storage,
+    ledger: Storage,
+    ledger_denied: Cell<bool>,
+    ledger_faults: RefCell<VecDeque<LedgerFault>>,
+    has_locks: Cell<bool>,
+    locks: RefCell<BTreeMap<String, Queue>>,
+    deaf: Cell<bool>,
+    tabs: RefCell<Vec<Listener>>,
     broken: Cell<Broken>,
     server: RefCell<Server>,
     faults: RefCell<BTreeMap<String, VecDeque<Fault>>>,
@@ -118,6 +151,13 @@ impl World {
             counter: Cell::new(0),
             seed: Cell::new(0x9e37_79b9_7f4a_7c15),
             profile: RefCell::default(),
+            ledger: RefCell::default(),
+            ledger_denied: Cell::new(false),
+            ledger_faults: RefCell::default(),
+            has_locks: Cell::new(true),
+            locks: RefCell::default(),
+            deaf: Cell::new(false),
+            tabs: RefCell::default(),
             broken: Cell::default(),
             server: RefCell::default(),
             faults: RefCell::default(),
@@ -132,6 +172,11 @@ impl World {
     /// A world with one tab in which ann is signed in.
     pub(crate) fn signed_in() -> (Self, Tab, Client<Tab>) {
         Self::new().sign_in()
+    }
+
+    /// As `signed_in`, at a server whose rotation is idempotent.
+    pub(crate) fn signed_in_idempotently() -> (Self, Tab, Client<Tab>) {
+        Self::with(|server| server.rotation = crate::server::Rotation::Idempotent).sign_in()
     }
 
     /// Opens a tab, signs ann in and forgets what that took.
@@ -149,7 +194,18 @@ impl World {
     }
 
     pub(crate) fn tab(&self) -> Tab {
-        Tab { world: self.clone(), storage: Rc::default() }
+        Tab {
+            world: self.clone(),
+            storage: Rc::default(),
+            number: self.number(),
+            life: 0,
+            lives: Rc::default(),
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.0.counter.set(self.0.counter.get() + 1);
+        self.0.counter.get()
     }
 
     // Time and tasks.
@@ -235,8 +291,7 @@ impl World {
     }
 
     pub(crate) fn timer(&self, milliseconds: u64) -> Timer {
-        self.0.counter.set(self.0.counter.get() + 1);
-        Timer { world: self.clone(), key: (self.monotonic() + milliseconds, self.0.counter.get()) }
+        Timer { world: self.clone(), key: (self.monotonic() + milliseconds, self.number()) }
     }
 
     fn now(&self) -> Instant {
@@ -346,8 +401,54 @@ impl World {
         self.0.broken.set(broken);
     }
 
+    /// IndexedDB is not to be had.
+    pub(crate) fn deny_ledger(&self) {
+        self.0.ledger_denied.set(true);
+    }
+
+    /// What happens to the next transactions, one after the other.
+    pub(crate) fn next_transactions(&self, faults: impl IntoIterator<Item = LedgerFault>) {
+        self.0.ledger_faults.borrow_mut().extend(faults);
+    }
+
+    /// What happens to the one after `count` good transactions.
+    pub(crate) fn next_transactions_after(&self, count: usize, fault: LedgerFault) {
+        self.next_transactions(std::iter::repeat_n(LedgerFault::None, count).chain([fault]));
+    }
+
+    /// The text of all rows.
+    pub(crate) fn ledger(&self) -> String {
+        format!("{:?}", self.0.ledger.borrow())
+    }
+
+    pub(crate) fn edit_ledger(&self, edit: impl Fn(&str) -> String) {
+        self.0.ledger.borrow_mut().values_mut().for_each(|row| *row = edit(row));
+    }
+
+    /// Plain HTTP: no Web Locks.
+    pub(crate) fn without_locks(&self) {
+        self.0.has_locks.set(false);
+    }
+
+    /// No message arrives.
+    pub(crate) fn without_messages(&self) {
+        self.0.deaf.set(true);
+    }
+
+    /// A foreign script takes every lock that is asked for and keeps it.
+    pub(crate) fn hold_lock(&self, sid: &str) -> Held {
+        let name = format!("yew-jwt-auth:{BASE}:lock:{sid}");
+        let number = self.number();
+        self.0.locks.borrow_mut().entry(name.clone()).or_default().push_front((number, None));
+        Held { world: self.clone(), name, number }
+    }
+
     pub(crate) fn profile(&self) -> BTreeMap<String, String> {
         self.0.profile.borrow().clone()
+    }
+
+    pub(crate) fn edit_profile_to(&self, profile: BTreeMap<String, String>) {
+        *self.0.profile.borrow_mut() = profile;
     }
 
     /// Replaces the one record of the profile.
@@ -392,6 +493,9 @@ impl Drop for Timer {
 pub(crate) struct Tab {
     pub(crate) world: World,
     storage: Rc<Storage>,
+    number: u64,
+    life: u64,
+    lives: Rc<Cell<u64>>,
 }
 
 impl Tab {
@@ -403,12 +507,15 @@ impl Tab {
     pub(crate) fn open_with(&self, contract: Contract, custody: Custody) -> Client<Self> {
         let client = self.client(contract, custody);
         client.start();
+        self.world.idle();
         client
     }
 
     /// A client that has not been started.
     pub(crate) fn client(&self, contract: Contract, custody: Custody) -> Client<Self> {
-        Client::new(self.clone(), BASE.parse().unwrap(), contract, custody)
+        self.lives.set(self.lives.get() + 1);
+        let life = Self { life: self.lives.get(), ..self.clone() };
+        Client::new(life, BASE.parse().unwrap(), contract, custody)
     }
 
     pub(crate) fn records(&self) -> BTreeMap<String, String> {
@@ -426,7 +533,7 @@ impl Tab {
 
     /// The browser's "duplicate tab": the tab's storage is copied.
     pub(crate) fn duplicate(&self) -> Self {
-        Self { world: self.world.clone(), storage: Rc::new(RefCell::new(self.records())) }
+        Self { storage: Rc::new(RefCell::new(self.records())), ..self.world.tab() }
     }
 
     pub(crate) fn is_wiped(&self) -> bool {
@@ -487,9 +594,136 @@ impl Platform for Tab {
         Ok(())
     }
 
+    fn keys(&self, area: Area, prefix: &str) -> Result<Vec<String>, StorageError> {
+        if self.world.0.broken.get().read {
+            return Err(StorageError);
+        }
+        Ok(self.area(area).borrow().keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
+    fn transact<T: 'static>(
+        &self,
+        keys: Vec<String>,
+        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
+    ) -> impl Future<Output = Result<T, LedgerError>> + 'static {
+        let world = self.world.clone();
+        async move {
+            if world.0.ledger_denied.get() {
+                return Err(LedgerError::Denied);
+            }
+            let fault = world.0.ledger_faults.borrow_mut().pop_front();
+            if fault == Some(LedgerFault::Hangs) {
+                std::future::pending::<()>().await;
+            }
+            let mut entries: Vec<_> =
+                keys.iter().map(|key| world.0.ledger.borrow().get(key).cloned()).collect();
+            let decided = decide(&mut entries);
+            if fault == Some(LedgerFault::Aborts) {
+                return Err(LedgerError::Aborted);
+            }
+            let mut ledger = world.0.ledger.borrow_mut();
+            for (key, entry) in keys.into_iter().zip(entries) {
+                match entry {
+                    Some(text) => drop(ledger.insert(key, text)),
+                    None => drop(ledger.remove(&key)),
+                }
+            }
+            if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(decided) }
+        }
+    }
+
+    type Lock = Held;
+
+    fn lock(&self, name: &str) -> impl Future<Output = Option<Held>> + 'static {
+        let (world, name, number) = (self.world.clone(), name.to_owned(), self.world.number());
+        let ticket = world.0.has_locks.get().then(|| {
+            world.0.locks.borrow_mut().entry(name.clone()).or_default().push_back((number, None));
+            Held { world, name, number }
+        });
+        Waiting(ticket)
+    }
+
+    fn post(&self, channel: &str, text: &str) {
+        if self.world.0.deaf.get() {
+            return;
+        }
+        for listener in self.world.0.tabs.borrow().iter() {
+            let alive = listener.life == listener.lives.get();
+            if listener.channel == channel && listener.tab != self.number && alive {
+                let (listener, text) = (listener.listener.clone(), text.to_owned());
+                self.world.0.spawner.spawn_local(async move { listener(text) }).unwrap();
+            }
+        }
+    }
+
+    type Listening = Deafening;
+
+    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> Deafening {
+        let number = self.world.number();
+        self.world.0.tabs.borrow_mut().push(Listener {
+            number,
+            tab: self.number,
+            life: self.life,
+            lives: self.lives.clone(),
+            channel: channel.to_owned(),
+            listener: Rc::new(listener),
+        });
+        Deafening { world: self.world.clone(), number }
+    }
+
     fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {
         self.world.0.sent.borrow_mut().push(request.clone());
         self.world.clone().carry(request)
+    }
+}
+
+/// A place in a lock's queue; the first one holds it.
+pub(crate) struct Held {
+    world: World,
+    name: String,
+    number: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut locks = self.world.0.locks.borrow_mut();
+        let queue = locks.get_mut(&self.name).unwrap();
+        queue.retain(|(number, _)| *number != self.number);
+        let next = queue.front_mut().and_then(|(_, waker)| waker.take());
+        drop(locks);
+        next.into_iter().for_each(Waker::wake);
+    }
+}
+
+struct Waiting(Option<Held>);
+
+impl Future for Waiting {
+    type Output = Option<Held>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Held>> {
+        let Some(held) = &self.0 else { return Poll::Ready(None) };
+        {
+            let mut locks = held.world.0.locks.borrow_mut();
+            let queue = locks.get_mut(&held.name).unwrap();
+            if queue.front().is_some_and(|(number, _)| *number != held.number) {
+                let place = queue.iter_mut().find(|(number, _)| *number == held.number).unwrap();
+                place.1 = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.0.take())
+    }
+}
+
+/// Ends the listening when it is dropped.
+pub(crate) struct Deafening {
+    world: World,
+    number: u64,
+}
+
+impl Drop for Deafening {
+    fn drop(&mut self) {
+        self.world.0.tabs.borrow_mut().retain(|listener| listener.number != self.number);
     }
 }
 

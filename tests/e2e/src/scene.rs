@@ -34,25 +34,33 @@ pub struct Scene {
 }
 
 /// Everything that the page's origin keeps in this profile and tab.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Stored {
     /// `localStorage`.
     pub local: BTreeMap<String, String>,
     /// `sessionStorage`.
     pub session: BTreeMap<String, String>,
-    /// Anything else that can keep text: cookies, databases, caches, the history's state, `window.name`.
+    /// Anything else that can keep text: cookies, other databases, caches, the history's state,
+    /// `window.name`.
     pub elsewhere: Vec<String>,
+    /// The ledger's rows. They outlive the session that they end, and change with each attempt.
+    pub ledger: BTreeMap<String, String>,
 }
 
 impl Stored {
-    /// Whether nothing is kept anywhere.
+    /// Whether nothing is kept anywhere but in the ledger.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.holds(&Self::default())
+    }
+
+    /// Whether the same is kept everywhere but in the ledger.
+    pub fn holds(&self, other: &Self) -> bool {
+        (&self.local, &self.session, &self.elsewhere) == (&other.local, &other.session, &other.elsewhere)
     }
 
     /// All of it in one text, to look for what must not be there.
     pub fn text(&self) -> String {
-        format!("{:?} {:?} {:?}", self.local, self.session, self.elsewhere)
+        format!("{:?} {:?} {:?} {:?}", self.local, self.session, self.elsewhere, self.ledger)
     }
 }
 
@@ -96,7 +104,7 @@ impl Scene {
     pub async fn form(&self) -> Result<LoginPage<'_>> {
         self.pages.change(|settings| drop(settings.files.insert(BLANK.to_owned(), String::new())));
         self.browser.open(&format!("{}{BLANK}", self.pages.origin())).await?;
-        self.browser.run("localStorage.clear(); sessionStorage.clear()", Value::Null).await?;
+        self.browser.run(WIPE, Value::Null).await?;
         self.proxy.reset();
         let page = LoginPage::open(&self.browser, &self.pages.origin()).await?;
         page.wait_until("the form", Seen::signed_out).await?;
@@ -125,7 +133,7 @@ impl Scene {
     pub async fn edit(&self, kind: &str, script: &str) -> Result<()> {
         let edit = format!(
             "const area = args === 'access' ? sessionStorage : localStorage;
-             const key = Object.keys(area).find((key) => key.endsWith(':' + args));
+             const key = Object.keys(area).find((key) => (key + ':').includes(':' + args + ':'));
              const record = JSON.parse(area.getItem(key));
              {script};
              area.setItem(key, JSON.stringify(record));"
@@ -164,13 +172,41 @@ pub fn refused() -> Action {
 /// A page of the origin without the app.
 const BLANK: &str = "/blank.html";
 
+const WIPE: &str = "
+    localStorage.clear();
+    sessionStorage.clear();
+    await new Promise((done, failed) => {
+      const deleting = indexedDB.deleteDatabase('yew-jwt-auth');
+      deleting.onsuccess = done;
+      deleting.onerror = failed;
+    });
+";
+
 const STORED: &str = "
     const elsewhere = [];
     try { if (document.cookie) elsewhere.push('cookie ' + document.cookie); } catch {}
     if (history.state !== null) elsewhere.push('history ' + JSON.stringify(history.state));
     if (window.name) elsewhere.push('name ' + window.name);
-    try { for (const {name} of await indexedDB.databases()) elsewhere.push('database ' + name); } catch {}
+    const ledger = {};
+    try {
+      for (const {name} of await indexedDB.databases()) {
+        if (name !== 'yew-jwt-auth') elsewhere.push('database ' + name);
+        else await new Promise((done, failed) => {
+          const opening = indexedDB.open(name);
+          opening.onerror = failed;
+          opening.onsuccess = () => {
+            const rows = opening.result.transaction('ledger').objectStore('ledger').openCursor();
+            rows.onerror = failed;
+            rows.onsuccess = () => {
+              const row = rows.result;
+              if (row) { ledger[row.key] = row.value; row.continue(); }
+              else { opening.result.close(); done(); }
+            };
+          };
+        });
+      }
+    } catch {}
     try { for (const name of await caches.keys()) elsewhere.push('cache ' + name); } catch {}
     const all = (area) => { try { return {...window[area]}; } catch { return {}; } };
-    return {local: all('localStorage'), session: all('sessionStorage'), elsewhere};
+    return {local: all('localStorage'), session: all('sessionStorage'), elsewhere, ledger};
 ";

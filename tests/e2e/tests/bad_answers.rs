@@ -93,10 +93,16 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
             scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
             scene.proxy.add(Rule::new("POST", "/refresh", action).once());
             let seen = page.press_and_settle(FETCH).await?;
+            ensure_nothing_shows(&scene).await?;
+            if passes(&sentence) {
+                // Passing trouble is waited out, with the same token, within the same click.
+                ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+                ensure!(log.matching("POST", "/refresh").len() == 2, "{:?}", log.wire());
+                return Ok(());
+            }
             ensure!(seen.alerts == [sentence.clone()] && seen.signed_in(), "{seen:#?}");
             ensure!(log.requests().len() == 2, "{:?}", log.wire());
-            ensure!(scene.stored().await? == before, "the records are as they were");
-            ensure_nothing_shows(&scene).await?;
+            ensure!(scene.stored().await?.holds(&before), "the records are as they were");
 
             // The same refresh token is still good for the next attempt.
             scene.proxy.reset();
@@ -107,19 +113,16 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
         };
         case.await.with_context(|| name.to_owned())?;
     }
-    // Lost after the server has rotated: what the next refresh makes of that is the protocol's matter;
-    // the loss itself ends nothing.
-    for (action, sentence) in [(Action::CutBody { bytes: 9 }, INTERRUPTED), (Action::DropAfter, UNREACHABLE)]
-    {
+    // Lost after the server has rotated: the same token with the same key gives the same successor.
+    for action in [Action::CutBody { bytes: 9 }, Action::DropAfter] {
         let page = scene.signed_in().await?;
-        let before = scene.stored().await?;
         scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
         scene.proxy.add(Rule::new("POST", "/refresh", action).once());
         let seen = page.press_and_settle(FETCH).await?;
-        ensure!(seen.alerts == [sentence] && seen.signed_in(), "{seen:#?}");
-        ensure!(scene.stored().await? == before, "the records are as they were");
-        let seen = page.press_and_settle(FETCH).await?;
-        ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+        ensure!(seen.alerts.is_empty() && seen.json().is_some() && seen.signed_in(), "{seen:#?}");
+        let attempts = log.matching("POST", "/refresh");
+        let keys: Vec<_> = attempts.iter().map(|it| it.idempotency_key_fingerprint.as_ref()).collect();
+        ensure!(keys.len() == 2 && keys[0].is_some() && keys[0] == keys[1], "{keys:?}");
     }
     scene.ensure_quiet().await?;
     ensure!(trap.log().entries().is_empty(), "the redirect was followed: {:?}", trap.log().wire());
@@ -379,11 +382,7 @@ fn refresh_cases(trap: &Proxy) -> Vec<Case> {
             Action::json(422, &json!({"detail": INTERNALS})),
             "The server refused the request (422).",
         ),
-        Case::new(
-            "408",
-            Action::json(408, &json!({"detail": INTERNALS})),
-            "The server refused the request (408).",
-        ),
+        Case::new("408", Action::json(408, &json!({"detail": INTERNALS})), TIMED_OUT),
         Case::new("429 with Retry-After", too_many(Some("1")), TOO_MANY),
         Case::new("400 with HTML", Action::html(400, &html()), "The server refused the request (400)."),
         Case::new(
@@ -393,6 +392,12 @@ fn refresh_cases(trap: &Proxy) -> Vec<Case> {
         ),
     ]);
     cases
+}
+
+/// Whether the trouble that this sentence is about passes.
+fn passes(sentence: &str) -> bool {
+    let passing = [UNREACHABLE, UNINTELLIGIBLE, INTERRUPTED, TIMED_OUT, TOO_MANY];
+    passing.contains(&sentence) || sentence.starts_with("The server has a problem")
 }
 
 fn problem(status: u16) -> String {

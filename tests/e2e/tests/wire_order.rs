@@ -134,15 +134,33 @@ async fn records_are_versioned_and_named_and_none_is_left_after_a_logout() -> Re
     let page = scene.signed_in().await?;
     let stored = scene.stored().await?;
     let prefix = format!("yew-jwt-auth:{}", scene.proxy.url());
-    ensure!(stored.local.keys().collect::<Vec<_>>() == [&format!("{prefix}:refresh")], "{stored:?}");
+    let sid = |text: &str| serde_json::from_str::<Value>(text).ok()?["sid"].as_str().map(str::to_owned);
+    let sid = stored.session.values().next().and_then(|text| sid(text)).context("a session")?;
+    ensure!(stored.local.keys().collect::<Vec<_>>() == [&format!("{prefix}:refresh:{sid}:0")], "{stored:?}");
     ensure!(stored.session.keys().collect::<Vec<_>>() == [&format!("{prefix}:access")], "{stored:?}");
     ensure!(stored.elsewhere.is_empty(), "{:?}", stored.elsewhere);
     for text in stored.local.values().chain(stored.session.values()) {
         let record: Value = serde_json::from_str(text)?;
-        ensure!(record["v"] == 1 && record["user"] == USERNAME && record["generation"] == 0, "{record}");
+        ensure!(record["v"] == 2 && record["sid"] == sid && record["generation"] == 0, "{record}");
     }
+    // The ledger decides and holds no token.
+    let tokens: Vec<_> = stored
+        .local
+        .values()
+        .chain(stored.session.values())
+        .filter_map(|text| {
+            let record: Value = serde_json::from_str(text).ok()?;
+            record.get("refresh_token").or(record.get("access_token"))?.as_str().map(str::to_owned)
+        })
+        .collect();
+    ensure!(tokens.len() == 2 && stored.ledger.len() == 2, "{:?}", stored.ledger.keys());
+    let rows = format!("{:?}", stored.ledger);
+    ensure!(!tokens.iter().any(|token| rows.contains(token.as_str())), "a token in the ledger");
     let access: Value = serde_json::from_str(stored.session.values().next().context("a record")?)?;
-    ensure!(access["lifetime"] == 300 && access.get("refresh_token").is_none(), "{access}");
+    ensure!(
+        access["lifetime"] == 300 && access["user"] == USERNAME && access.get("refresh_token").is_none(),
+        "{access}"
+    );
 
     page.fetch().await?;
     page.logout().await?;

@@ -1,0 +1,63 @@
+//! The two settings that say where tokens lie.
+
+use std::str::FromStr;
+
+/// Who holds which token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Custody {
+    /// The access token's place.
+    pub access: AccessCustody,
+    /// The refresh token's place.
+    pub refresh: RefreshCustody,
+}
+
+/// Where the access token lies (`auth-access-token`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessCustody {
+    /// `session`: this tab's storage; a reload keeps it.
+    #[default]
+    Session,
+    /// `memory`: nowhere; a reload needs a refresh.
+    Memory,
+}
+
+/// Where the refresh token lies (`auth-refresh-token`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefreshCustody {
+    /// `local`: the profile's storage, shared by all tabs.
+    #[default]
+    Local,
+    /// `database`: inside the ledger's row, shared by all tabs.
+    Database,
+    /// `memory`: nowhere; the session belongs to this page, ledger included, and ends with it.
+    Memory,
+}
+
+/// The text names no custody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownCustody;
+
+impl FromStr for AccessCustody {
+    type Err = UnknownCustody;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCustody> {
+        match text {
+            "session" => Ok(Self::Session),
+            "memory" => Ok(Self::Memory),
+            _ => Err(UnknownCustody),
+        }
+    }
+}
+
+impl FromStr for RefreshCustody {
+    type Err = UnknownCustody;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCustody> {
+        match text {
+            "local" => Ok(Self::Local),
+            "database" => Ok(Self::Database),
+            "memory" => Ok(Self::Memory),
+            _ => Err(UnknownCustody),
+        }
+    }
+}

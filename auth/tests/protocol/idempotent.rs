@@ -1,0 +1,194 @@
+//! A server whose rotation is idempotent: the same attempt, however often and late, has the same
+//! outcome. And what such attempts look like when the ledger or the vault fails.
+
+use auth::{EndReason, Error, HttpRequest, State};
+use futures_util::future::join;
+
+use crate::server::header;
+use crate::world::{Broken, Fault, LedgerFault, World, me, signed_in};
+
+fn attempts(world: &World) -> Vec<(String, Option<String>)> {
+    let of = |request: &HttpRequest| {
+        let body = String::from_utf8(request.body.clone().unwrap_or_default()).unwrap();
+        (body, header(request, "idempotency-key").map(str::to_owned))
+    };
+    world.sent().iter().filter(|request| request.url.ends_with("/refresh")).map(of).collect()
+}
+
+/// No token with two keys, no key with two tokens, and neither theft nor conflict at the server.
+fn single_use(world: &World) {
+    let attempts = attempts(world);
+    for (token, key) in &attempts {
+        assert!(key.as_ref().is_some_and(|key| key.len() >= 22));
+        assert!(attempts.iter().all(|(t, k)| (t == token) == (k == key)), "{attempts:?}");
+    }
+    assert_eq!(world.server(|server| (server.reuses, server.conflicts, server.alive())), (0, 0, 1));
+}
+
+#[test]
+fn the_key_goes_only_to_a_server_that_announced_it() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    assert!(attempts(&world).iter().all(|(_, key)| key.is_none()));
+    let (world, _tab, client) = World::signed_in_idempotently();
+    for _ in 0..4 {
+        world.pass(900_000);
+        world.run(client.send(&me())).unwrap();
+    }
+    assert_eq!(attempts(&world).len(), 4);
+    single_use(&world);
+}
+
+#[test]
+fn a_lost_answer_is_fetched_again_with_the_same_token_and_key() {
+    for fault in [Fault::LostAnswer, Fault::Cut, Fault::SilentAfter, Fault::Body("<html>".into())] {
+        let (world, _tab, client) = World::signed_in_idempotently();
+        world.pass(900_000);
+        world.next("/refresh", [fault]);
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+        let sent = attempts(&world);
+        assert_eq!((sent.len(), &sent[0]), (2, &sent[1]));
+        single_use(&world);
+    }
+}
+
+#[test]
+fn a_lost_answer_is_fetched_again_an_hour_later_and_after_a_reload() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    world.pass(900_000);
+    world.always("/refresh", Fault::LostAnswer);
+    assert!(world.run(client.send(&me())).is_err());
+    drop(client);
+    world.heal();
+    world.sleep(3_600_000);
+    let again = tab.open();
+    world.settle();
+    assert_eq!(again.state(), signed_in("ann"));
+    single_use(&world);
+}
+
+#[test]
+fn two_tabs_without_locks_have_one_successor() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    world.without_locks();
+    world.without_messages();
+    let second = tab.duplicate().open();
+    for _ in 0..5 {
+        world.pass(900_000);
+        let (one, two) = world.run(async { join(client.send(&me()), second.send(&me())).await });
+        assert_eq!((one.unwrap().status, two.unwrap().status), (200, 200));
+    }
+    single_use(&world);
+}
+
+#[test]
+fn a_thief_is_found_at_the_next_refresh() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    world.server(crate::server::Server::steal);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Reuse)));
+    assert!(tab.is_wiped() && world.server(|server| server.alive()) == 0);
+}
+
+#[test]
+fn a_vault_that_cannot_be_written_leaves_the_row_and_repeats_the_attempt() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    let other = tab.duplicate().open();
+    world.break_storage(Broken::FULL);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert!(matches!(client.state(), State::SignedIn { kept: false, .. }));
+    assert!(tab.world.profile().values().all(|entry| entry.contains("refresh-1")));
+    world.break_storage(Broken::NOTHING);
+    assert_eq!(world.run(other.send(&me())).unwrap().status, 200, "the other tab is not signed out");
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(client.state(), signed_in("ann"));
+    single_use(&world);
+}
+
+#[test]
+fn a_lost_vault_entry_is_fetched_again_with_the_previous_key() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    let older = world.profile();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    // The browser crashed, and its storage went back.
+    world.edit_profile_to(older);
+    let again = tab.open();
+    world.pass(900_000);
+    assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
+    assert!(world.run(again.send(&me())).unwrap().status == 200);
+    single_use(&world);
+}
+
+#[test]
+fn a_transaction_that_aborts_or_is_not_heard_of_changes_nothing() {
+    for fault in [LedgerFault::Aborts, LedgerFault::CommitsUnheard, LedgerFault::Hangs] {
+        for which in 0..4 {
+            let (world, _tab, client) = World::signed_in_idempotently();
+            world.pass(900_000);
+            world.next_transactions_after(which, fault);
+            for _ in 0..2 {
+                assert_eq!(world.run(client.send(&me())).unwrap().status, 200, "{which}");
+                world.pass(900_000);
+            }
+            assert_eq!(client.state(), signed_in("ann"));
+            single_use(&world);
+        }
+    }
+}
+
+#[test]
+fn a_ledger_that_is_blocked_for_long_is_transient() {
+    let (world, _tab, client) = World::signed_in_idempotently();
+    world.pass(900_000);
+    world.next_transactions([LedgerFault::Hangs; 40]);
+    let started = world.time();
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::Unavailable));
+    assert!(world.time() - started <= 15_000);
+    assert!(matches!(client.state(), State::SignedIn { .. }));
+    world.pass(120_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn without_a_ledger_the_session_lives_in_memory_with_a_notice() {
+    let world = World::new();
+    world.deny_ledger();
+    let tab = world.tab();
+    let client = tab.open();
+    assert_eq!(client.state(), State::SignedOut(None));
+    world.run(client.login("ann", "secret")).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(client.state(), State::SignedIn { kept: false, .. }));
+        assert!(world.profile().is_empty());
+        world.pass(900_000);
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    }
+    client.logout();
+    world.settle();
+    assert_eq!(world.server(|server| (server.alive(), server.reuses)), (0, 0));
+}
+
+#[test]
+fn a_corrupt_row_means_signed_out() {
+    let corruptions: [fn(&str) -> String; 5] = [
+        |_| String::new(),
+        |row| row.replace("\"v\":1", "\"v\":9"),
+        |row| row.replace("\"generation\":0", "\"generation\":-1"),
+        |row| row[..row.len() / 2].to_owned(),
+        |_| "[]".to_owned(),
+    ];
+    for corrupt in corruptions {
+        let (world, tab, _) = World::signed_in();
+        world.edit_ledger(corrupt);
+        let client = tab.open();
+        world.settle();
+        assert_eq!(client.state(), State::SignedOut(None));
+        assert!(tab.is_wiped());
+        world.run(client.login("ann", "secret")).unwrap();
+        assert_eq!(client.state(), signed_in("ann"));
+    }
+}

@@ -1,0 +1,207 @@
+//! Several tabs: who refreshes, who adopts, who is told.
+
+use auth::{Client, Custody, EndReason, Error, RefreshCustody, State};
+use futures_util::future::{join, join_all};
+
+use crate::server::Rotation;
+use crate::world::{Fault, Tab, World, me, signed_in, watch};
+
+const DATABASE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Database };
+
+/// Five tabs of one session, each with an access token of the same generation.
+fn five(world: &World, custody: Custody) -> Vec<Client<Tab>> {
+    let first = world.tab();
+    let client = first.open_with(Default::default(), custody);
+    world.run(client.login("ann", "secret")).unwrap();
+    let copies = (0..4).map(|_| first.duplicate().open_with(Default::default(), custody));
+    std::iter::once(client).chain(copies.collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn five_tabs_whose_token_expires_together_refresh_once() {
+    for rotation in [Rotation::Strict, Rotation::Idempotent, Rotation::Absent] {
+        for custody in [Custody::default(), DATABASE] {
+            for locks in [true, false] {
+                let world = World::with(|server| server.rotation = rotation);
+                if !locks {
+                    world.without_locks();
+                }
+                let tabs = five(&world, custody);
+                world.pass(900_000);
+                world.take_log();
+                let answers = world.run(join_all(tabs.iter().map(|tab| async { tab.send(&me()).await })));
+                assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)));
+                let refreshes = world.count("POST /refresh");
+                // Without locks an idempotent server may be asked by each: it gives all the same.
+                assert!(refreshes == 1 || !locks && rotation == Rotation::Idempotent, "{refreshes}");
+                assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
+            }
+        }
+    }
+}
+
+#[test]
+fn without_messages_each_tab_refreshes_in_turn_and_no_token_is_used_twice() {
+    let world = World::new();
+    world.without_messages();
+    let tabs = five(&world, Custody::default());
+    world.pass(900_000);
+    world.take_log();
+    let answers = world.run(join_all(tabs.iter().map(|tab| async { tab.send(&me()).await.unwrap().status })));
+    assert_eq!(answers, [200; 5]);
+    assert_eq!((world.count("POST /refresh 200"), world.server(|server| server.reuses)), (5, 0));
+}
+
+#[test]
+fn twenty_tabs_restored_at_once_refresh_once() {
+    let (world, tab, _client) = World::signed_in();
+    world.pass(900_000);
+    let copies: Vec<_> = (0..20).map(|_| tab.duplicate()).collect();
+    let tabs: Vec<_> = copies.iter().map(Tab::open).collect();
+    world.settle();
+    assert!(tabs.iter().all(|client| client.state() == signed_in("ann")));
+    assert_eq!(world.take_log(), ["POST /refresh 200"]);
+}
+
+#[test]
+fn a_logout_reaches_the_other_tabs_at_once() {
+    let (world, _tab, client) = World::signed_in();
+    let second = world.tab();
+    let other = second.open();
+    world.settle();
+    let seen = watch(&other);
+    client.logout();
+    world.pass(100);
+    assert_eq!(seen.take(), [State::SignedOut(Some(EndReason::LoggedOutElsewhere))]);
+    assert!(second.is_wiped());
+    assert_eq!(world.run(other.send(&me())).err(), Some(Error::NotSignedIn));
+}
+
+#[test]
+fn a_tab_that_heard_nothing_finds_the_logout_when_it_rechecks() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    other.pause();
+    client.logout();
+    world.pass(100);
+    assert_eq!(other.state(), signed_in("ann"));
+    assert!(world.run(other.recheck()));
+    assert_eq!(other.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
+}
+
+#[test]
+fn a_recheck_without_a_change_is_no_event_and_no_traffic() {
+    let (world, _tab, client) = World::signed_in();
+    let seen = watch(&client);
+    let checked = world.run(join_all((0..20).map(|_| client.recheck())));
+    assert_eq!(checked, [true; 20]);
+    world.settle();
+    assert!(seen.take().is_empty() && world.take_log().is_empty());
+}
+
+#[test]
+fn a_recheck_of_a_degraded_page_asks_the_server_once() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/me", [Fault::Lost]);
+    let _ = world.run(client.send(&me()));
+    world.take_log();
+    let _ = world.run(join_all((0..20).map(|_| client.recheck())));
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /refresh 200"]);
+    assert_eq!(client.state(), signed_in("ann"));
+}
+
+#[test]
+fn another_users_login_elsewhere_is_shown_and_not_adopted() {
+    let (world, tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    world.run(other.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
+    assert!(tab.records().is_empty());
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::NotSignedIn));
+    assert_eq!(world.run(other.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    // On request the tab takes up what there is.
+    client.start();
+    world.settle();
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
+}
+
+#[test]
+fn the_same_users_login_elsewhere_is_adopted_without_traffic() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    world.run(other.login("ann", "secret")).unwrap();
+    world.settle();
+    world.take_log();
+    assert_eq!(client.state(), signed_in("ann"));
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 200"]);
+}
+
+#[test]
+fn a_login_reaches_a_tab_that_was_signed_out() {
+    let world = World::new();
+    let (first, second) = (world.tab().open(), world.tab().open());
+    world.run(first.login("ann", "secret")).unwrap();
+    world.pass(1_000);
+    assert_eq!(second.state(), signed_in("ann"));
+    assert_eq!(world.run(second.send(&me())).unwrap().status, 200);
+    assert_eq!(world.count("POST /refresh"), 0);
+}
+
+#[test]
+fn a_logged_out_session_is_not_adopted_back() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    client.logout();
+    let _ = world.run(join(client.recheck(), other.recheck()));
+    world.settle();
+    assert!(matches!(client.state(), State::SignedOut(Some(EndReason::LoggedOut))));
+    assert!(matches!(other.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere))));
+}
+
+#[test]
+fn a_wedged_lock_holder_costs_an_idempotent_session_its_bound_only() {
+    let (world, _tab, client) = World::signed_in_idempotently();
+    let sid = world.profile().into_keys().next().unwrap();
+    let sid = sid.split(':').nth_back(1).unwrap().to_owned();
+    let _held = world.hold_lock(&sid);
+    world.pass(900_000);
+    let started = world.time();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert!((12_000..13_000).contains(&(world.time() - started)));
+}
+
+#[test]
+fn messages_that_make_no_sense_are_ignored() {
+    use auth::Platform as _;
+    let (world, _tab, client) = World::signed_in();
+    let stranger = world.tab();
+    let seen = watch(&client);
+    let deep = "[".repeat(100_000);
+    for text in ["", "null", "{}", r#"{"v":2,"say":"Changed"}"#, r#"{"v":1,"say":{"Offer":{}}}"#, &deep] {
+        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", text);
+    }
+    for _ in 0..50 {
+        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", r#"{"v":1,"say":"Changed"}"#);
+    }
+    world.settle();
+    assert!(seen.take().is_empty() && world.take_log().is_empty());
+}
+
+#[test]
+fn a_duplicated_tab_adopts_what_its_original_fetched() {
+    let (world, tab, client) = World::signed_in();
+    let copy = tab.duplicate().open();
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.take_log();
+    assert_eq!(world.run(copy.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 200"]);
+}

@@ -1,0 +1,104 @@
+//! What people and devices do, drawn from the seed as a list, so that shrinking can leave acts out.
+
+use crate::options::{Class, Options};
+use crate::rng::Rng;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Open,
+    Duplicate,
+    Login {
+        other: bool,
+    },
+    Logout,
+    Send {
+        post: bool,
+    },
+    /// Every tab at once, as after a restart of the browser.
+    SendEverywhere,
+    /// A send whose caller goes away after so many milliseconds.
+    Impatient(u64),
+    Reload,
+    Kill,
+    /// Frozen for so many milliseconds: hidden tabs, the back/forward cache.
+    Freeze(u64),
+    /// The tab becomes visible.
+    Look,
+    /// The page's thread is busy.
+    Busy(u64),
+    Sleep(u64),
+    SetClock(i64),
+    /// The browser crashes; so many milliseconds of storage, and of the ledger, are lost.
+    Crash(u64, u64),
+    Outage(u64),
+    Proxy(usize, u64),
+    BlockLedger(u64),
+    FillStorage(u64),
+    Wipe,
+    Steal,
+}
+
+/// An act, in which tab, and how long after the one before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) gap: u64,
+    pub(crate) tab: u64,
+    pub(crate) act: Act,
+}
+
+const HOUR: u64 = 3_600_000;
+
+pub(crate) fn draw(seed: u64, options: &Options) -> Vec<Step> {
+    let rng = Rng::new(seed, 2);
+    let first = [Act::Open, Act::Login { other: false }, Act::Open];
+    let mut steps: Vec<Step> = first.into_iter().map(|act| Step { gap: 400, tab: 0, act }).collect();
+    if rng.percent(20) {
+        steps.pop();
+    }
+    for _ in 0..options.acts {
+        // Bursts, pauses, the time around which a token ends, and hours.
+        let gap = match rng.below(10) {
+            0..=3 => rng.below(60),
+            4..=5 => rng.below(3_000),
+            6..=7 => (options.life + 300).saturating_sub(rng.below(600)),
+            8 => rng.below(90_000),
+            _ => rng.below(10 * HOUR),
+        };
+        let (needs, act) = draw_act(&rng);
+        let tab = rng.next();
+        let act = if needs.is_none_or(|class| options.has(class)) { act } else { Act::Send { post: false } };
+        steps.push(Step { gap, tab, act });
+    }
+    steps
+}
+
+fn draw_act(rng: &Rng) -> (Option<Class>, Act) {
+    let short = rng.below(3_000);
+    let long = *rng.pick(&[3_000, 20_000, 600_000, 8 * HOUR]);
+    match rng.below(40) {
+        0..=10 => (None, Act::Send { post: rng.percent(40) }),
+        11..=16 => (None, Act::SendEverywhere),
+        17 => (None, Act::Open),
+        18 => (Some(Class::Duplicate), Act::Duplicate),
+        19 => (Some(Class::SecondLogin), Act::Login { other: false }),
+        20 => (Some(Class::OtherUser), Act::Login { other: true }),
+        21..=22 => (Some(Class::Logout), Act::Logout),
+        23 => (Some(Class::Impatience), Act::Impatient(rng.below(200))),
+        24..=25 => (Some(Class::Reload), Act::Reload),
+        26..=27 => (Some(Class::Kill), Act::Kill),
+        28..=29 => (Some(Class::Freeze), Act::Freeze(long)),
+        30 if rng.percent(50) => (None, Act::Look),
+        30 => (Some(Class::Busy), Act::Busy(short)),
+        31..=32 => (Some(Class::Sleep), Act::Sleep(long)),
+        33 => (Some(Class::Clock), Act::SetClock(if rng.percent(50) { 86_400_000 } else { -86_400_000 })),
+        34 => (Some(Class::Crash), Act::Crash(rng.below(5_000), rng.below(2_000))),
+        35 => (Some(Class::Outage), Act::Outage(*rng.pick(&[500, 5_000, 60_000]))),
+        36 => (Some(Class::Proxy), Act::Proxy(rng.below(9) as usize, *rng.pick(&[500, 5_000, 600_000]))),
+        37 => (Some(Class::LedgerBlocked), Act::BlockLedger(*rng.pick(&[500, 5_000, 30_000]))),
+        38 => match rng.below(2) {
+            0 => (Some(Class::StorageFull), Act::FillStorage(rng.below(60_000))),
+            _ => (Some(Class::StorageWiped), Act::Wipe),
+        },
+        _ => (Some(Class::Thief), Act::Steal),
+    }
+}

@@ -1,0 +1,158 @@
+//! The eight invariants of refresh-protocol.md, as predicates over what the world records. They look at the
+//! client from outside only: at its calls, its writes, its states and its answers.
+
+mod calls;
+mod ends;
+mod operations;
+mod places;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use operations::{Kind, Outcome};
+
+use crate::options::{Class, Rotation};
+use crate::tasks::Life;
+use crate::token::Token;
+use crate::world::World;
+
+#[derive(Default)]
+pub(crate) struct Check {
+    pub(crate) calls: Vec<Call>,
+    pub(crate) families: Vec<Family>,
+    pub(crate) tabs: BTreeMap<Life, Seen>,
+    pub(crate) operations: Vec<operations::Operation>,
+    /// Indices of operations that have not ended.
+    pub(crate) open: Vec<usize>,
+    /// Some storage call failed: the session may be in memory only.
+    pub(crate) storage_failed: bool,
+    pub(crate) wiped: bool,
+    pub(crate) ledger_rolled_back: bool,
+    pub(crate) clock_changes: usize,
+    /// The family whose login ended last and well.
+    pub(crate) last_login: Option<usize>,
+}
+
+/// One call of the client's to the platform's `http`.
+pub(crate) struct Call {
+    pub(crate) life: Life,
+    pub(crate) path: String,
+    pub(crate) token: Option<Token>,
+    pub(crate) outcome: Answered,
+    /// Its tab froze, died or slept, or its ledger failed, after the call was made: the client cannot be
+    /// held to have committed its answer.
+    pub(crate) disturbed: bool,
+    pub(crate) operation: Option<usize>,
+    /// The family that it created.
+    pub(crate) login: Option<usize>,
+    /// The server spent its token for it.
+    pub(crate) rotated: bool,
+    /// When it was made another call with the same token was under way, in a tab that ran all the time.
+    pub(crate) clash: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answered {
+    NotYet,
+    Status(u16),
+    /// The network or the client's own deadline ended it.
+    Lost,
+}
+
+/// What the checks know of one login.
+#[derive(Default)]
+pub(crate) struct Family {
+    pub(crate) user: String,
+    /// Why it may end. Empty: it must not.
+    pub(crate) ends: BTreeSet<&'static str>,
+    /// When a tab first asked the server to end it.
+    pub(crate) over: Option<u64>,
+    /// The login call that made it returned well.
+    pub(crate) adopted: bool,
+    /// The key that each refresh token went out with first.
+    pub(crate) keys: BTreeMap<usize, Option<String>>,
+    /// The highest refresh token that a tab stored and whose transaction was committed.
+    pub(crate) completed: Option<Completed>,
+    /// What the rate gate has left, in thousandths of a refresh, and since when.
+    pub(crate) bucket: Option<(u64, u64)>,
+    pub(crate) stolen: bool,
+}
+
+/// A commit: of which refresh token, at which step, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Completed {
+    pub(crate) number: usize,
+    pub(crate) step: u64,
+    pub(crate) at: u64,
+}
+
+/// What the checks know of one life of a tab.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// The family of the last token that the tab used or got.
+    pub(crate) family: Option<usize>,
+    /// Those that it logged out of.
+    pub(crate) left: BTreeSet<usize>,
+    /// Its user logged out.
+    pub(crate) logged_out: bool,
+    /// The step at which it last read the ledger.
+    pub(crate) looked: u64,
+    /// The highest refresh token that it stored in a transaction which is not committed yet.
+    pub(crate) storing: Option<Token>,
+    pub(crate) shown: Option<auth::State>,
+    /// How long it had run when it began to restore.
+    pub(crate) restoring: Option<u64>,
+    /// True time since when it has run without a pause.
+    pub(crate) running_since: u64,
+}
+
+impl Check {
+    pub(crate) fn family(&mut self, family: usize) -> &mut Family {
+        if self.families.len() <= family {
+            self.families.resize_with(family + 1, Family::default);
+        }
+        &mut self.families[family]
+    }
+
+    pub(crate) fn tab(&mut self, life: Life) -> &mut Seen {
+        self.tabs.entry(life).or_default()
+    }
+
+    pub(crate) fn looked_at_ledger(&mut self, life: Life, step: u64) {
+        self.tab(life).looked = step;
+    }
+
+    /// From now on this life's calls may have been in vain.
+    pub(crate) fn disturb(&mut self, life: Life) {
+        self.calls.iter_mut().filter(|call| call.life == life).for_each(|call| call.disturbed = true);
+    }
+
+    pub(crate) fn disturb_all(&mut self) {
+        self.calls.iter_mut().for_each(|call| call.disturbed = true);
+    }
+
+    pub(crate) fn resumed(&mut self, life: Life, now: u64) {
+        self.tab(life).running_since = now;
+    }
+}
+
+impl World {
+    /// Whether the invariants' own exceptions cover the end of any session of this world: a broken
+    /// assumption, or custody that ends with the page.
+    pub(crate) fn any_end_is_excused(&self) -> bool {
+        let check = self.check.borrow();
+        let options = &self.options;
+        // "Storage that throws, is full …: memory"; a wiped vault: "the token is lost: end the session".
+        check.storage_failed
+            || check.wiped
+            // "… assumes that storage is never staler than the catch-up bound."
+            || options.has(Class::StorageVeryLate)
+            // A ledger that forgets commits is outside of what the document promises.
+            || check.ledger_rolled_back
+            // "Without IndexedDB: … the vault is memory": it ends with the page.
+            || options.has(Class::LedgerDenied)
+    }
+
+    pub(crate) fn rotates(&self) -> bool {
+        !matches!(self.options.rotation, Rotation::None { .. })
+    }
+}

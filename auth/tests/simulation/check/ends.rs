@@ -1,0 +1,154 @@
+//! Invariant 2, no spurious logout; and the half of 3 that concerns what is shown.
+
+use auth::{EndReason, State};
+
+use crate::check::Answered;
+use crate::options::Rotation;
+use crate::tasks::Life;
+use crate::token::{Kind, Token, tokens_in};
+use crate::world::World;
+
+impl World {
+    pub(crate) fn loaded(&self, life: Life) {
+        let newest = |text: &str| tokens_in(text).map(|token| token.family).max();
+        let own = self.tabs.borrow()[life.tab].session.values().filter_map(|text| newest(text)).max();
+        let shared = self.profile.borrow().values().filter_map(newest).max();
+        let now = self.time();
+        let mut check = self.check.borrow_mut();
+        let seen = check.tab(life);
+        seen.family = own.or(shared);
+        seen.running_since = now;
+    }
+
+    /// A tab's state changed, as its user sees it.
+    pub(crate) fn shows(&self, life: Life, state: &State) {
+        let ran = self.tabs.borrow()[life.tab].ran(self.monotonic());
+        let mut check = self.check.borrow_mut();
+        let seen = check.tab(life);
+        if seen.shown.as_ref() == Some(state) {
+            return;
+        }
+        seen.shown = Some(state.clone());
+        seen.restoring = matches!(state, State::Restoring).then_some(ran);
+        let (family, left) = (seen.family, seen.logged_out);
+        let ends = match family {
+            Some(family) => check.family(family).ends.clone(),
+            None => check.families.iter().flat_map(|family| family.ends.clone()).collect(),
+        };
+        drop(check);
+        self.note(life.tab, || format!("shows {state:?}"));
+        let reason = match state {
+            State::SignedOut(Some(reason)) => *reason,
+            State::SignedInElsewhere { .. } => EndReason::ReplacedElsewhere,
+            _ => return,
+        };
+        self.cover("signed out");
+        if ends.is_empty() && !left && !self.any_end_is_excused() {
+            self.violate(2, || {
+                format!(
+                    "tab {} is signed out ({reason:?}) of family {family:?}, which nothing ended",
+                    life.tab
+                )
+            });
+        }
+        // "signed out for your safety": only if somebody else did hold a token.
+        let stolen = self.check.borrow().families.iter().any(|family| family.stolen);
+        if reason == EndReason::Reuse
+            && self.options.rotation == Rotation::Idempotent
+            && !stolen
+            && !self.any_end_is_excused()
+            && !ends.contains("a crash lost two generations")
+        {
+            self.violate(2, || {
+                format!("tab {} says that somebody else holds its session, and nobody does", life.tab)
+            });
+        }
+    }
+
+    /// A second after a logout was made known: no live tab shows the session.
+    pub(crate) fn check_shown_after_logout(&self, family: usize) {
+        let (over, user) = {
+            let mut check = self.check.borrow_mut();
+            let family = check.family(family);
+            (family.over, family.user.clone())
+        };
+        let since = over.unwrap_or_default();
+        // Another session of the same user shows the same.
+        let again =
+            self.check.borrow().families.iter().filter(|f| f.user == user && f.over.is_none()).count() > 0;
+        let lives: Vec<Life> = {
+            let tabs = self.tabs.borrow();
+            tabs.iter()
+                .enumerate()
+                .map(|(at, tab)| tab.life(at))
+                .filter(|life| tabs[life.tab].runs(*life))
+                .collect()
+        };
+        for life in lives {
+            let mut check = self.check.borrow_mut();
+            let seen = check.tab(life);
+            let shown =
+                matches!(&seen.shown, Some(State::SignedIn { user: Some(shown), .. }) if **shown == *user);
+            let stale = shown && seen.family == Some(family) && seen.running_since <= since && !again;
+            drop(check);
+            if stale {
+                self.violate(3, || format!("tab {} shows family {family} long after its logout", life.tab));
+            }
+        }
+    }
+
+    /// The server saw a spent token and ended the family.
+    pub(crate) fn check_theft(&self, id: usize, token: Token) {
+        self.cover("server: reuse detected");
+        let check = self.check.borrow();
+        let Token { family, number, .. } = token;
+        let same: Vec<_> = check.calls.iter().filter(|call| call.token == Some(token)).collect();
+        let stolen = check.families.get(family).is_some_and(|family| family.stolen);
+        let left = check.families.get(family).is_some_and(|family| family.over.is_some());
+        // "Against a server without idempotent rotation a lost answer can end a session": the answer that
+        // brought the successor was lost, or its tab froze, died or slept, or the browser repeated the bytes.
+        // But nobody may send the token while the call of a running tab is under way.
+        let vain = |at: usize| check.calls[at].disturbed || check.calls[at].outcome == Answered::Lost;
+        let first = check.calls.iter().position(|call| call.rotated && call.token == Some(token));
+        // A request that was given up arrives after all, behind the one that followed it.
+        let overtaken = first.is_some_and(|first| id < first && vain(id));
+        let gamble = self.options.rotation != Rotation::Idempotent
+            && !same.iter().any(|call| call.clash)
+            && (first.is_none_or(|first| first == id || vain(first)) || overtaken);
+        drop(check);
+        let excused = stolen || left || gamble || self.any_end_is_excused();
+        if gamble {
+            self.cover("gamble lost against a strict server");
+        }
+        self.check.borrow_mut().family(family).ends.insert("reuse detected");
+        if !excused {
+            self.violate(1, || {
+                format!("the server sees RT-{family}-{number} used twice and ends the session")
+            });
+        }
+    }
+
+    /// After a crash rolled storage back: which sessions can no longer be saved.
+    pub(crate) fn judge_crash(&self) {
+        let count = self.check.borrow().families.len();
+        for family in 0..count {
+            let highest = {
+                let profile = self.profile.borrow();
+                let ledger = self.ledger.borrow();
+                let tokens = profile.values().chain(ledger.values()).flat_map(tokens_in);
+                tokens.filter(|t| t.kind == Kind::Refresh && t.family == family).map(|t| t.number).max()
+            };
+            let current = self.server.borrow().current(family);
+            let cause = match highest {
+                None => "a crash lost its only token",
+                // The document's step 2: the previous token with the previous key, no further back.
+                Some(highest) if highest + 1 < current => "a crash lost two generations",
+                Some(highest) if highest < current && self.options.rotation != Rotation::Idempotent => {
+                    "a crash lost its token"
+                }
+                Some(_) => continue,
+            };
+            self.check.borrow_mut().family(family).ends.insert(cause);
+        }
+    }
+}

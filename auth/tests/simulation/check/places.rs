@@ -1,0 +1,96 @@
+//! Invariant 7, containment: where tokens may be. And 3: what is stored after the end.
+
+use auth::{Area, HttpRequest};
+
+use crate::check::Completed;
+use crate::tasks::Life;
+use crate::token::{Kind, tokens_in};
+use crate::world::{BASE, World};
+
+impl World {
+    pub(crate) fn check_containment(&self, request: &HttpRequest, path: &str) {
+        let expected = ["/token", "/refresh", "/logout", "/me", "/notes"].contains(&path);
+        if !request.url.starts_with(BASE) || !expected {
+            self.violate(7, || format!("a request goes to {}", request.url));
+        }
+        self.check_text("a URL", &request.url, true);
+        let auth = ["/token", "/refresh", "/logout"].contains(&path);
+        for (name, value) in &request.headers {
+            let bearer = *name == "authorization" && !auth;
+            if !bearer && tokens_in(value).next().is_some() {
+                self.violate(7, || format!("the header {name} of {path} carries a token"));
+            }
+            if bearer && tokens_in(value).any(|token| token.kind == Kind::Refresh) {
+                self.violate(7, || format!("{path} carries a refresh token as bearer"));
+            }
+        }
+        let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default());
+        let allowed = path == "/refresh" || path == "/logout";
+        let stray = tokens_in(&body).any(|token| token.kind == Kind::Access || !allowed);
+        if stray || body.contains("secret") && path != "/token" {
+            self.violate(7, || format!("the body of {path} carries what it must not"));
+        }
+    }
+
+    /// Text that may hold no refresh token and, with `none`, no token at all.
+    pub(crate) fn check_text(&self, what: &str, text: &str, none: bool) {
+        let secret =
+            tokens_in(text).any(|token| none || token.kind == Kind::Refresh) || text.contains("secret");
+        if secret {
+            self.violate(7, || format!("{what} carries a token"));
+        }
+    }
+
+    /// A tab writes, or removes, an entry of storage.
+    pub(crate) fn stored(&self, life: Life, area: Area, key: &str, value: Option<&str>) {
+        self.note(life.tab, || format!("{area:?} storage: {key} = {}", value.unwrap_or("-")));
+        let Some(value) = value else { return };
+        let misplaced = |kind| match area {
+            Area::Tab => kind == Kind::Refresh,
+            Area::Profile => kind == Kind::Access,
+        };
+        if tokens_in(value).any(|token| misplaced(token.kind)) || value.contains("secret") {
+            self.violate(7, || format!("{area:?} storage gets what it must not hold"));
+        }
+        if area == Area::Profile {
+            self.check_resurrection(life, value);
+            let stored = tokens_in(value).filter(|token| token.kind == Kind::Refresh).max();
+            self.check.borrow_mut().tab(life).storing = stored;
+        }
+    }
+
+    /// A tab's transaction put `value` into the ledger.
+    pub(crate) fn committed(&self, life: Life, value: Option<&str>) {
+        if let Some(value) = value {
+            self.check_resurrection(life, value);
+            if value.contains("secret") || tokens_in(value).any(|token| token.kind == Kind::Access) {
+                self.violate(7, || "the ledger gets what it must not hold".to_owned());
+            }
+        }
+        let in_row = value.and_then(|value| tokens_in(value).filter(|t| t.kind == Kind::Refresh).max());
+        let (step, at) = (self.steps.get(), self.time());
+        let mut check = self.check.borrow_mut();
+        let stored = check.tab(life).storing.take();
+        for token in stored.into_iter().chain(in_row) {
+            let completed = &mut check.family(token.family).completed;
+            if completed.is_none_or(|before| before.number < token.number) {
+                *completed = Some(Completed { number: token.number, step, at });
+            }
+        }
+    }
+
+    /// "After a logout no tab ever commits anything of that session": a tab has told the server, so the ledger's
+    /// mark was committed before.
+    fn check_resurrection(&self, life: Life, value: &str) {
+        for token in tokens_in(value).filter(|token| token.kind == Kind::Refresh) {
+            let mut check = self.check.borrow_mut();
+            let over = check.family(token.family).over.is_some() && !check.ledger_rolled_back && !check.wiped;
+            drop(check);
+            if over {
+                self.violate(3, || {
+                    format!("tab {} stores RT-{}-{} after the logout", life.tab, token.family, token.number)
+                });
+            }
+        }
+    }
+}

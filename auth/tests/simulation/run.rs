@@ -1,0 +1,180 @@
+//! One seed: its world, its steps, the healing at the end, the verdict; and shrinking.
+
+use std::collections::BTreeMap;
+
+use auth::State;
+
+use crate::acts::{self, Step};
+use crate::check::Outcome;
+use crate::options::{Class, Options};
+use crate::tasks::Owner;
+use crate::world::{Violation, World};
+
+/// Longer than any backoff and `Retry-After` that a client may be in.
+const HEALING: u64 = 400_000;
+const LAST_CALLS: u64 = 100_000;
+
+pub(crate) struct Run {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) covered: BTreeMap<&'static str, u64>,
+    pub(crate) timeline: Vec<String>,
+}
+
+pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> Run {
+    let world = World::new(seed, options, traced);
+    world.note(None, || format!("seed {seed}: {:?}", world.options));
+    for step in steps {
+        world.run_until(world.time() + step.gap);
+        if world.is_over() {
+            break;
+        }
+        world.perform(step);
+    }
+    if !world.is_over() {
+        world.run_until(world.time() + 5_000);
+    }
+    if !world.is_over() {
+        heal(&world);
+        judge(&world);
+    }
+    let covered = world.covered.take();
+    let run = Run { violation: world.violation(), covered, timeline: world.timeline() };
+    world.shut_down();
+    run
+}
+
+pub(crate) fn run_seed(seed: u64, traced: bool) -> Run {
+    let options = Options::draw(seed);
+    let steps = acts::draw(seed, &options);
+    run(seed, options, &steps, traced)
+}
+
+/// All faults are over, and everything that waited goes on.
+fn heal(world: &World) {
+    world.note(None, || "all faults are over".to_owned());
+    world.healed.set(true);
+    {
+        let mut network = world.network.borrow_mut();
+        (network.down_until, network.proxy_until) = (0, 0);
+    }
+    world.ledger.borrow_mut().blocked_until = 0;
+    world.after(0, Owner::Device, World::next_transaction);
+    world.open_tabs().into_iter().for_each(|tab| world.resume(tab));
+    world.run_until(world.time() + HEALING);
+}
+
+/// Invariant 2 once more, from the other end: a session that nothing ended still works, in the tabs that show
+/// it and in a new one.
+fn judge(world: &World) {
+    if world.is_over() {
+        return;
+    }
+    let alive = {
+        let check = world.check.borrow();
+        let last = check.last_login.and_then(|family| Some((family, check.families.get(family)?)));
+        last.filter(|(_, family)| family.ends.is_empty()).map(|(at, family)| (at, family.user.clone()))
+    };
+    let alive = alive.filter(|_| !world.any_end_is_excused());
+    let custody_ends_with_page = world.options.custody.refresh == auth::RefreshCustody::Memory;
+    let Some((family, user)) = alive.filter(|_| !custody_ends_with_page) else {
+        return check_calls_end(world);
+    };
+    world.cover("judged at the end");
+    let fresh = world.open(Default::default());
+    world.run_until(world.time() + LAST_CALLS);
+    for tab in world.open_tabs() {
+        let shown = world.client(tab).map(|client| client.state());
+        let shows_it = match &shown {
+            Some(State::SignedIn { user: Some(shown), .. }) => **shown == *user,
+            Some(State::SignedIn { user: None, .. }) => true,
+            _ => false,
+        };
+        if tab == fresh && !shows_it && still_has_no_end(world, family) {
+            world.violate(2, || format!("a new tab shows {shown:?} although nothing ended family {family}"));
+        }
+        if shows_it {
+            expect_answer(world, tab, family);
+        }
+    }
+}
+
+/// The last calls themselves may lose a gamble that began before.
+fn still_has_no_end(world: &World, family: usize) -> bool {
+    !world.is_over() && world.check.borrow().families[family].ends.is_empty()
+}
+
+/// "A second 401 is the caller's answer": a tab may adopt a token which its sibling has not seen refused yet. The
+/// caller who asks again gets what it wants.
+fn expect_answer(world: &World, tab: usize, family: usize) {
+    let mut outcome = None;
+    // A tab that heard of nothing may still be in an older session, which is over.
+    let life = world.life(tab);
+    let newest = world.check.borrow_mut().tab(life).family == Some(family);
+    for _ in 0..2 {
+        let Some((id, _)) = world.send(tab, false) else { return };
+        world.run_until(world.time() + LAST_CALLS);
+        outcome = world.check.borrow().operations[id].outcome.clone();
+        if outcome == Some(Outcome::Answer(200)) || !still_has_no_end(world, family) {
+            return;
+        }
+        match outcome {
+            Some(Outcome::Answer(401)) => world.cover("a second 401"),
+            // "If the session changed meanwhile, the answer is dropped": the same user had logged in anew.
+            Some(Outcome::Error(auth::Error::SessionChanged)) => world.cover("adopted by the last call"),
+            Some(Outcome::Error(auth::Error::SessionEnded(_))) if !newest => return,
+            _ => break,
+        }
+    }
+    world.violate(2, || {
+        format!("tab {tab} gets {outcome:?} at the end, although nothing ended family {family}")
+    });
+}
+
+/// Where no session has to be alive, calls have to end all the same.
+fn check_calls_end(world: &World) {
+    let sent: Vec<_> = world.open_tabs().into_iter().filter_map(|tab| world.send(tab, false)).collect();
+    world.run_until(world.time() + LAST_CALLS);
+    for (id, _) in sent {
+        if !world.is_over() && world.check.borrow().operations[id].outcome.is_none() {
+            world.violate(6, || format!("call {id} does not end in a healed world"));
+        }
+    }
+}
+
+/// Takes away fault classes and acts as long as the same invariant still breaks; the timeline of what is left.
+pub(crate) fn shrink(seed: u64) -> Option<(Vec<Step>, Run)> {
+    let mut options = Options::draw(seed);
+    let mut steps = acts::draw(seed, &options);
+    let broken = run(seed, options.clone(), &steps, false).violation?;
+    let same = |options: &Options, steps: &[Step]| {
+        let found = run(seed, options.clone(), steps, false).violation;
+        found.is_some_and(|found| found.invariant == broken.invariant)
+    };
+    loop {
+        let before = (options.classes, steps.len());
+        let mut at = steps.len();
+        while at > 0 {
+            at -= 1;
+            let mut fewer = steps.clone();
+            let removed = fewer.remove(at);
+            // Its pause stays: time is part of what breaks.
+            if let Some(next) = fewer.get_mut(at) {
+                next.gap += removed.gap;
+            }
+            if same(&options, &fewer) {
+                steps = fewer;
+            }
+        }
+        for class in Class::ALL.into_iter().filter(|class| options.has(*class)).collect::<Vec<_>>() {
+            let fewer = options.without(class);
+            if same(&fewer, &steps) {
+                options = fewer;
+            }
+        }
+        if before == (options.classes, steps.len()) {
+            break;
+        }
+    }
+    let traced = run(seed, options, &steps, true);
+    Some((steps, traced))
+}

@@ -1,0 +1,221 @@
+//! The rotating server, as a state machine that remembers everything.
+
+use auth::HttpRequest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::options::{Lifetime, Options, Rotation};
+use crate::token::{Kind, Token, tokens_in};
+
+/// What the server did with a request; the checks judge it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    LoggedIn {
+        family: usize,
+    },
+    Rotated {
+        token: Token,
+    },
+    /// The same successor again, as the table says.
+    Repeated {
+        token: Token,
+    },
+    /// 409: spent, and so is its successor.
+    Conflict {
+        token: Token,
+    },
+    /// A spent token with another key, or outside of the grace window: the family is revoked.
+    Theft {
+        token: Token,
+    },
+    Terminal {
+        family: Option<usize>,
+    },
+    LoggedOut {
+        family: usize,
+    },
+    Served {
+        family: usize,
+    },
+    Refused,
+}
+
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    pub(crate) deed: Deed,
+}
+
+pub(crate) struct Family {
+    pub(crate) user: String,
+    pub(crate) alive: bool,
+    born: u64,
+    /// For each refresh token but the last: with which key it was spent, and when.
+    spent: Vec<(Option<String>, u64)>,
+    /// When each access token stops being accepted.
+    access: Vec<u64>,
+}
+
+pub(crate) struct Server {
+    pub(crate) families: Vec<Family>,
+    rotation: Rotation,
+    life: u64,
+    lifetime: Lifetime,
+    absolute: Option<u64>,
+}
+
+impl Server {
+    pub(crate) fn new(options: &Options) -> Self {
+        let Options { rotation, life, lifetime, absolute, .. } = *options;
+        Self { families: Vec::new(), rotation, life, lifetime, absolute }
+    }
+
+    /// The number of the family's current refresh token.
+    pub(crate) fn current(&self, family: usize) -> usize {
+        self.families[family].spent.len()
+    }
+
+    /// Ends families whose time is up.
+    fn expire(&mut self, now: u64) {
+        if let Some(absolute) = self.absolute {
+            self.families.iter_mut().filter(|f| now >= f.born + absolute).for_each(|f| f.alive = false);
+        }
+    }
+
+    pub(crate) fn handle(&mut self, request: &HttpRequest, path: &str, now: u64) -> Reply {
+        self.expire(now);
+        match path {
+            "/token" => self.login(request, now),
+            "/refresh" => self.refresh(request, now),
+            "/logout" => self.logout(request),
+            _ => self.resource(request, now),
+        }
+    }
+
+    fn login(&mut self, request: &HttpRequest, now: u64) -> Reply {
+        let body = request.body.as_deref().unwrap_or_default();
+        let user = form_urlencoded::parse(body).find(|(name, _)| name == "username");
+        let user = user.map(|(_, user)| user.into_owned()).unwrap_or_default();
+        self.families.push(Family { user, alive: true, born: now, spent: Vec::new(), access: Vec::new() });
+        let family = self.families.len() - 1;
+        self.grant(family, true, now, Deed::LoggedIn { family })
+    }
+
+    fn refresh(&mut self, request: &HttpRequest, now: u64) -> Reply {
+        let Some(token) = carried(request).filter(|token| token.family < self.families.len()) else {
+            return terminal(None);
+        };
+        let key = header(request, "idempotency-key").map(str::to_owned);
+        self.rotate(token, key, now)
+    }
+
+    /// What a refresh token and a key get, whoever sends them.
+    pub(crate) fn rotate(&mut self, token: Token, key: Option<String>, now: u64) -> Reply {
+        let family = &mut self.families[token.family];
+        if !family.alive {
+            return terminal(Some(token.family));
+        }
+        let last = family.spent.len();
+        if token.number > last {
+            return terminal(None);
+        }
+        if token.number == last {
+            if let Rotation::None { repeated } = self.rotation {
+                return self.grant(token.family, repeated, now, Deed::Rotated { token });
+            }
+            family.spent.push((key, now));
+            return self.grant(token.family, true, now, Deed::Rotated { token });
+        }
+        let (spent_with, spent_at) = &family.spent[token.number];
+        let successor_unspent = token.number + 1 == last;
+        match self.rotation {
+            Rotation::Idempotent if key.is_some() && *spent_with == key && successor_unspent => {
+                self.grant(token.family, true, now, Deed::Repeated { token })
+            }
+            Rotation::Idempotent if key.is_some() && *spent_with == key => {
+                let body = r#"{"detail":"spent","error":"conflict"}"#.to_owned();
+                Reply { status: 409, body, deed: Deed::Conflict { token } }
+            }
+            Rotation::Grace(window) if successor_unspent && now <= spent_at + window => {
+                self.grant(token.family, true, now, Deed::Repeated { token })
+            }
+            _ => {
+                family.alive = false;
+                Reply { deed: Deed::Theft { token }, ..terminal(None) }
+            }
+        }
+    }
+
+    fn logout(&mut self, request: &HttpRequest) -> Reply {
+        match carried(request).filter(|token| token.family < self.families.len()) {
+            Some(Token { family, .. }) => {
+                self.families[family].alive = false;
+                Reply { status: 204, body: String::new(), deed: Deed::LoggedOut { family } }
+            }
+            None => terminal(None),
+        }
+    }
+
+    fn resource(&self, request: &HttpRequest, now: u64) -> Reply {
+        let carried = header(request, "authorization").and_then(|value| tokens_in(value).next());
+        let accepted = carried.filter(|token| {
+            let family = self.families.get(token.family);
+            let until = family.filter(|f| f.alive).and_then(|f| f.access.get(token.number));
+            token.kind == Kind::Access && until.is_some_and(|until| now < *until)
+        });
+        match accepted {
+            Some(Token { family, .. }) => {
+                let body = format!(r#"{{"user":"{}","family":{family}}}"#, self.families[family].user);
+                Reply { status: 200, body, deed: Deed::Served { family } }
+            }
+            None => {
+                let body = r#"{"detail":"Could not validate credentials"}"#.to_owned();
+                Reply { status: 401, body, deed: Deed::Refused }
+            }
+        }
+    }
+
+    fn grant(&mut self, at: usize, with_refresh: bool, now: u64, deed: Deed) -> Reply {
+        let (life, refresh) = (self.life, self.families[at].spent.len());
+        let family = &mut self.families[at];
+        let number = family.access.len();
+        family.access.push(now + life);
+        let jwt = |exp: &str, iat: u64| {
+            let payload = format!(r#"{{"sub":"{}","iat":{iat},"exp":{exp}}}"#, family.user);
+            format!("e30.{}.AT-{at}-{number}-Z", URL_SAFE_NO_PAD.encode(payload))
+        };
+        // The server's clock need not agree with the device's.
+        let iat = 1_767_225_600 + now / 1000 + 86_400;
+        let (access, expires_in) = match self.lifetime {
+            Lifetime::ExpiresIn => (format!("AT-{at}-{number}-Z"), Some((life / 1000).to_string())),
+            Lifetime::Jwt => (jwt(&(iat + life / 1000).to_string(), iat), None),
+            Lifetime::Unsaid => (format!("AT-{at}-{number}-Z"), None),
+            Lifetime::Absurd(exp) => (jwt(exp, iat), Some(exp.to_owned())),
+        };
+        let mut parts = vec![format!(r#""access_token":"{access}","token_type":"bearer""#)];
+        if with_refresh {
+            parts.push(format!(r#""refresh_token":"RT-{at}-{refresh}-Z""#));
+        }
+        // JSON has no 1e400 that a browser reads as a number, but servers write it.
+        parts.extend(expires_in.map(|seconds| format!(r#""expires_in":{seconds}"#)));
+        if self.rotation == Rotation::Idempotent {
+            parts.push(r#""idempotent_refresh":true"#.to_owned());
+        }
+        Reply { status: 200, body: format!("{{{}}}", parts.join(",")), deed }
+    }
+}
+
+fn terminal(family: Option<usize>) -> Reply {
+    let body = r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#.to_owned();
+    Reply { status: 401, body, deed: Deed::Terminal { family } }
+}
+
+/// The refresh token in a body.
+pub(crate) fn carried(request: &HttpRequest) -> Option<Token> {
+    let body = std::str::from_utf8(request.body.as_deref()?).ok()?;
+    tokens_in(body).find(|token| token.kind == Kind::Refresh)
+}
+
+pub(crate) fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+}

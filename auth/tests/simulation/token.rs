@@ -1,0 +1,31 @@
+//! Tokens that can be recognised wherever they turn up: `RT-<family>-<number>-Z` and `AT-…`.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Access,
+    Refresh,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    /// The login that it comes from.
+    pub(crate) family: usize,
+    /// Counts from 0 in the family, each kind for itself.
+    pub(crate) number: usize,
+}
+
+/// Every token in `text`.
+pub(crate) fn tokens_in(text: &str) -> impl Iterator<Item = Token> {
+    text.match_indices("T-").filter_map(|(at, _)| {
+        let kind = match text.as_bytes().get(at.checked_sub(1)?)? {
+            b'A' => Kind::Access,
+            b'R' => Kind::Refresh,
+            _ => return None,
+        };
+        let mut parts = text.get(at + 2..)?.splitn(3, '-');
+        let (family, number, end) = (parts.next()?, parts.next()?, parts.next()?);
+        end.starts_with('Z').then_some(())?;
+        Some(Token { kind, family: family.parse().ok()?, number: number.parse().ok()? })
+    })
+}

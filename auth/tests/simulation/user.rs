@@ -1,0 +1,222 @@
+//! Acting: lets the steps of a seed happen in the world.
+
+use auth::{Method, Request, State};
+
+use crate::acts::{Act, Step};
+use crate::check::{Kind, Outcome};
+use crate::options::Class;
+use crate::tasks::Owner;
+use crate::token::{Kind as TokenKind, Token, tokens_in};
+use crate::world::World;
+
+/// More tabs than this add little to the interleavings and much to the time.
+const TABS: usize = 4;
+
+impl World {
+    pub(crate) fn perform(&self, step: &Step) {
+        let open = self.open_tabs();
+        let tab = open.get((step.tab % open.len().max(1) as u64) as usize).copied();
+        let act = if tab.is_none() { Act::Open } else { step.act };
+        let tab = tab.unwrap_or_default();
+        self.note(None, || format!("{act:?} (tab {tab})"));
+        match act {
+            Act::Open if open.len() < TABS => {
+                self.open(Default::default());
+            }
+            Act::Duplicate if open.len() < TABS => {
+                self.cover("tab duplicated");
+                let session = self.tabs.borrow()[tab].session.clone();
+                self.open(session);
+            }
+            Act::Open | Act::Duplicate => {}
+            Act::Login { other } => self.login(tab, if other { "bob" } else { "ann" }),
+            Act::Logout => self.log_out(tab),
+            Act::Send { post } => {
+                self.send(tab, post);
+            }
+            Act::SendEverywhere => open.into_iter().for_each(|tab| {
+                self.send(tab, false);
+            }),
+            Act::Impatient(patience) => self.send_impatiently(tab, patience),
+            Act::Reload => {
+                self.cover("page reloaded");
+                self.close(tab);
+                self.load(tab);
+            }
+            Act::Kill => {
+                self.cover("tab killed");
+                self.close(tab);
+            }
+            Act::Freeze(time) => self.hide(tab, time),
+            Act::Busy(time) => self.hang(tab, time),
+            Act::Look => self.look_again(self.life(tab)),
+            Act::Sleep(time) => {
+                self.cover("device asleep");
+                self.check.borrow_mut().disturb_all();
+                self.check.borrow_mut().tabs.values_mut().for_each(|seen| seen.running_since = u64::MAX);
+                self.sleep(time);
+            }
+            Act::SetClock(by) => {
+                self.cover("clock set");
+                self.check.borrow_mut().clock_changes += 1;
+                self.skew.set(self.skew.get() + by);
+            }
+            Act::Crash(storage, ledger) => self.crash(storage, ledger),
+            Act::Outage(time) => {
+                self.cover("network down");
+                self.network.borrow_mut().down_until = self.time() + time;
+                self.after(time, Owner::Device, |world| {
+                    // `online`, in all tabs at once.
+                    let tabs = world.open_tabs();
+                    tabs.into_iter().for_each(|tab| world.look_again(world.life(tab)));
+                });
+            }
+            Act::Proxy(which, time) => {
+                let mut network = self.network.borrow_mut();
+                (network.proxy, network.proxy_until) = (which, self.time() + time);
+            }
+            Act::BlockLedger(time) => {
+                self.cover("ledger blocked");
+                self.check.borrow_mut().disturb_all();
+                self.ledger.borrow_mut().blocked_until = self.time() + time;
+                self.after(time, Owner::Device, Self::next_transaction);
+            }
+            Act::FillStorage(time) => self.profile.borrow_mut().full_until = self.time() + time,
+            Act::Wipe => {
+                self.cover("storage wiped");
+                self.check.borrow_mut().wiped = true;
+                self.wipe();
+                if self.chance.storage.percent(50) {
+                    self.ledger.borrow_mut().wipe();
+                }
+            }
+            Act::Steal => self.steal(),
+        }
+    }
+
+    pub(crate) fn open_tabs(&self) -> Vec<usize> {
+        let tabs = self.tabs.borrow();
+        (0..tabs.len()).filter(|tab| tabs[*tab].open).collect()
+    }
+
+    fn crash(&self, storage: u64, ledger: u64) {
+        self.cover("browser crashed");
+        let open = self.open_tabs();
+        open.iter().for_each(|tab| self.close(*tab));
+        let lost = self.profile.borrow_mut().roll_back(self.time().saturating_sub(storage));
+        if lost > 0 {
+            self.cover("crash lost storage");
+        }
+        if self.has(Class::CrashLedger)
+            && self.ledger.borrow_mut().roll_back(self.time().saturating_sub(ledger)) > 0
+        {
+            self.cover("crash lost ledger");
+            self.check.borrow_mut().ledger_rolled_back = true;
+        }
+        self.note(None, || format!("{lost} writes are lost"));
+        self.check.borrow_mut().disturb_all();
+        self.judge_crash();
+        // The restarted browser restores its tabs, all at once.
+        open.into_iter().for_each(|tab| self.load(tab));
+    }
+
+    fn login(&self, tab: usize, user: &'static str) {
+        if self.tabs.borrow()[tab].is_frozen() {
+            return;
+        }
+        let Some(client) = self.client(tab) else { return };
+        let life = self.life(tab);
+        let id = self.begin(life, Kind::Login, &client.state());
+        let world = self.clone();
+        self.spawn(life, async move {
+            let outcome = client.login(user, "secret").await;
+            world.end(id, outcome.map_or_else(Outcome::Error, |()| Outcome::Done));
+        });
+    }
+
+    fn log_out(&self, tab: usize) {
+        let (Some(client), life) = (self.client(tab), self.life(tab)) else { return };
+        if self.tabs.borrow()[tab].is_frozen() {
+            return;
+        }
+        // A page that shows no session has no logout button.
+        let state = client.state();
+        if matches!(state, State::SignedOut(_) | State::SignedInElsewhere { .. }) {
+            return;
+        }
+        self.cover("logout");
+        let mut check = self.check.borrow_mut();
+        // The session that the tab last used, or a newer one of the same user, which it may have adopted
+        // without a call.
+        let newest = check.last_login.filter(|family| match &state {
+            State::SignedIn { user: Some(user), .. } => check.families[*family].user == **user,
+            _ => true,
+        });
+        // Whatever it was: the tab may be signed out now.
+        check.tab(life).logged_out = true;
+        for family in check.tab(life).family.into_iter().chain(newest) {
+            check.tab(life).left.insert(family);
+            check.family(family).ends.insert("logout");
+        }
+        drop(check);
+        client.logout();
+    }
+
+    /// Sends an application request; the operation's number.
+    pub(crate) fn send(&self, tab: usize, post: bool) -> Option<(usize, usize)> {
+        let client = self.client(tab).filter(|_| !self.tabs.borrow()[tab].is_frozen())?;
+        let life = self.life(tab);
+        if matches!(client.state(), State::SignedInElsewhere { .. }) {
+            self.cover("another user's session taken up");
+            client.start();
+        }
+        let world = self.clone();
+        let id = self.begin(life, Kind::Send, &client.state());
+        let request = match post {
+            true => Request::post("/notes").json(r#"{"text":"hello"}"#),
+            false => Request::new(Method::Get, "/me"),
+        };
+        let request = request.header("x-op", id.to_string());
+        let task = self.spawn(life, async move {
+            let outcome = client.send(&request).await;
+            if let Ok(answer) = &outcome {
+                world.check_answer(id, answer, &client.state());
+            }
+            world.end(id, outcome.map_or_else(Outcome::Error, |answer| Outcome::Answer(answer.status)));
+        });
+        Some((id, task))
+    }
+
+    fn send_impatiently(&self, tab: usize, patience: u64) {
+        let Some((id, task)) = self.send(tab, false) else { return };
+        self.cover("caller went away");
+        self.after(patience, Owner::Device, move |world| {
+            let gone = world.tasks.borrow_mut().end(task);
+            drop(gone);
+            world.end(id, Outcome::Gone);
+        });
+    }
+
+    /// Somebody copies a refresh token out of storage, with or without its key, and uses it.
+    fn steal(&self) {
+        let token = {
+            let profile = self.profile.borrow();
+            let found: Option<Token> =
+                profile.values().flat_map(tokens_in).filter(|t| t.kind == TokenKind::Refresh).max();
+            found
+        };
+        let Some(token) = token else { return };
+        self.cover("token stolen");
+        {
+            let mut check = self.check.borrow_mut();
+            let family = check.family(token.family);
+            family.stolen = true;
+            family.ends.insert("stolen");
+        }
+        self.after(self.chance.network.below(100), Owner::Elsewhere, move |world| {
+            let now = world.time();
+            let key = Some("thief".to_owned());
+            drop(world.server.borrow_mut().rotate(token, key, now));
+        });
+    }
+}

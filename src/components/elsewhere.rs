@@ -1,0 +1,30 @@
+use yew::prelude::*;
+
+use super::Message;
+use crate::hooks::use_client;
+
+/// Properties of [`Elsewhere`].
+#[derive(Clone, Debug, PartialEq, Properties)]
+pub struct ElsewhereProps {
+    /// Who signed in in another tab.
+    pub user: AttrValue,
+}
+
+/// Says that another user signed in in another tab, and offers to go on as them: nothing of theirs
+/// is shown before somebody says so.
+#[component]
+pub fn Elsewhere(ElsewhereProps { user }: &ElsewhereProps) -> Html {
+    let client = use_client();
+    let onclick = use_callback(client, |_: MouseEvent, client| client.start());
+    html! {
+        <section class="card elsewhere">
+            <Message text={format!(
+                "{user} signed in in another tab of this browser, which ended your session here. \
+                 Continue as {user}, or log in again."
+            )} />
+            <div class="actions">
+                <button type="button" {onclick}>{ format!("Continue as {user}") }</button>
+            </div>
+        </section>
+    }
+}

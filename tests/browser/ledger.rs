@@ -1,0 +1,333 @@
+//! The ledger's promises, held by a real IndexedDB.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, join_all, select};
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::wasm_bindgen_test;
+use yew_jwt_auth::Browser;
+use yew_jwt_auth::auth::{LedgerError, Platform as _};
+
+use crate::script::{Frame, Replaced, run, run_async, until, wipe_ledger as wipe};
+
+async fn ledger<T: 'static>(
+    keys: &[&str],
+    decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
+) -> Result<T, LedgerError> {
+    Browser.transact(keys.iter().map(|&key| key.to_owned()).collect(), decide).await
+}
+
+async fn put(key: &str, text: &str) {
+    let text = text.to_owned();
+    ledger(&[key], move |entries| entries[0] = Some(text)).await.unwrap();
+}
+
+async fn get(key: &str) -> Result<Option<String>, LedgerError> {
+    ledger(&[key], |entries| entries[0].clone()).await
+}
+
+/// Connections that are opened while this is held can be found in `connections`.
+fn connections_seen() -> Replaced {
+    run("window.realOpen = IDBFactory.prototype.open; window.connections = []");
+    Replaced::new(
+        "IDBFactory.prototype",
+        "open",
+        "value(...from) {
+             const opening = realOpen.apply(this, from);
+             opening.addEventListener('success', () => connections.push(opening.result));
+             return opening;
+         }",
+    )
+}
+
+/// Adds one to a counter.
+fn count(entries: &mut [Option<String>]) {
+    let before: u32 = entries[0].as_deref().map_or(0, |text| text.parse().unwrap());
+    entries[0] = Some((before + 1).to_string());
+}
+
+#[wasm_bindgen_test]
+async fn what_is_put_is_read_and_what_is_set_to_none_is_deleted() {
+    wipe().await;
+    put("a", "1").await;
+    put("b", "\u{96fb} \"").await;
+    let seen = ledger(&["b", "a", "c"], |entries| {
+        let seen = entries.to_vec();
+        entries[1] = None;
+        entries[2] = Some(String::new());
+        seen
+    });
+    assert_eq!(seen.await.unwrap(), [Some("\u{96fb} \"".to_owned()), Some("1".to_owned()), None]);
+    assert_eq!(get("a").await, Ok(None));
+    assert_eq!(get("b").await, Ok(Some("\u{96fb} \"".to_owned())));
+    assert_eq!(get("c").await, Ok(Some(String::new())));
+    assert_eq!(ledger(&[], |entries| entries.len()).await, Ok(0));
+}
+
+#[wasm_bindgen_test]
+async fn interleaved_transactions_of_two_documents_lose_nothing() {
+    wipe().await;
+    put("n", "0").await;
+    let _frame = Frame::open();
+    run("window.other = new Promise((resolve, reject) => {
+             const opening = frame.indexedDB.open('yew-jwt-auth');
+             opening.onerror = reject;
+             opening.onsuccess = () => {
+                 const database = opening.result;
+                 let left = 100;
+                 const next = () => {
+                     if (left-- === 0) return database.close(), resolve();
+                     const transaction = database.transaction('ledger', 'readwrite');
+                     const store = transaction.objectStore('ledger');
+                     store.get('n').onsuccess = (e) => store.put(String(Number(e.target.result) + 1), 'n');
+                     transaction.oncomplete = next;
+                     transaction.onabort = reject;
+                 };
+                 next();
+             };
+         })");
+    for _ in 0..10 {
+        let batch = join_all((0..10).map(|_| ledger(&["n"], count))).await;
+        assert!(batch.iter().all(Result::is_ok), "{batch:?}");
+    }
+    run_async("await window.other").await;
+    assert_eq!(get("n").await, Ok(Some("200".to_owned())));
+}
+
+#[wasm_bindgen_test]
+async fn a_transaction_that_is_dropped_before_it_decided_decides_nothing() {
+    put("k", "old").await;
+    let decided = Rc::new(Cell::new(false));
+    let decides = Rc::clone(&decided);
+    let mut transaction = Box::pin(ledger(&["k"], move |entries| {
+        decides.set(true);
+        entries[0] = Some("new".to_owned());
+    }));
+    assert!((&mut transaction).now_or_never().is_none(), "it is under way");
+    drop(transaction);
+    assert_eq!(get("k").await, Ok(Some("old".to_owned())));
+    assert!(!decided.get());
+}
+
+#[wasm_bindgen_test]
+async fn a_transaction_that_is_dropped_after_it_decided_commits_nothing() {
+    put("k", "old").await;
+    let decided = js_sys::Promise::new(&mut |resolve, _| {
+        js_sys::Reflect::set(&js_sys::global(), &"decided".into(), &resolve).unwrap();
+    });
+    let transaction = Box::pin(ledger(&["k"], |entries| {
+        entries[0] = Some("new".to_owned());
+        run("decided()");
+    }));
+    match select(JsFuture::from(decided), transaction).await {
+        Either::Left((_, transaction)) => drop(transaction),
+        Either::Right(_) => panic!("the commit takes longer than the decision"),
+    }
+    assert_eq!(get("k").await, Ok(Some("old".to_owned())));
+}
+
+#[wasm_bindgen_test]
+async fn deciding_happens_in_the_task_of_the_last_read() {
+    put("k", "old").await;
+    run("window.log = []; window.realGet = IDBObjectStore.prototype.get");
+    let traced = Replaced::new(
+        "IDBObjectStore.prototype",
+        "get",
+        "value(key) {
+             const read = realGet.call(this, key);
+             read.addEventListener('success', () => {
+                 log.push('read ' + key);
+                 const channel = new MessageChannel();
+                 channel.port1.onmessage = () => { log.push('next task'); channel.port1.close(); };
+                 channel.port2.postMessage(0);
+             });
+             return read;
+         }",
+    );
+    ledger(&["j", "k"], |entries| {
+        run("log.push('decided')");
+        entries[1] = Some("new".to_owned());
+    })
+    .await
+    .unwrap();
+    drop(traced);
+    let log = run("return log.join()").as_string().unwrap();
+    assert!(log.contains("read k,decided"), "{log}");
+    assert_eq!(log.matches("decided").count(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_write_that_fails_aborts_everything() {
+    put("a", "old").await;
+    put("b", "old").await;
+    run("window.realPut = IDBObjectStore.prototype.put");
+    let failing = Replaced::new(
+        "IDBObjectStore.prototype",
+        "put",
+        "value(value, key) {
+             if (key === 'b') throw new DOMException('full', 'QuotaExceededError');
+             return realPut.call(this, value, key);
+         }",
+    );
+    let both = |entries: &mut [Option<String>]| entries.fill(Some("new".to_owned()));
+    assert_eq!(ledger(&["a", "b"], both).await, Err(LedgerError::Aborted));
+    drop(failing);
+    assert_eq!(get("a").await, Ok(Some("old".to_owned())));
+}
+
+#[wasm_bindgen_test]
+async fn an_abort_by_the_browser_is_an_error_after_the_decision() {
+    put("a", "old").await;
+    run("window.realPut = IDBObjectStore.prototype.put");
+    let aborting = Replaced::new(
+        "IDBObjectStore.prototype",
+        "put",
+        "value(value, key) {
+             const writing = realPut.call(this, value, key);
+             writing.onsuccess = () => this.transaction.abort();
+             return writing;
+         }",
+    );
+    assert_eq!(ledger(&["a"], count_from_nothing).await, Err(LedgerError::Aborted));
+    drop(aborting);
+    assert_eq!(get("a").await, Ok(Some("old".to_owned())));
+}
+
+fn count_from_nothing(entries: &mut [Option<String>]) {
+    entries[0] = Some("1".to_owned());
+}
+
+#[wasm_bindgen_test]
+async fn where_the_browser_gives_no_database_the_ledger_is_denied() {
+    let denied = "throw new DOMException('denied', 'SecurityError')";
+    let request = |name: &str| {
+        format!(
+            "value: {{open() {{
+                 const opening = {{error: new DOMException('', '{name}')}};
+                 setTimeout(() => opening.onerror(new Event('error')));
+                 return opening;
+             }}}}"
+        )
+    };
+    for (descriptor, error) in [
+        ("value: undefined".to_owned(), LedgerError::Denied),
+        ("value: null".to_owned(), LedgerError::Denied),
+        (format!("get() {{ {denied} }}"), LedgerError::Denied),
+        (format!("value: {{open() {{ {denied} }}}}"), LedgerError::Denied),
+        (request("InvalidStateError"), LedgerError::Denied),
+        (request("SecurityError"), LedgerError::Denied),
+        (request("UnknownError"), LedgerError::Aborted),
+    ] {
+        wipe().await;
+        let replaced = Replaced::new("window", "indexedDB", &descriptor);
+        assert_eq!(get("k").await, Err(error), "{descriptor}");
+        drop(replaced);
+        assert_eq!(get("k").await, Ok(None), "and asked again next time");
+    }
+    // What Chromium does where the user blocks storage; elsewhere that name means a broken disk.
+    wipe().await;
+    let all_storage = Replaced::storage_denied();
+    let database = Replaced::new("window", "indexedDB", &request("UnknownError"));
+    let error = get("k").await;
+    drop(database);
+    drop(all_storage);
+    assert_eq!(error, Err(LedgerError::Denied));
+}
+
+#[wasm_bindgen_test]
+async fn a_connection_that_was_closed_is_opened_again() {
+    wipe().await;
+    let seen = connections_seen();
+    put("k", "kept").await;
+    for close in ["connections.at(-1).close()", "connections.at(-1).dispatchEvent(new Event('close'))"] {
+        run(close);
+        assert_eq!(get("k").await, Ok(Some("kept".to_owned())), "{close}");
+    }
+    assert_eq!(run("return connections.length").as_f64(), Some(3.0));
+    drop(seen);
+}
+
+#[wasm_bindgen_test]
+async fn a_database_that_was_wiped_is_made_anew_and_blocks_nobody() {
+    put("k", "gone").await;
+    wipe().await;
+    assert_eq!(get("k").await, Ok(None));
+    put("k", "new").await;
+    assert_eq!(get("k").await, Ok(Some("new".to_owned())));
+}
+
+#[wasm_bindgen_test]
+async fn an_empty_database_of_the_same_name_is_repaired() {
+    wipe().await;
+    run_async(
+        "await new Promise((resolve) => {
+             const opening = indexedDB.open('yew-jwt-auth');
+             opening.onsuccess = () => { opening.result.close(); resolve(); };
+         })",
+    )
+    .await;
+    put("k", "v").await;
+    assert_eq!(get("k").await, Ok(Some("v".to_owned())));
+    // And what another version of the page made newer stays usable.
+    run_async(
+        "await new Promise((resolve) => {
+             const opening = indexedDB.open('yew-jwt-auth', 40);
+             opening.onsuccess = () => { opening.result.close(); resolve(); };
+         })",
+    )
+    .await;
+    assert_eq!(get("k").await, Ok(Some("v".to_owned())));
+    wipe().await;
+}
+
+#[wasm_bindgen_test]
+async fn what_is_no_text_is_nothing() {
+    put("k", "text").await;
+    run_async(
+        "await new Promise((resolve) => {
+             const opening = indexedDB.open('yew-jwt-auth');
+             opening.onsuccess = () => {
+                 const transaction = opening.result.transaction('ledger', 'readwrite');
+                 transaction.objectStore('ledger').put({not: 'text'}, 'k');
+                 transaction.oncomplete = () => { opening.result.close(); resolve(); };
+             };
+         })",
+    )
+    .await;
+    assert_eq!(get("k").await, Ok(None));
+}
+
+#[wasm_bindgen_test]
+async fn an_opening_is_shared_and_survives_who_asked_first() {
+    wipe().await;
+    let seen = connections_seen();
+    let mut first = Box::pin(get("k"));
+    assert!((&mut first).now_or_never().is_none());
+    let others = join_all([get("k"), get("k")]);
+    drop(first);
+    assert_eq!(others.await, [Ok(None), Ok(None)]);
+    until("one connection", || run("return connections.length").as_f64() == Some(1.0)).await;
+    drop(seen);
+}
+
+#[wasm_bindgen_test]
+async fn a_commit_is_durable_before_it_is_told() {
+    wipe().await;
+    run("window.realTransaction = IDBDatabase.prototype.transaction");
+    let traced = Replaced::new(
+        "IDBDatabase.prototype",
+        "transaction",
+        "value(...from) {
+             window.begun = realTransaction.apply(this, from);
+             return begun;
+         }",
+    );
+    put("k", "v").await;
+    drop(traced);
+    assert_eq!(run("return begun.mode").as_string().as_deref(), Some("readwrite"));
+    // Engines that do not know the option do not show it either.
+    let durability = run("return begun.durability ?? 'strict'").as_string();
+    assert_eq!(durability.as_deref(), Some("strict"));
+}
