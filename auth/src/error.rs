@@ -183,9 +183,10 @@ impl Error {
     pub(crate) fn from_answer(answer: &Answer) -> Self {
         match answer.status {
             401 => Self::StillUnauthorized,
-            408 => Self::TimedOut,
             403 => Self::Forbidden,
             404 => Self::NotFound,
+            // RFC 9110 §15.5.9: the same request may be made again, unlike one that is refused.
+            408 => Self::TimedOut,
             429 => Self::TooManyRequests { retry_after: wire::retry_after(answer) },
             status @ 500..=599 => Self::ServerError { status },
             status => Self::Refused { status },

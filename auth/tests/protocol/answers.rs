@@ -81,7 +81,7 @@ fn a_transient_answer_is_told_by_its_error() {
         (Fault::says(403, ""), Error::Forbidden),
         (Fault::says(404, ""), Error::Misconfigured { status: 404 }),
         (Fault::says(405, ""), Error::Misconfigured { status: 405 }),
-        (Fault::says(408, ""), Error::Refused { status: 408 }),
+        (Fault::says(408, ""), Error::TimedOut),
         (Fault::says(422, ""), Error::Refused { status: 422 }),
         (html(401), Error::Refused { status: 401 }),
         (html(502), Error::ServerError { status: 502 }),

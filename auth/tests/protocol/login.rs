@@ -253,6 +253,7 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         Error::Redirected,
         Error::Unreachable,
         Error::TimedOut,
+        Error::Unavailable,
         Error::Interrupted,
         Error::Unintelligible,
         Error::ForeignOrigin,
@@ -274,6 +275,7 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         EndReason::LoggedOutHereOnly,
         EndReason::LoggedOutElsewhere,
         EndReason::ReplacedElsewhere,
+        EndReason::Lost,
         EndReason::Expired,
         EndReason::Revoked,
         EndReason::Reuse,
@@ -290,7 +292,7 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         assert_eq!(message, error.to_string());
         assert!(messages.insert(message), "{error:?} says what another says");
     }
-    for status in [402, 406, 408, 409, 410, 413, 418, 421, 451, 500, 501, 507, 599, 301] {
+    for status in [402, 406, 409, 410, 413, 418, 421, 451, 500, 501, 507, 599, 301] {
         let world = World::new();
         let client = world.tab().open();
         world.next("/token", [Fault::says(status, r#"{"detail":"<b>secret</b>"}"#)]);
