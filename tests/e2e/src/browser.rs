@@ -122,6 +122,19 @@ impl Browser {
         Ok(self.driver.switch_to_window(tab.clone()).await?)
     }
 
+    /// Waits for a tab that was not there `before`, which a page has opened. Does not switch to it.
+    pub async fn opened_since(&self, before: &[WindowHandle]) -> Result<WindowHandle> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let opened = self.driver.windows().await?.into_iter().find(|tab| !before.contains(tab));
+            if let Some(opened) = opened {
+                return Ok(opened);
+            }
+            ensure!(Instant::now() < end, "no tab was opened within {DEADLINE:?}");
+            sleep(PAUSE).await;
+        }
+    }
+
     /// Runs the body of an async function in the page, with `args` as its arguments, and answers
     /// with what it returns as JSON. What it throws is an error.
     pub async fn run(&self, body: &str, args: Value) -> Result<Value> {

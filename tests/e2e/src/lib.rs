@@ -17,4 +17,5 @@ pub mod proxy;
 pub mod scene;
 mod serve;
 pub mod server;
+pub mod tabs;
 pub mod temp;

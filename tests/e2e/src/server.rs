@@ -103,6 +103,15 @@ impl Server {
         self.process.as_ref().map(Group::output).unwrap_or_default()
     }
 
+    /// What it logged, since the last start, about refresh tokens that came a second time: each line is a
+    /// repetition that a client should not have made.
+    pub fn reuse_events(&self) -> Vec<String> {
+        let suspicious = ["was used again", "was repeated after its successor was spent"];
+        let output = self.output();
+        let events = output.lines().filter(|line| suspicious.iter().any(|part| line.contains(part)));
+        events.map(str::to_owned).collect()
+    }
+
     /// What it was started with; changes count from the next [`Server::restart`] on.
     pub fn options_mut(&mut self) -> &mut Options {
         &mut self.options
