@@ -48,6 +48,11 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// What the origin of a browser's current tab keeps.
+    pub async fn of(browser: &Browser) -> Result<Self> {
+        serde_json::from_value(browser.run(STORED, Value::Null).await?).context("what is stored")
+    }
+
     /// Whether nothing is kept anywhere but in the ledger.
     pub fn is_empty(&self) -> bool {
         self.holds(&Self::default())
@@ -126,7 +131,7 @@ impl Scene {
 
     /// What the page's origin keeps.
     pub async fn stored(&self) -> Result<Stored> {
-        serde_json::from_value(self.browser.run(STORED, Value::Null).await?).context("what is stored")
+        Stored::of(&self.browser).await
     }
 
     /// Changes the record of this kind, `access` or `refresh`, by a script that finds it in `record`.
