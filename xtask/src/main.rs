@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod counts;
 mod http;
+mod mutants;
 mod node;
 mod page;
 mod process;
@@ -34,7 +35,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -59,6 +60,12 @@ const COMMANDS: [Command; 7] = [
         summary: "the session protocol in many simulated worlds",
         help: simulate::HELP,
         run: simulate::run,
+    },
+    Command {
+        name: "mutants",
+        summary: "what the auth service's tests notice of deliberate breakages",
+        help: mutants::HELP,
+        run: mutants::run,
     },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
     // For Trunk's hook, not for people: it has no summary and is not listed.

@@ -52,6 +52,11 @@ pub(crate) fn geckodriver(cache: &Cache) -> Result<PathBuf> {
     cargo_installed(cache, "geckodriver", GECKODRIVER, &quick, "about two minutes, once")
 }
 
+pub(crate) fn cargo_mutants(cache: &Cache) -> Result<PathBuf> {
+    let quick = ["--config=profile.release.opt-level=0", "--config=profile.release.codegen-units=16"];
+    cargo_installed(cache, "cargo-mutants", CARGO_MUTANTS, &quick, "about two minutes, once")
+}
+
 /// The folder with `wasm-bindgen` and `wasm-bindgen-test-runner`, built from this workspace.
 pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
     let name = format!("wasm-runner-{}", wasm_runner_key()?);
@@ -147,6 +152,7 @@ pub(crate) fn path_with(folders: &[&Path]) -> Result<OsString> {
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
+const CARGO_MUTANTS: &str = "27.1.0";
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,128 @@
+//! `cargo xtask mutants`: breaks the auth service on purpose, one small change at a time, and counts what its tests
+//! notice.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    cache::Cache,
+    cli::{Args, Usage},
+    process, project,
+    tools::{self, cargo},
+};
+
+pub(crate) const HELP: &str = "\
+cargo xtask mutants [--file GLOB] [--shard K/N]
+
+Changes the auth service with cargo-mutants, one mutant at a time, and runs its tests against each: the native ones
+first, then the simulation against what those let pass. Installs cargo-mutants once. Fails below 95 % of the viable
+mutants. What was missed is listed in target/xtask/mutants/mutants.out/missed.txt; docs/mutants.md explains it.
+
+  --file GLOB   only the mutants of these files, such as auth/src/decide.rs
+  --shard K/N   only the K-th of N parts, counted from 0, for a run in pieces
+
+All of them take hours on two cores.";
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let (file, shard) = (args.value("--file")?, args.value("--shard")?);
+    args.finish()?;
+    if shard.as_deref().is_some_and(|shard| !is_shard(shard)) {
+        return Err(Usage("--shard needs two numbers such as 0/4.".to_owned()).into());
+    }
+    let tool = tools::cargo_mutants(&Cache::locate()?)?;
+    let folder = project::scratch().join("mutants");
+    let found = folder.join("mutants.out");
+    if found.exists() {
+        fs::remove_dir_all(&found).context("The results of the last run cannot be removed.")?;
+    }
+    fs::create_dir_all(&folder).context("The folder for the results cannot be made.")?;
+    for pass in PASSES {
+        let mut command = cargo();
+        command.env("PATH", tools::path_with(&[tool.parent().unwrap_or(Path::new("/"))])?);
+        command.args(["mutants", "--package", "auth", "--no-shuffle", "--output"]).arg(&folder);
+        command.args(pass.arguments);
+        for (option, value) in [("--file", &file), ("--shard", &shard)] {
+            if let Some(value) = value {
+                command.args([option, value]);
+            }
+        }
+        command.arg("--").args(pass.tests).env("SIM_SEEDS", SEEDS);
+        // Its exit code says whether anything was missed, which the lists say as well.
+        let outcome = process::run(&mut command, "cargo-mutants");
+        if process::interrupted() || !found.join("missed.txt").exists() {
+            return outcome;
+        }
+    }
+    Score::read(&found)?.judge()
+}
+
+fn is_shard(text: &str) -> bool {
+    let parts = text.split_once('/').map(|(k, n)| (k.parse::<u32>(), n.parse::<u32>()));
+    matches!(parts, Some((Ok(k), Ok(n))) if k < n)
+}
+
+struct Pass {
+    arguments: &'static [&'static str],
+    tests: &'static [&'static str],
+}
+
+/// The second takes up what the first let pass.
+const PASSES: [Pass; 2] = [
+    Pass { arguments: &["--profile", "mutants"], tests: &["--lib", "--test", "protocol"] },
+    Pass { arguments: &["--profile", "test", "--iterate"], tests: &["--test", "simulation"] },
+];
+/// Simulated worlds for each mutant of the second pass.
+const SEEDS: &str = "3000";
+/// Percent of the viable mutants that must be noticed.
+const ENOUGH: usize = 95;
+
+#[derive(Debug, PartialEq, Eq)]
+struct Score {
+    missed: usize,
+    viable: usize,
+}
+
+impl Score {
+    /// A mutant that makes the tests hang was noticed; one that does not compile is none.
+    fn read(folder: &Path) -> Result<Self> {
+        let lines = |name: &str| -> usize {
+            fs::read_to_string(folder.join(name)).map_or(0, |text| text.lines().count())
+        };
+        let missed = lines("missed.txt");
+        let viable =
+            missed + ["caught.txt", "previously_caught.txt", "timeout.txt"].map(lines).iter().sum::<usize>();
+        if viable == 0 {
+            bail!("There was no mutant to try: --file names no file of auth/src.");
+        }
+        Ok(Self { missed, viable })
+    }
+
+    fn judge(&self) -> Result<()> {
+        let caught = self.viable - self.missed;
+        let percent = caught * 100 / self.viable;
+        println!("{caught} of {} viable mutants are caught ({percent} %).", self.viable);
+        if percent < ENOUGH {
+            bail!("Fewer than {ENOUGH} % are caught: see missed.txt in target/xtask/mutants/mutants.out.");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_a_part_of_so_many() {
+        assert!(is_shard("0/4") && is_shard("3/4"));
+        assert!(!is_shard("4/4") && !is_shard("1") && !is_shard("a/b"));
+    }
+
+    #[test]
+    fn the_score_counts_viable_mutants_and_fails_below_ninety_five_percent() {
+        let score = |missed, viable| Score { missed, viable }.judge();
+        assert!(score(5, 100).is_ok());
+        assert!(score(6, 100).is_err());
+    }
+}
