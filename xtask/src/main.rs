@@ -7,6 +7,8 @@ mod cache;
 mod check;
 mod cli;
 mod counts;
+#[cfg(test)]
+mod docs;
 mod http;
 mod mutants;
 mod node;
