@@ -13,6 +13,7 @@ use crate::contract::Contract;
 use crate::custody::Custody;
 use crate::error::Error;
 use crate::http::{Answer, CacheMode, HttpRequest, Request};
+use crate::ledger::Flight as OpenFlight;
 use crate::platform::Platform;
 use crate::refresh::{Flight, Unwritten};
 use crate::restore::Check;
@@ -50,6 +51,8 @@ pub(crate) struct Inner<P: Platform> {
     own_ledger: RefCell<BTreeMap<String, String>>,
     /// A login is under way.
     pub(crate) signing_in: Cell<bool>,
+    /// The session that a login here is about to enter into the ledger.
+    pub(crate) entering: RefCell<Option<Rc<str>>>,
     /// A logout came before the page knew its session.
     pub(crate) leaving: Cell<bool>,
     /// Somebody waits for better times on behalf of the session.
@@ -61,6 +64,8 @@ pub(crate) struct Inner<P: Platform> {
     /// Why the last attempt of the session had no usable answer.
     pub(crate) trouble: Cell<Option<Error>>,
     pub(crate) unwritten: RefCell<Option<Unwritten>>,
+    /// Another tab's flight that this one waits for, and since when on the monotonic clock.
+    pub(crate) watched: RefCell<Option<(OpenFlight, u64)>>,
     pub(crate) check: RefCell<Option<Check>>,
     pub(crate) questions: RefCell<Vec<Weak<Question>>>,
     pub(crate) listening: RefCell<Option<P::Listening>>,
@@ -92,12 +97,14 @@ impl<P: Platform> Client<P> {
             listeners: RefCell::new(Vec::new()),
             own_ledger: RefCell::default(),
             signing_in: Cell::new(false),
+            entering: RefCell::default(),
             leaving: Cell::new(false),
             recovering: Cell::new(false),
             last_user: RefCell::new(None),
             left: RefCell::default(),
             trouble: Cell::new(None),
             unwritten: RefCell::new(None),
+            watched: RefCell::new(None),
             check: RefCell::new(None),
             questions: RefCell::new(Vec::new()),
             listening: RefCell::new(None),

@@ -17,6 +17,13 @@ const RETRY_AFTER: u32 = 300_000;
 /// before it, and the staleness bound.
 pub(crate) const FLIGHT: u32 = 13_000;
 
+/// Another tab's flight, and for how many milliseconds of its own monotonic clock a tab has seen it.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    pub(crate) flight: Flight,
+    pub(crate) elapsed: u64,
+}
+
 /// How the queue was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -37,6 +44,8 @@ pub(crate) struct Facts {
     /// This life of this tab.
     pub(crate) owner: Rc<str>,
     pub(crate) turn: Turn,
+    /// The flight that this tab has been waiting for.
+    pub(crate) watched: Option<Watched>,
     /// Whether the contract says that the server does not rotate.
     pub(crate) fixed: bool,
     /// Whether the token was waited for in vain.
@@ -55,8 +64,8 @@ pub(crate) enum Decision {
     Adopt(u32),
     /// Nobody refreshes for so many milliseconds.
     Wait { left: u32, asked: bool },
-    /// Another tab's flight is open.
-    Busy(u32),
+    /// Another tab's flight is open, for so many milliseconds more at most.
+    Busy { flight: Flight, left: u32 },
     /// The token of this generation is not to be seen yet.
     CatchUp(u32),
     /// Storage throws.
@@ -65,6 +74,13 @@ pub(crate) enum Decision {
     Lost(EndReason),
     /// Send this.
     Send(Attempt),
+}
+
+impl Attempt {
+    /// The generation that it leaves behind: the row's, also where it is made with the token before.
+    pub(crate) fn leaves(&self) -> u32 {
+        self.generation.saturating_add(u32::from(self.previous))
+    }
 }
 
 /// One POST to the refresh endpoint: a token, its key, and what they belong to.
@@ -103,8 +119,13 @@ pub(crate) fn decide(
             return Decision::Wait { left, asked: wait.asked };
         }
     }
-    row.bucket.fill(facts.wall);
-    let left = row.bucket.wait(facts.wall);
+    // Whoever waits writes nothing, but for a clock that was set back, from which time counts anew.
+    let mut bucket = row.bucket;
+    bucket.fill(facts.wall);
+    if row.bucket.is_ahead(facts.wall) {
+        row.bucket = bucket;
+    }
+    let left = bucket.wait(facts.wall);
     if left > 0 && rules.on(Rule::RateGate) {
         return Decision::Wait { left, asked: false };
     }
@@ -126,21 +147,34 @@ pub(crate) fn decide(
     };
     if !attempt.harmless {
         if let Some(flight) = row.flight.as_ref().filter(|flight| *flight.owner != *facts.owner) {
-            let left = flight.span.left(facts.wall, FLIGHT);
-            // Its time alone proves nothing if a clock was set: the lock must be free as well.
-            if left > 0 || facts.turn == Turn::RanOut {
-                return Decision::Busy(left);
+            let left = still_open(flight, facts);
+            if left > 0 {
+                return Decision::Busy { flight: flight.clone(), left };
             }
         }
-        let span = Span::new(facts.wall, FLIGHT);
-        row.flight = Some(Flight { owner: facts.owner.to_string(), span });
+        let (owner, span) = (facts.owner.to_string(), Span::new(facts.wall, FLIGHT));
+        row.flight = Some(Flight { owner, span, locked: facts.turn == Turn::Held });
     }
     if row.next.is_none() {
         row.next = Some(mint());
     }
-    row.bucket.take();
+    bucket.take();
+    row.bucket = bucket;
     let key = if rules.on(Rule::KeyBeforeAttempt) { attempt.key.clone() } else { mint() };
     Decision::Send(Attempt { key, ..attempt })
+}
+
+/// For how long another tab's flight is open. The wall clock alone proves nothing, since it may have been
+/// set: either the lock is free as well, which the flight's owner held, or this tab has seen that very
+/// flight for as long as one lasts.
+fn still_open(flight: &Flight, facts: &Facts) -> u32 {
+    let left = flight.span.left(facts.wall, FLIGHT);
+    if left == 0 && flight.locked && facts.turn == Turn::Held {
+        return 0;
+    }
+    let watched = facts.watched.as_ref().filter(|watched| watched.flight == *flight);
+    let elapsed = watched.map_or(0, |watched| u32::try_from(watched.elapsed).unwrap_or(u32::MAX));
+    FLIGHT.saturating_sub(elapsed)
 }
 
 /// The row of `session`, if the session lives and is the current one.

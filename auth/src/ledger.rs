@@ -72,10 +72,12 @@ pub(crate) struct Ended {
 }
 
 /// An attempt that may be out, for servers to which no token may be sent twice.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Flight {
     pub(crate) owner: String,
     pub(crate) span: Span,
+    /// Whether its owner holds the lock as long as the attempt is out.
+    pub(crate) locked: bool,
 }
 
 /// Until when nobody refreshes.
@@ -87,7 +89,7 @@ pub(crate) struct Wait {
 }
 
 /// A stretch of wall clock time, in milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Span {
     since: u64,
     until: u64,
@@ -110,7 +112,7 @@ impl Span {
 }
 
 /// The rate gate: a bucket that holds ten and gets one more every five seconds.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bucket {
     left: u32,
     since: u64,
@@ -122,6 +124,11 @@ impl Bucket {
 
     pub(crate) fn full(now: u64) -> Self {
         Self { left: Self::SIZE, since: now }
+    }
+
+    /// Whether it counts from a moment that has not come: the clock was set back.
+    pub(crate) fn is_ahead(self, now: u64) -> bool {
+        now < self.since
     }
 
     /// Lets time fill the bucket. A clock that was set back fills nothing, and counts anew.

@@ -71,6 +71,7 @@ impl<P: Platform> Client<P> {
         let mut row = Row::new(&id, user, self.mint(), wall);
         row.idempotent = grant.idempotent.unwrap_or_default();
         let token = grant.refresh.filter(|_| renewable);
+        *self.0.entering.borrow_mut() = Some(id.as_str().into());
         let entered = match self.0.custody.refresh {
             RefreshCustody::Memory => Entered::nowhere(),
             RefreshCustody::Local | RefreshCustody::Database => {
@@ -78,15 +79,14 @@ impl<P: Platform> Client<P> {
                     Ok(entered) => entered,
                     Err(LedgerError::Denied) => Entered::nowhere(),
                     Err(LedgerError::Aborted) => {
-                        // It may have been committed all the same: nobody may use this token.
-                        self.0.left.borrow_mut().insert(id.as_str().into());
-                        token.into_iter().for_each(|token| self.revoke(token, false, None));
+                        self.take_back(id, token);
                         return Err(Error::Unavailable);
                     }
                 }
             }
         };
         // Nothing below waits: what the ledger says and what the tab shows change together.
+        self.0.leaving.set(false);
         let before = self.session();
         let own = before.as_ref().filter(|session| session.book == Book::Own);
         let own = own.and_then(|session| self.own_token(&session.id));
@@ -140,6 +140,22 @@ impl<P: Platform> Client<P> {
             self.revoke(token, false, None);
         }
         Ok(())
+    }
+
+    /// Ends a login of which the ledger gave no word in time: it may have been committed all the same,
+    /// and other tabs may use it by now. As at every logout the row comes first, then the server.
+    fn take_back(&self, id: String, token: Option<RefreshToken>) {
+        let id: Rc<str> = id.into();
+        self.0.left.borrow_mut().insert(id.clone());
+        let client = self.clone();
+        self.platform().spawn(async move {
+            let newest = client.end_row(&id).await;
+            client.vault().forget(client.platform(), &id);
+            client.announce();
+            if let Some(token) = newest.or(token) {
+                client.revoke(token, false, None);
+            }
+        });
     }
 
     async fn enter(&self, row: &Row, token: Option<&RefreshToken>) -> Result<Entered, LedgerError> {

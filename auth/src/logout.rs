@@ -1,5 +1,7 @@
 //! How a session ends here, and how the server hears of it.
 
+use std::rc::Rc;
+
 use crate::client::Client;
 use crate::custody::RefreshCustody;
 use crate::decide::BACKOFF;
@@ -15,7 +17,7 @@ use crate::wire;
 
 /// How often the server is told, and the ledger: a debt is paid when the network is back, but no
 /// token is kept for it beyond the page.
-const TRIES: u32 = 8;
+pub(crate) const TRIES: u32 = 8;
 
 impl<P: Platform> Client<P> {
     /// Ends the session here, at once, and tells the ledger, the other tabs and the server in the
@@ -29,6 +31,7 @@ impl<P: Platform> Client<P> {
             }
             return;
         };
+        self.0.leaving.set(false);
         let token = match (session.book, self.0.custody.refresh) {
             (Book::Own, _) => self.own_token(&session.id),
             (Book::Shared, RefreshCustody::Local) => self.vault().newest(self.platform(), &session.id),
@@ -47,7 +50,7 @@ impl<P: Platform> Client<P> {
     async fn settle_logout(&self, session: &Session, token: Option<RefreshToken>) {
         let mut token = token;
         if session.book == Book::Shared {
-            token = self.end_row(session).await.or(token);
+            token = self.end_row(&session.id).await.or(token);
             self.vault().forget(self.platform(), &session.id);
             self.announce();
         }
@@ -63,9 +66,9 @@ impl<P: Platform> Client<P> {
     }
 
     /// Ends the row, and gives the token that it holds or points at.
-    async fn end_row(&self, session: &Session) -> Option<RefreshToken> {
+    pub(crate) async fn end_row(&self, session: &Rc<str>) -> Option<RefreshToken> {
         for n in 0..TRIES {
-            let (client, sid) = (self.clone(), session.id.clone());
+            let (client, sid) = (self.clone(), session.clone());
             let end = move |page: &mut Page| {
                 let row = page.row.as_mut()?;
                 let in_row = row.token.as_deref().and_then(RefreshToken::parse);
@@ -75,7 +78,7 @@ impl<P: Platform> Client<P> {
                 }
                 token
             };
-            match self.transact(Book::Shared, &session.id, end).await {
+            match self.transact(Book::Shared, session, end).await {
                 Ok(token) => return token,
                 Err(LedgerError::Denied) => return None,
                 Err(LedgerError::Aborted) => self.platform().sleep(self.pause_before(n)).await,

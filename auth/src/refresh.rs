@@ -9,11 +9,11 @@ use crate::client::{Client, with_deadline};
 use crate::contract::Rotation;
 use crate::custody::RefreshCustody;
 use crate::decide::{
-    Attempt, Committed, Decision, FLIGHT, Facts, Received, Turn, Verdict, back_off, commit, decide, terminal,
+    Attempt, Committed, Decision, Facts, Received, Turn, Verdict, Watched, back_off, commit, decide, terminal,
 };
 use crate::error::{EndReason, Error};
 use crate::http::Answer;
-use crate::ledger::Page;
+use crate::ledger::{Flight as OpenFlight, Page};
 use crate::platform::{Instant, LedgerError, Platform};
 use crate::rules::Rule;
 use crate::session::{Access, Age, Book, Session};
@@ -27,9 +27,14 @@ pub(crate) const ATTEMPT_DEADLINE: u32 = 10_000;
 const LOCK_BOUND: u32 = 12_000;
 /// The longest time a caller waits for refreshes, in milliseconds.
 pub(crate) const LONGEST_WAIT: u32 = 15_000;
+/// The longest time between a decision and its attempt, in milliseconds: a page may freeze in between,
+/// and its flight must outlast the attempt, a late timer included.
+const SEND_WITHIN: u64 = 2_000;
 /// How long a token is waited for that this tab's view of storage lacks: so many looks, so many
 /// milliseconds apart. Looks are counted, since a page that was frozen has seen nothing meanwhile.
 const CATCH_UP: (u32, u32) = (10, 100);
+/// How often the wait begins anew because storage moved.
+const RENEWALS: u32 = 2;
 /// The pause while another tab's flight is open or the ledger refuses, in milliseconds.
 const PAUSE: u32 = 250;
 /// How long better times are waited for after the callers are gone, in milliseconds: a page recovers
@@ -179,16 +184,19 @@ impl<P: Platform> Client<P> {
                 self.announce();
                 return Round::Done(Err(ended));
             }
-            Ok(Decision::Busy(left)) => return again(left.clamp(1, PAUSE), Error::Unavailable),
+            Ok(Decision::Busy { flight, left }) => {
+                self.watch(flight);
+                return again(left.clamp(1, PAUSE), Error::Unavailable);
+            }
             Ok(Decision::CatchUp(_) | Decision::Unreadable) => return again(PAUSE, Error::Unavailable),
             Ok(Decision::Wait { left, asked: false }) => return again(left, self.trouble()),
             Ok(Decision::Wait { left, asked: true }) => {
                 return again(left, Error::TooManyRequests { retry_after: Some(left.div_ceil(1_000)) });
             }
         };
-        // 3. Send. A page may have been frozen since it decided: its flight must outlast the attempt.
+        // 3. Send, unless the own flight may run out before the attempt's deadline.
         let elapsed = self.platform().now().since(decided_at);
-        if !attempt.harmless && elapsed > u64::from(FLIGHT - ATTEMPT_DEADLINE) {
+        if !attempt.harmless && elapsed > SEND_WITHIN {
             return again(0, Error::Unavailable);
         }
         let sent = self.platform().now();
@@ -215,25 +223,54 @@ impl<P: Platform> Client<P> {
 
     /// Step 2. Decide: one transaction, and what has to be waited for between two of them.
     async fn decide(&self, session: &Session, known: u32, turn: Turn) -> Result<Decision, LedgerError> {
-        let (mut known, mut looks) = (known, 0);
+        let mut known = known;
+        let mut caught_up = (session.book == Book::Own).then(Vec::new);
+        let mut renewals = 0;
         loop {
-            let caught_up = looks == CATCH_UP.0 || session.book == Book::Own;
-            match self.decision(session, known, turn, caught_up).await? {
+            match self.decision(session, known, turn, caught_up.clone()).await? {
                 Decision::Adopt(generation) => {
                     if self.has_newer(&session.id, known) || self.adopt(session, generation).await {
                         return Ok(Decision::Adopt(generation));
                     }
                     known = generation;
                 }
+                Decision::CatchUp(_) if renewals > RENEWALS => return Err(LedgerError::Aborted),
                 Decision::CatchUp(generation) => {
-                    while looks < CATCH_UP.0 && !self.shows(&session.id, generation) {
-                        self.platform().sleep(CATCH_UP.1).await;
-                        looks += 1;
-                    }
-                    looks = if self.shows(&session.id, generation) { 0 } else { CATCH_UP.0 };
+                    renewals += 1;
+                    caught_up = self.catch_up(&session.id, generation).await;
                 }
                 decision => return Ok(decision),
             }
+        }
+    }
+
+    /// Waits until this tab's view of storage shows the token of `generation`. If it does not, within
+    /// the catch-up bound: what it shows of the session instead. A view that changes meanwhile is one
+    /// that somebody has just written to, so the wait begins anew.
+    async fn catch_up(&self, session: &str, generation: u32) -> Option<Vec<String>> {
+        let mut view = self.vault().view(self.platform(), session);
+        let (mut looks, mut renewals) = (0, 0);
+        while looks < CATCH_UP.0 {
+            if self.shows(session, generation) {
+                return None;
+            }
+            self.platform().sleep(CATCH_UP.1).await;
+            looks += 1;
+            let now = self.vault().view(self.platform(), session);
+            if now != view && renewals < RENEWALS {
+                (looks, renewals) = (0, renewals + 1);
+            }
+            view = now;
+        }
+        Some(view)
+    }
+
+    /// Remembers since when this tab sees another's flight.
+    fn watch(&self, flight: OpenFlight) {
+        let now = self.platform().now().monotonic;
+        let mut watched = self.0.watched.borrow_mut();
+        if watched.as_ref().is_none_or(|(before, _)| *before != flight) {
+            *watched = Some((flight, now));
         }
     }
 
@@ -242,7 +279,7 @@ impl<P: Platform> Client<P> {
         session: &Session,
         known: u32,
         turn: Turn,
-        caught_up: bool,
+        caught_up: Option<Vec<String>>,
     ) -> Result<Decision, LedgerError> {
         let mut facts = Facts {
             wall: 0,
@@ -250,15 +287,27 @@ impl<P: Platform> Client<P> {
             known,
             owner: self.owner(),
             turn,
+            watched: None,
             fixed: self.contract().rotation == Rotation::Never,
-            caught_up,
+            caught_up: false,
             alone: session.book == Book::Own,
             rules: self.rules(),
         };
         let client = self.clone();
         let decide = move |page: &mut Page| {
             // Read here: another tab's transaction may have come between.
-            facts.wall = client.platform().now().wall;
+            let now = client.platform().now();
+            facts.wall = now.wall;
+            facts.watched = client
+                .0
+                .watched
+                .borrow()
+                .clone()
+                .map(|(flight, since)| Watched { flight, elapsed: now.monotonic.saturating_sub(since) });
+            // What was waited for in vain may be coming, if storage has moved since.
+            facts.caught_up = caught_up.is_some_and(|view| {
+                facts.alone || view == client.vault().view(client.platform(), &facts.session)
+            });
             let vault = |generation| client.look_up(&facts.session, generation);
             decide(page, &facts, vault, || client.mint())
         };
@@ -404,7 +453,7 @@ impl<P: Platform> Client<P> {
         }
         let retry_after = answer.and_then(wire::retry_after);
         let (client, random, owner) = (self.clone(), self.random(), self.owner());
-        let (known, attempt) = (attempt.generation, attempt.clone());
+        let (known, attempt) = (attempt.leaves(), attempt.clone());
         let back_off = move |page: &mut Page| {
             let wall = client.platform().now().wall;
             back_off(page, &attempt, &owner, wall, retry_after, random)
@@ -447,9 +496,9 @@ impl<P: Platform> Client<P> {
             }
             Ok(Verdict::Gone(reason)) => Round::Done(Err(self.stopped(session, reason).await)),
             Ok(Verdict::Ahead) => {
-                Round::Again { known: attempt.generation, after: 0, because: Error::Unavailable }
+                Round::Again { known: attempt.leaves(), after: 0, because: Error::Unavailable }
             }
-            Err(_) => Round::Again { known: attempt.generation, after: PAUSE, because: Error::Unavailable },
+            Err(_) => Round::Again { known: attempt.leaves(), after: PAUSE, because: Error::Unavailable },
         }
     }
 

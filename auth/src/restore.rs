@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::custody::RefreshCustody;
 use crate::error::EndReason;
 use crate::ledger::{Now, Page, Row};
+use crate::logout::TRIES;
 use crate::platform::{LedgerError, Platform};
 use crate::refresh::LONGEST_WAIT;
 use crate::session::{Age, Book, Session, State};
@@ -70,13 +71,17 @@ impl<P: Platform> Client<P> {
 
     async fn restore(&self) {
         let kept = self.vault().kept(self.platform());
-        let page = match self.0.custody.refresh {
-            RefreshCustody::Memory => Err(LedgerError::Denied),
-            RefreshCustody::Local | RefreshCustody::Database => self.find().await,
-        };
+        let mut page = self.find().await;
+        for _ in 0..TRIES {
+            // Who has logged out meanwhile gives nobody up for a ledger that is slow.
+            if !self.0.leaving.get() || page.as_ref().err() != Some(&LedgerError::Aborted) {
+                break;
+            }
+            page = self.find().await;
+        }
+        let leaving = self.0.leaving.take();
         if self.session().is_some() {
             // A login was quicker.
-            self.0.leaving.set(false);
             return;
         }
         let session = match (&page, kept) {
@@ -89,33 +94,41 @@ impl<P: Platform> Client<P> {
             (Err(LedgerError::Aborted), Some(kept)) => Some(shared(kept)),
             _ => None,
         };
-        let leaving = self.0.leaving.take();
+        // The read may be older than a logout.
+        let session = session.filter(|session| !self.0.left.borrow().contains(&session.id));
         let Some(session) = session else {
             self.vault().forget_access(self.platform());
-            if !leaving {
+            if self.state() == State::Restoring {
                 self.set_state(State::SignedOut(None));
             }
             return;
         };
         if leaving {
-            self.set_session(Some(session));
-            return self.logout();
+            return self.leave(session);
         }
         let (id, generation) = (session.id.clone(), session.generation);
         let now = self.platform().now();
         let usable = session.access.as_ref().is_some_and(|a| a.age(now, self.rules()) != Age::Stale);
         self.set_session(Some(session));
         if !usable {
-            let outcome = self.refresh(id.clone(), generation).await;
-            if outcome.is_ok() || !self.is_current(&id) {
-                return;
-            }
+            let _shown_without = self.refresh(id.clone(), generation).await;
         }
-        self.show_session();
+        if self.is_current(&id) {
+            self.show_session();
+        }
+    }
+
+    /// Ends a session that was logged out before the page knew it.
+    fn leave(&self, session: Session) {
+        self.set_session(Some(session));
+        self.logout();
     }
 
     /// The current session's page, and a sweep of what other sessions left in the vault.
     async fn find(&self) -> Result<Page, LedgerError> {
+        if self.0.custody.refresh == RefreshCustody::Memory {
+            return Err(LedgerError::Denied);
+        }
         let started = self.platform().now();
         let page = loop {
             match self.current_page().await {
@@ -238,13 +251,22 @@ impl<P: Platform> Client<P> {
         };
         let id = |session: &Option<Session>| session.as_ref().map(|session| session.id.clone());
         let restoring = self.state() == State::Restoring && before.is_none();
-        if self.0.signing_in.get() || restoring || id(&self.session()) != id(&before) {
+        if restoring || id(&self.session()) != id(&before) {
             // What was read is already the past; who made it so has told.
             return true;
         }
         let live = page.live().filter(|row| !self.0.left.borrow().contains(row.sid.as_str()));
         match (live, before) {
             (Some(row), Some(session)) if *row.sid == *session.id => {}
+            (Some(row), None) if self.0.leaving.get() => self.leave(self.stored_session(row, None)),
+            // A login is under way here: nothing is adopted, and what is over is not shown.
+            (Some(row), Some(session)) if self.0.signing_in.get() => {
+                if self.0.entering.borrow().as_deref() == Some(&row.sid) {
+                    return false;
+                }
+                self.close(&session.id, EndReason::ReplacedElsewhere);
+            }
+            (Some(_), None) if self.0.signing_in.get() => {}
             (Some(row), _) => self.another_login(row).await,
             (None, Some(session)) => {
                 let row = page.row.as_ref().filter(|row| *row.sid == *session.id);

@@ -132,6 +132,13 @@ impl Vault {
         newest.or_else(seen)
     }
 
+    /// The names of `session`'s entries, as storage shows them to this tab.
+    pub(crate) fn view<P: Platform>(&self, platform: &P, session: &str) -> Vec<String> {
+        let mut names = platform.keys(Area::Profile, &self.entries(session)).unwrap_or_default();
+        names.sort_unstable();
+        names
+    }
+
     /// Removes the entries of generations before `generation`.
     pub(crate) fn drop_older<P: Platform>(&self, platform: &P, session: &str, generation: u32) {
         let prefix = self.entries(session);

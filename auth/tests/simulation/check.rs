@@ -27,7 +27,8 @@ pub(crate) struct Check {
     pub(crate) storage_failed: bool,
     pub(crate) wiped: bool,
     pub(crate) ledger_rolled_back: bool,
-    pub(crate) clock_changes: usize,
+    /// How often the wall clock was set forward.
+    pub(crate) clock_leaps: u64,
     /// The family whose login ended last and well.
     pub(crate) last_login: Option<usize>,
 }
@@ -44,6 +45,8 @@ pub(crate) struct Call {
     pub(crate) operation: Option<usize>,
     /// The family that it created.
     pub(crate) login: Option<usize>,
+    /// The browser crashed while it was under way.
+    pub(crate) orphaned: bool,
     /// The server spent its token for it.
     pub(crate) rotated: bool,
     /// When it was made another call with the same token was under way, in a tab that ran all the time.
@@ -72,8 +75,9 @@ pub(crate) struct Family {
     pub(crate) keys: BTreeMap<usize, Option<String>>,
     /// The highest refresh token that a tab stored and whose transaction was committed.
     pub(crate) completed: Option<Completed>,
-    /// What the rate gate has left, in thousandths of a refresh, and since when.
-    pub(crate) bucket: Option<(u64, u64)>,
+    /// What the rate gate has left, in thousandths of a refresh, since when, and after how many leaps of the
+    /// clock.
+    pub(crate) bucket: Option<(u64, u64, u64)>,
     pub(crate) stolen: bool,
 }
 
@@ -92,6 +96,8 @@ pub(crate) struct Seen {
     pub(crate) family: Option<usize>,
     /// Those that it logged out of.
     pub(crate) left: BTreeSet<usize>,
+    /// The one among them of which only a guess says so.
+    pub(crate) guessed: Option<usize>,
     /// Its user logged out.
     pub(crate) logged_out: bool,
     /// The step at which it last read the ledger.
@@ -124,6 +130,12 @@ impl Check {
     /// From now on this life's calls may have been in vain.
     pub(crate) fn disturb(&mut self, life: Life) {
         self.calls.iter_mut().filter(|call| call.life == life).for_each(|call| call.disturbed = true);
+    }
+
+    /// The browser crashed: nobody will hear what the server does with calls that are under way.
+    pub(crate) fn orphan_all(&mut self) {
+        let under_way = self.calls.iter_mut().filter(|call| !call.rotated);
+        under_way.for_each(|call| call.orphaned = true);
     }
 
     pub(crate) fn disturb_all(&mut self) {

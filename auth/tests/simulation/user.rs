@@ -58,7 +58,7 @@ impl World {
             }
             Act::SetClock(by) => {
                 self.cover("clock set");
-                self.check.borrow_mut().clock_changes += 1;
+                self.check.borrow_mut().clock_leaps += u64::from(by > 0);
                 self.skew.set(self.skew.get() + by);
             }
             Act::Crash(storage, ledger) => self.crash(storage, ledger),
@@ -115,6 +115,7 @@ impl World {
         }
         self.note(None, || format!("{lost} writes are lost"));
         self.check.borrow_mut().disturb_all();
+        self.check.borrow_mut().orphan_all();
         self.judge_crash();
         // The restarted browser restores its tabs, all at once.
         open.into_iter().for_each(|tab| self.load(tab));
@@ -154,10 +155,12 @@ impl World {
         });
         // Whatever it was: the tab may be signed out now.
         check.tab(life).logged_out = true;
-        for family in check.tab(life).family.into_iter().chain(newest) {
+        let own = check.tab(life).family;
+        for family in own.into_iter().chain(newest) {
             check.tab(life).left.insert(family);
             check.family(family).ends.insert("logout");
         }
+        check.tab(life).guessed = newest.filter(|newest| own.is_some_and(|own| own != *newest));
         drop(check);
         client.logout();
     }
@@ -168,6 +171,14 @@ impl World {
         let life = self.life(tab);
         if matches!(client.state(), State::SignedInElsewhere { .. }) {
             self.cover("another user's session taken up");
+            {
+                // So it was not the one that this tab was logged out of.
+                let mut check = self.check.borrow_mut();
+                let seen = check.tab(life);
+                if let Some(family) = seen.guessed.take() {
+                    seen.left.remove(&family);
+                }
+            }
             client.start();
         }
         let world = self.clone();

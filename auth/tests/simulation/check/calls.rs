@@ -52,6 +52,7 @@ impl World {
             disturbed: false,
             operation,
             login: None,
+            orphaned: false,
             rotated: false,
             clash,
         };
@@ -73,19 +74,19 @@ impl World {
         let looked = check.tab(life).looked;
         check.tab(life).family = Some(token.family);
         let rolled_back = check.ledger_rolled_back;
-        let clocks = check.clock_changes;
+        let leaps = check.clock_leaps;
         let family = check.family(token.family);
         let first = family.keys.entry(token.number).or_insert_with(|| key.clone()).clone();
         // A token that does not rotate is not a single-use token: each generation's key goes with it.
         let two_keys = self.rotates() && first != key && !rolled_back;
         let spent = family.completed.filter(|done| done.number > token.number && looked > done.step);
-        // The bucket, simulated. A clock that is set refills a gate that counts by it, once each time.
+        // The bucket, simulated. A clock that is set forward refills a gate that counts by it, once each time.
         let now = self.time();
-        let full = (BUCKET + PASSED_BEFORE + BUCKET * clocks as u64) * 1000;
-        let (left, since) = family.bucket.unwrap_or((full, now));
-        let left = (left + (now - since) * 1000 / REFILL).min(full);
+        let full = (BUCKET + PASSED_BEFORE) * 1000;
+        let (left, since, before) = family.bucket.unwrap_or((full, now, leaps));
+        let left = (left + (now - since) * 1000 / REFILL).min(full) + (leaps - before) * BUCKET * 1000;
         let too_fast = left < 1000 && !rolled_back && !self.options.has(Class::LedgerDenied);
-        family.bucket = Some((left.saturating_sub(1000), now));
+        family.bucket = Some((left.saturating_sub(1000), now, leaps));
         let wiped = check.wiped;
         drop(check);
         if two_keys {
@@ -248,7 +249,15 @@ impl World {
             }
             Deed::Rotated { .. } => {
                 self.cover("server: rotated");
-                self.check.borrow_mut().calls[id].rotated = true;
+                let orphaned = {
+                    let call = &mut self.check.borrow_mut().calls[id];
+                    call.rotated = true;
+                    call.orphaned
+                };
+                if orphaned {
+                    // The crash took back what storage held of this family, and the server goes on without it.
+                    self.judge_crash();
+                }
             }
             Deed::Repeated { .. } => self.cover("server: the same successor again"),
             Deed::Conflict { .. } => self.cover("server: 409"),
