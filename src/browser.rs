@@ -73,8 +73,8 @@ impl Platform for Browser {
         lock::lock(name.to_owned())
     }
 
-    fn post(&self, channel: &str, text: &str) {
-        channel::post(channel, text);
+    fn post(&self, channel: &str, text: &str, secret: bool) {
+        channel::post(channel, text, secret);
     }
 
     type Listening = channel::Listening;

@@ -53,8 +53,9 @@ pub trait Platform: 'static {
     /// future leaves the queue. `None` at once where the browser has no Web Locks. Economy, not safety.
     fn lock(&self, name: &str) -> impl Future<Output = Option<Self::Lock>> + 'static;
 
-    /// Tells the other tabs `text`. Late, lost, doubled: a message only saves work.
-    fn post(&self, channel: &str, text: &str);
+    /// Tells the other tabs `text`. Late, lost, doubled: a message only saves work. A `secret` one carries
+    /// a token, and is not sent at all where its way would lead through storage.
+    fn post(&self, channel: &str, text: &str, secret: bool);
 
     /// Calls `listener` with each message that another tab posts on `channel`, until the value that is
     /// returned is dropped.

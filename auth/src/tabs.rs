@@ -81,7 +81,8 @@ impl<P: Platform> Client<P> {
 
     fn say(&self, say: Say) {
         if self.0.custody.refresh != RefreshCustody::Memory {
-            self.platform().post(&self.ledger_key("tabs"), &json(&Message { v: VERSION, say }));
+            let secret = matches!(say, Say::Offer { .. });
+            self.platform().post(&self.ledger_key("tabs"), &json(&Message { v: VERSION, say }), secret);
         }
     }
 

@@ -32,14 +32,14 @@ impl fmt::Debug for Listening {
 }
 
 /// See [`Platform::post`](auth::Platform::post).
-pub(super) fn post(name: &str, text: &str) {
+pub(super) fn post(name: &str, text: &str, secret: bool) {
     let open = hub(name).and_then(|hub| hub.channel.borrow().clone());
     if let Some(channel) = open {
         let _ = channel.post_message(&text.into());
     } else if let Ok(channel) = BroadcastChannel::new(name) {
         let _ = channel.post_message(&text.into());
         channel.close();
-    } else {
+    } else if !secret {
         // The other tabs' event carries the value although it is gone by then.
         let key = entry(name);
         let _ = storage::write(Area::Profile, &key, text);

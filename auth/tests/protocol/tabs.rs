@@ -186,10 +186,10 @@ fn messages_that_make_no_sense_are_ignored() {
     let seen = watch(&client);
     let deep = "[".repeat(100_000);
     for text in ["", "null", "{}", r#"{"v":2,"say":"Changed"}"#, r#"{"v":1,"say":{"Offer":{}}}"#, &deep] {
-        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", text);
+        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", text, false);
     }
     for _ in 0..50 {
-        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", r#"{"v":1,"say":"Changed"}"#);
+        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", r#"{"v":1,"say":"Changed"}"#, false);
     }
     world.settle();
     assert!(seen.take().is_empty() && world.take_log().is_empty());

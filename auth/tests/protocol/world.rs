@@ -643,7 +643,7 @@ impl Platform for Tab {
         Waiting(ticket)
     }
 
-    fn post(&self, channel: &str, text: &str) {
+    fn post(&self, channel: &str, text: &str, _secret: bool) {
         if self.world.0.deaf.get() {
             return;
         }

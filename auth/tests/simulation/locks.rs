@@ -107,8 +107,8 @@ impl World {
 
     // Messages.
 
-    pub(crate) fn post(&self, from: Life, channel: &str, text: &str) {
-        self.check_text("a message", text, false);
+    pub(crate) fn post(&self, from: Life, channel: &str, text: &str, secret: bool) {
+        self.check_text("a message", text, !secret);
         self.note(from.tab, || format!("posts {text}"));
         let rng = &self.chance.messages;
         let others: Vec<Life> = {

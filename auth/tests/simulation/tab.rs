@@ -279,9 +279,9 @@ impl Platform for Page {
         self.world.lock(self.life, name)
     }
 
-    fn post(&self, channel: &str, text: &str) {
+    fn post(&self, channel: &str, text: &str, secret: bool) {
         if self.lives() {
-            self.world.post(self.life, channel, text);
+            self.world.post(self.life, channel, text, secret);
         }
     }
 
