@@ -16,6 +16,9 @@ const RETRY_AFTER: u32 = 300_000;
 /// How long a flight keeps other tabs out, in milliseconds: the attempt's deadline, the transaction
 /// before it, and the staleness bound.
 pub(crate) const FLIGHT: u32 = 13_000;
+/// How long a flight is waited for where nobody needs to, in milliseconds: without locks it is what
+/// keeps five tabs from asking five times.
+const COURTESY: u32 = 2_000;
 
 /// Another tab's flight, and for how many milliseconds of its own monotonic clock a tab has seen it.
 #[derive(Clone, Debug)]
@@ -145,9 +148,9 @@ pub(crate) fn decide(
             }
         }
     };
-    if !attempt.harmless {
+    if !attempt.harmless || facts.turn == Turn::NoLocks {
         if let Some(flight) = row.flight.as_ref().filter(|flight| *flight.owner != *facts.owner) {
-            let left = still_open(flight, facts);
+            let left = if attempt.harmless { courtesy(flight, facts) } else { still_open(flight, facts) };
             if left > 0 {
                 return Decision::Busy { flight: flight.clone(), left };
             }
@@ -172,9 +175,19 @@ fn still_open(flight: &Flight, facts: &Facts) -> u32 {
     if left == 0 && flight.locked && facts.turn == Turn::Held {
         return 0;
     }
+    FLIGHT.saturating_sub(watched(flight, facts))
+}
+
+/// For how long another tab's flight is worth waiting for, where it would do no harm to send as well.
+fn courtesy(flight: &Flight, facts: &Facts) -> u32 {
+    let left = flight.span.left(facts.wall, FLIGHT).saturating_sub(FLIGHT - COURTESY);
+    left.min(COURTESY.saturating_sub(watched(flight, facts)))
+}
+
+/// For how long this tab has seen the flight.
+fn watched(flight: &Flight, facts: &Facts) -> u32 {
     let watched = facts.watched.as_ref().filter(|watched| watched.flight == *flight);
-    let elapsed = watched.map_or(0, |watched| u32::try_from(watched.elapsed).unwrap_or(u32::MAX));
-    FLIGHT.saturating_sub(elapsed)
+    watched.map_or(0, |watched| u32::try_from(watched.elapsed).unwrap_or(u32::MAX))
 }
 
 /// The row of `session`, if the session lives and is the current one.

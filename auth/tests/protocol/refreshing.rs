@@ -132,8 +132,8 @@ fn a_terminal_answer_or_409_after_another_tab_stored_a_successor_is_no_end() {
         world.settle();
         world.pass(900_000);
         let seen = watch(&client);
-        // The first tab's attempt is held up until the second one has rotated.
-        world.next("/refresh", [Fault::SaysLate(1_000, status, "{}"), Fault::None]);
+        // The first tab's attempt is held up until the second one, tired of waiting, has rotated.
+        world.next("/refresh", [Fault::SaysLate(4_000, status, "{}"), Fault::None]);
         let (first, second) = world.run(async { join(client.send(&me()), second.send(&me())).await });
         assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
         assert!(seen.take().iter().all(|state| matches!(state, State::SignedIn { .. })));
@@ -151,7 +151,7 @@ fn a_late_success_does_not_overwrite_what_another_tab_committed() {
     world.settle();
     world.pass(900_000);
     let answer = r#"{"access_token":"access-late","refresh_token":"refresh-late"}"#;
-    world.next("/refresh", [Fault::SaysLate(1_000, 200, answer), Fault::None]);
+    world.next("/refresh", [Fault::SaysLate(4_000, 200, answer), Fault::None]);
     let (first, second) = world.run(async { join(client.send(&me()), second.send(&me())).await });
     // The first asked its siblings in vain, so the second was quicker. The late access token is used
     // (and unknown to this server), the refresh token dropped.
