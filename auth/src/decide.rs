@@ -203,8 +203,9 @@ fn current<'a>(page: &'a mut Page, session: &str, rules: Rules) -> Result<&'a mu
     Ok(row)
 }
 
+/// Without a row or without `now` the ledger was wiped: a logout leaves both.
 fn gone(named: bool, another: bool) -> EndReason {
-    if another && !named { EndReason::ReplacedElsewhere } else { EndReason::LoggedOutElsewhere }
+    if another && !named { EndReason::ReplacedElsewhere } else { EndReason::Lost }
 }
 
 fn lookup(row: &Row, generation: u32, vault: impl Fn(u32) -> Found) -> Found {

@@ -86,11 +86,11 @@ pub enum EndReason {
     LoggedOut,
     /// The user logged out here, and the server could not be told.
     LoggedOutHereOnly,
-    /// The user logged out in another tab, or the stored session was removed.
+    /// The user logged out in another tab.
     LoggedOutElsewhere,
     /// Somebody signed in anew in another tab.
     ReplacedElsewhere,
-    /// The refresh token is nowhere to be found: the browser lost it, or somebody removed it.
+    /// What was stored is nowhere to be found: the browser lost it, or somebody removed it.
     Lost,
     /// The session's time was up.
     Expired,

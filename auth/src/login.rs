@@ -121,7 +121,8 @@ impl<P: Platform> Client<P> {
             self.vault().forget_access(self.platform());
             self.set_session(Some(session));
             let alone = book == Book::Own;
-            self.vault().keep(self.platform(), &Kept { session: id, user, generation: 0, access, alone });
+            self.vault()
+                .keep(self.platform(), &Kept { session: id, user, generation: 0, access, alone, kept });
         }
         self.show_session();
         let replaced = entered.replaced.and_then(|(sid, token)| {

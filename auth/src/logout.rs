@@ -118,8 +118,9 @@ impl<P: Platform> Client<P> {
         current.generation = generation;
         current.access = Some(access.clone());
         change(&mut current);
-        let (id, user, alone) = (current.id.clone(), current.user.clone(), current.book == Book::Own);
-        self.vault().keep(self.platform(), &Kept { session: id, user, generation, access, alone });
+        let (id, user, kept) = (current.id.clone(), current.user.clone(), current.kept);
+        let alone = current.book == Book::Own;
+        self.vault().keep(self.platform(), &Kept { session: id, user, generation, access, alone, kept });
         self.set_session(Some(current));
         self.show_session();
     }

@@ -308,7 +308,11 @@ impl<P: Platform> Client<P> {
             facts.caught_up = caught_up.is_some_and(|view| {
                 facts.alone || view == client.vault().view(client.platform(), &facts.session)
             });
-            let vault = |generation| client.look_up(&facts.session, generation);
+            // What this tab's own ledger lacks was never in the vault, which may throw for ever.
+            let vault = |generation| match facts.alone {
+                true => Found::Missing,
+                false => client.look_up(&facts.session, generation),
+            };
             decide(page, &facts, vault, || client.mint())
         };
         self.transact(session.book, &session.id, decide).await

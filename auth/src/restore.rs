@@ -199,7 +199,8 @@ impl<P: Platform> Client<P> {
 
     fn alone(&self, kept: Kept) -> Session {
         self.open_own_ledger(&Row::new(&kept.session, &kept.user, self.mint(), self.platform().now().wall));
-        Session { book: Book::Own, renewable: false, ..shared(kept) }
+        // What storage denied at login is as lost after a reload, and the notice as true.
+        Session { book: Book::Own, renewable: false, kept: kept.kept, ..shared(kept) }
     }
 
     /// Begins this tab's own ledger, with one session.
@@ -270,7 +271,10 @@ impl<P: Platform> Client<P> {
             (Some(row), _) => self.another_login(row).await,
             (None, Some(session)) => {
                 let row = page.row.as_ref().filter(|row| *row.sid == *session.id);
-                let reason = row.and_then(Row::ended_elsewhere).unwrap_or(EndReason::LoggedOutElsewhere);
+                let another = page.now.as_ref().is_some_and(|now| *now.sid != *session.id);
+                // A later session that has ended is a logout; a ledger that knows none was wiped.
+                let gone = if another { EndReason::LoggedOutElsewhere } else { EndReason::Lost };
+                let reason = row.and_then(Row::ended_elsewhere).unwrap_or(gone);
                 self.close(&session.id, reason);
             }
             (None, None) => {

@@ -32,6 +32,8 @@ pub(crate) struct Kept {
     pub(crate) access: Access,
     /// Whether the session belongs to this tab alone, so that the ledger need not know it.
     pub(crate) alone: bool,
+    /// Whether what was stored went where it was meant to go.
+    pub(crate) kept: bool,
 }
 
 pub(crate) struct Vault {
@@ -63,6 +65,7 @@ struct AccessRecord {
     received: u64,
     lifetime: Option<u64>,
     alone: bool,
+    kept: bool,
 }
 
 impl Vault {
@@ -185,6 +188,7 @@ impl Vault {
             received: kept.access.received.wall,
             lifetime: kept.access.lifetime,
             alone: kept.alone,
+            kept: kept.kept,
         };
         let written = platform.write(Area::Tab, &self.access_key, &json(&record));
         if written.is_err() {
@@ -244,6 +248,7 @@ impl AccessRecord {
             generation: record.generation,
             access: Access { token, received, lifetime: record.lifetime },
             alone: record.alone,
+            kept: record.kept,
         })
     }
 }

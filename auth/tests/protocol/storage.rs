@@ -93,6 +93,51 @@ fn a_record_that_vanished_ends_the_session_at_the_next_refresh() {
 }
 
 #[test]
+fn a_ledger_that_was_wiped_is_not_called_a_logout() {
+    for live in [true, false] {
+        let (world, tab, client) = World::signed_in();
+        world.edit_ledger(|_| String::new());
+        if live {
+            assert!(world.run(client.recheck()));
+        } else {
+            world.pass(900_000);
+            world.run(client.send(&me())).unwrap_err();
+        }
+        assert_eq!(client.state(), State::SignedOut(Some(EndReason::Lost)), "{live}");
+        assert!(tab.is_wiped());
+    }
+}
+
+#[test]
+fn the_notice_outlives_a_reload_that_the_session_outlives() {
+    let world = World::new();
+    world.deny_ledger();
+    let tab = world.tab();
+    let client = tab.open();
+    world.run(client.login("ann", "secret")).unwrap();
+    for _ in 0..2 {
+        let client = tab.open();
+        assert_eq!(client.state(), State::SignedIn { user: None, degraded: None, kept: false });
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    }
+}
+
+#[test]
+fn a_session_that_lost_its_page_waits_for_no_storage() {
+    let world = World::new();
+    world.deny_ledger();
+    let tab = world.tab();
+    world.run(tab.open().login("ann", "secret")).unwrap();
+    // The refresh token went with the first page, wherever else one might look for it.
+    let client = tab.open();
+    world.break_storage(Broken::EVERYTHING);
+    world.pass(900_000);
+    let error = world.run(client.send(&me())).unwrap_err();
+    assert_eq!(error, Error::SessionEnded(EndReason::Expired));
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::Expired)));
+}
+
+#[test]
 fn custody_in_memory_stores_nothing_anywhere() {
     let world = World::new();
     let tab = world.tab();
