@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::client::{Client, with_deadline};
 use crate::ledger::{Key, Page, text};
 use crate::platform::{LedgerError, Platform};
+use crate::rules::Rule;
 use crate::session::Book;
 use crate::token::random_text;
 
@@ -102,7 +103,9 @@ impl<P: Platform> Client<P> {
         match book {
             Book::Shared => {
                 let transaction = self.platform().transact(keys, decide);
-                let outcome = with_deadline(self.platform(), TRANSACTION_DEADLINE, transaction).await;
+                let deadline =
+                    if self.rules().on(Rule::LedgerDeadline) { TRANSACTION_DEADLINE } else { u32::MAX };
+                let outcome = with_deadline(self.platform(), deadline, transaction).await;
                 outcome.unwrap_or(Err(LedgerError::Aborted))
             }
             Book::Own => {

@@ -17,7 +17,7 @@ use crate::ledger::Flight as OpenFlight;
 use crate::platform::Platform;
 use crate::refresh::{Flight, Unwritten};
 use crate::restore::Check;
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 use crate::session::{Age, Carried, Degraded, On401, Session, State};
 use crate::tabs::Question;
 use crate::target::BaseUrl;
@@ -141,7 +141,15 @@ impl<P: Platform> Client<P> {
             return Err(Error::MalformedHeader);
         }
         let (carried, refreshed) = self.credentials().await?;
-        let answer = self.transmit(request, url.clone(), &carried).await?;
+        let answer = self.transmit(request, url.clone(), &carried).await;
+        #[cfg(feature = "sabotage")]
+        let answer = match answer {
+            Err(_) if !self.rules().on(Rule::OnlyAfter401) => {
+                self.transmit(request, url.clone(), &carried).await
+            }
+            answer => answer,
+        };
+        let answer = answer?;
         if !self.contract().is_expired(&answer) {
             return Ok(answer);
         }
@@ -156,6 +164,13 @@ impl<P: Platform> Client<P> {
                 self.carried_on(&carried.session)?
             }
         };
+        #[cfg(feature = "sabotage")]
+        if !self.rules().on(Rule::OneRetry) {
+            let answer = self.transmit(request, url.clone(), &carried).await?;
+            if !self.contract().is_expired(&answer) {
+                return Ok(answer);
+            }
+        }
         self.transmit(request, url, &carried).await
     }
 
@@ -178,9 +193,13 @@ impl<P: Platform> Client<P> {
         if let Err(Error::SessionChanged) = outcome
             && let Some(adopted) = self.session().filter(|now| now.user == session.user)
         {
-            // The same user signed in anew in another tab, and nothing of this request is out yet.
-            self.refresh(adopted.id.clone(), adopted.generation).await?;
-            return Ok((self.carried_on(&adopted.id)?, true));
+            // The same user signed in anew, and nothing of this request is out yet.
+            let now = self.platform().now();
+            let usable = adopted.access.as_ref().is_some_and(|a| a.age(now, self.rules()) != Age::Stale);
+            if !usable {
+                self.refresh(adopted.id.clone(), adopted.generation).await?;
+            }
+            return Ok((self.carried_on(&adopted.id)?, !usable));
         }
         outcome?;
         Ok((self.carried_on(&session.id)?, true))
@@ -198,7 +217,7 @@ impl<P: Platform> Client<P> {
         let cache = cache.unwrap_or(CacheMode::NoStore);
         let request = HttpRequest::bearer(request, url.clone(), &carried.token, cache, REQUEST_BODY_LIMIT);
         let answer = self.exchange(request, REQUEST_DEADLINE).await;
-        if !self.is_current(&carried.session) {
+        if !self.is_current(&carried.session) && self.rules().on(Rule::DropLateAnswers) {
             // The answer is another user's business now, or nobody's.
             return Err(Error::SessionChanged);
         }
@@ -215,6 +234,7 @@ impl<P: Platform> Client<P> {
 
     /// One request and its whole answer, within `deadline` milliseconds.
     pub(crate) async fn exchange(&self, request: HttpRequest, deadline: u32) -> Result<Answer, Error> {
+        let deadline = if self.rules().on(Rule::CallDeadline) { deadline } else { u32::MAX };
         let answer = with_deadline(self.platform(), deadline, self.platform().http(request)).await;
         Ok(answer.ok_or(Error::TimedOut)??)
     }
@@ -324,7 +344,7 @@ impl<P: Platform> Client<P> {
     #[cfg(not(feature = "sabotage"))]
     #[expect(clippy::unused_self, reason = "a test build keeps the switches here")]
     pub(crate) const fn rules(&self) -> Rules {
-        Rules
+        Rules {}
     }
 }
 

@@ -116,7 +116,7 @@ pub(crate) fn decide(
     if row.generation > facts.known && rules.on(Rule::Adopt) {
         return Decision::Adopt(row.generation);
     }
-    if let Some(wait) = row.not_before {
+    if let Some(wait) = row.not_before.filter(|_| rules.on(Rule::SharedBackoff)) {
         let left = wait.span.left(facts.wall, if wait.asked { RETRY_AFTER } else { BACKOFF });
         if left > 0 {
             return Decision::Wait { left, asked: wait.asked };
@@ -148,7 +148,8 @@ pub(crate) fn decide(
             }
         }
     };
-    if !attempt.harmless || facts.turn == Turn::NoLocks {
+    let one_at_a_time = if attempt.harmless { facts.turn == Turn::NoLocks } else { rules.on(Rule::Flight) };
+    if one_at_a_time {
         if let Some(flight) = row.flight.as_ref().filter(|flight| *flight.owner != *facts.owner) {
             let left = if attempt.harmless { courtesy(flight, facts) } else { still_open(flight, facts) };
             if left > 0 {
@@ -172,6 +173,9 @@ pub(crate) fn decide(
 /// flight for as long as one lasts.
 fn still_open(flight: &Flight, facts: &Facts) -> u32 {
     let left = flight.span.left(facts.wall, FLIGHT);
+    if !facts.rules.on(Rule::ProvenOver) {
+        return left;
+    }
     if left == 0 && flight.locked && facts.turn == Turn::Held {
         return 0;
     }

@@ -49,7 +49,7 @@ impl<P: Platform> Client<P> {
         let sent = self.platform().now();
         let answer = self.exchange(request, ATTEMPT_DEADLINE).await?;
         let grant = self.granted(&answer)?;
-        let received = sent.midpoint(answer.received);
+        let received = self.made_at(sent, &answer);
         self.begin(username, grant, received).await
     }
 

@@ -79,7 +79,8 @@ impl<P: Platform> Client<P> {
     /// waits.
     pub(crate) async fn refresh(&self, session: Rc<str>, generation: u32) -> Result<(), Error> {
         let outcome = self.join_flight(session, generation);
-        let in_time = with_deadline(self.platform(), LONGEST_WAIT, outcome).await;
+        let bound = if self.rules().on(Rule::CallerBound) { LONGEST_WAIT } else { u32::MAX };
+        let in_time = with_deadline(self.platform(), bound, outcome).await;
         in_time.unwrap_or_else(|| Err(self.trouble()))
     }
 
@@ -93,7 +94,7 @@ impl<P: Platform> Client<P> {
     pub(crate) fn join_flight(&self, session: Rc<str>, generation: u32) -> Outcome {
         let under_way = self.flight().borrow().as_ref().and_then(|flight| {
             let same = flight.session == session && flight.generation == generation;
-            same.then(|| flight.outcome.clone())
+            (same && self.rules().on(Rule::OneFlight)).then(|| flight.outcome.clone())
         });
         under_way.unwrap_or_else(|| self.take_off(session, generation))
     }
@@ -196,7 +197,7 @@ impl<P: Platform> Client<P> {
         };
         // 3. Send, unless the own flight may run out before the attempt's deadline.
         let elapsed = self.platform().now().since(decided_at);
-        if !attempt.harmless && elapsed > SEND_WITHIN {
+        if !attempt.harmless && elapsed > SEND_WITHIN && self.rules().on(Rule::FlightTime) {
             return again(0, Error::Unavailable);
         }
         let sent = self.platform().now();
@@ -207,7 +208,7 @@ impl<P: Platform> Client<P> {
         let error = match &answer {
             Ok(answer) if (200..300).contains(&answer.status) => match Grant::read(answer, self.contract()) {
                 Ok(grant) => {
-                    let received = sent.midpoint(answer.received);
+                    let received = self.made_at(sent, answer);
                     return Round::Done(self.commit(session, attempt, grant, received).await);
                 }
                 Err(error) => error,
@@ -307,7 +308,7 @@ impl<P: Platform> Client<P> {
             // What was waited for in vain may be coming, if storage has moved since.
             facts.caught_up = caught_up.is_some_and(|view| {
                 facts.alone || view == client.vault().view(client.platform(), &facts.session)
-            });
+            }) || !facts.rules.on(Rule::CatchUp);
             // What this tab's own ledger lacks was never in the vault, which may throw for ever.
             let vault = |generation| match facts.alone {
                 true => Found::Missing,
@@ -341,7 +342,7 @@ impl<P: Platform> Client<P> {
         let contract = self.contract();
         let endpoint = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
         let mut request = wire::carrying(self.base(), contract, endpoint, &attempt.token)?;
-        if attempt.idempotent {
+        if attempt.idempotent || !self.rules().on(Rule::KeyIfAnnounced) {
             request.headers.push(("idempotency-key", attempt.key.0.clone()));
         }
         self.exchange(request, ATTEMPT_DEADLINE).await
@@ -411,6 +412,9 @@ impl<P: Platform> Client<P> {
                 (page.now, page.row) = (now.clone(), row.clone());
             }
             let put = |generation, token: &RefreshToken| {
+                if !rules.on(Rule::RemoveLast) {
+                    client.vault().drop_older(client.platform(), &attempt.session, generation);
+                }
                 client.vault().put(client.platform(), &attempt.session, generation, token)
             };
             let has = |generation| client.shows(&attempt.session, generation);
@@ -444,6 +448,14 @@ impl<P: Platform> Client<P> {
         });
     }
 
+    /// When a token was made, as far as can be known: half-way between request and answer.
+    pub(crate) fn made_at(&self, sent: Instant, answer: &Answer) -> Instant {
+        match self.rules().on(Rule::Midpoint) {
+            true => sent.midpoint(answer.received),
+            false => answer.received,
+        }
+    }
+
     /// Step 5. No usable answer: the session stays, and nobody tries again before the ledger says so.
     async fn no_usable_answer(
         &self,
@@ -460,6 +472,10 @@ impl<P: Platform> Client<P> {
         let (known, attempt) = (attempt.leaves(), attempt.clone());
         let back_off = move |page: &mut Page| {
             let wall = client.platform().now().wall;
+            let again = page.row.as_mut().filter(|row| row.generation == attempt.generation);
+            if let Some(row) = again.filter(|_| !client.rules().on(Rule::SameAttempt)) {
+                row.key = client.mint();
+            }
             back_off(page, &attempt, &owner, wall, retry_after, random)
         };
         let after = self.transact(session.book, &session.id, back_off).await.unwrap_or(random % PAUSE);

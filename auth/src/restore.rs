@@ -13,6 +13,7 @@ use crate::ledger::{Now, Page, Row};
 use crate::logout::TRIES;
 use crate::platform::{LedgerError, Platform};
 use crate::refresh::LONGEST_WAIT;
+use crate::rules::Rule;
 use crate::session::{Age, Book, Session, State};
 use crate::vault::Kept;
 
@@ -54,7 +55,7 @@ impl<P: Platform> Client<P> {
     /// not be reached before, it is tried again in the background, jittered.
     pub async fn recheck(&self) -> bool {
         self.listen();
-        let checked = self.check_ledger().await;
+        let checked = !self.rules().on(Rule::LookFirst) || self.check_ledger().await;
         if let Some(session) = self.session()
             && self.is_degraded()
         {
@@ -292,7 +293,7 @@ impl<P: Platform> Client<P> {
         if let Some(session) = self.session() {
             self.vault().forget(self.platform(), &session.id);
         }
-        if !same {
+        if !same && self.rules().on(Rule::AskBeforeAdopting) {
             self.set_session(None);
             return self.set_state(State::SignedInElsewhere { user: row.sub.as_str().into() });
         }

@@ -43,11 +43,51 @@ pub enum Rule {
     RateGate,
     /// The previous generation's token goes with the previous key.
     PreviousKey,
+    /// A token that is not to be seen yet is waited for.
+    CatchUp,
+    /// At a server that is not known to be idempotent one tab's attempt is out at a time.
+    Flight,
+    /// A flight is checked once more before its attempt is sent: the page may have been frozen.
+    FlightTime,
+    /// The lock, or having watched it, proves that another's flight is over; off: the wall clock does.
+    ProvenOver,
+    /// What had no usable answer is repeated with the same token and key.
+    SameAttempt,
+    /// Older generations' entries are removed after the commit's completion, not within it.
+    RemoveLast,
+    /// A token's age counts from the midpoint between request and answer; off: from the answer.
+    Midpoint,
+    /// The ledger's `not_before` holds for every tab.
+    SharedBackoff,
+    /// An answer is dropped if the session changed meanwhile.
+    DropLateAnswers,
+    /// One refresh is under way in a tab; later callers share its outcome.
+    OneFlight,
+    /// The key goes only to a server that announced that it takes it.
+    KeyIfAnnounced,
+    /// A request goes out again after a 401 only; off: after a failed network too.
+    #[cfg(feature = "sabotage")]
+    OnlyAfter401,
+    /// A request goes out twice at most.
+    #[cfg(feature = "sabotage")]
+    OneRetry,
+    /// Every call has a deadline, over headers and body.
+    CallDeadline,
+    /// Every transaction has a deadline.
+    LedgerDeadline,
+    /// A caller waits for refreshes with a bound.
+    CallerBound,
+    /// A page that comes back looks into the ledger before it shows anything.
+    LookFirst,
+    /// The other tabs are told of a login and of an end.
+    TellTabs,
+    /// Another user's login is not adopted silently.
+    AskBeforeAdopting,
 }
 
 #[cfg(not(feature = "sabotage"))]
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rules;
+pub(crate) struct Rules {}
 
 #[cfg(not(feature = "sabotage"))]
 impl Rules {
@@ -62,7 +102,7 @@ impl Rules {
 #[derive(Clone, Copy, Debug, Default)]
 #[doc(hidden)]
 pub struct Rules {
-    off: u32,
+    off: u64,
 }
 
 #[cfg(feature = "sabotage")]
@@ -70,10 +110,10 @@ impl Rules {
     /// These rules without `rule`.
     #[must_use]
     pub fn without(self, rule: Rule) -> Self {
-        Self { off: self.off | 1 << rule as u32 }
+        Self { off: self.off | 1 << rule as u64 }
     }
 
     pub(crate) fn on(self, rule: Rule) -> bool {
-        self.off & 1 << rule as u32 == 0
+        self.off & 1 << rule as u64 == 0
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Client, with_deadline};
 use crate::custody::RefreshCustody;
 use crate::platform::{Instant, Platform};
+use crate::rules::Rule;
 use crate::session::{Access, Age, Session};
 use crate::token::{AccessToken, random_text};
 use crate::vault::json;
@@ -76,7 +77,9 @@ impl<P: Platform> Client<P> {
 
     /// Tells the other tabs to look into the ledger.
     pub(crate) fn announce(&self) {
-        self.say(Say::Changed);
+        if self.rules().on(Rule::TellTabs) {
+            self.say(Say::Changed);
+        }
     }
 
     fn say(&self, say: Say) {

@@ -1,27 +1,77 @@
 //! `cargo xtask simulate`: the protocol in as many simulated worlds as wanted.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::{
     cli::{Args, Usage},
+    counts::Counter,
     process,
+    report::Report,
     tools::cargo,
 };
 
 pub(crate) const HELP: &str = "\
-cargo xtask simulate [--seeds N] [--from S] [--seed S] [--sabotage]
+cargo xtask simulate [--seeds N] [--from S] [--seed S] [--without RULES] [--whole]
+cargo xtask simulate --sabotage [--rule RULES] [--finds N] [--seeds N] [--from S]
 
 Runs the session protocol in simulated worlds, one a seed, and checks its invariants after every step.
 
-  --seeds N    how many worlds (100000)
-  --from S     the first one (1)
-  --seed S     replay one seed, take away what its failure does not need, and print its timeline
-  --sabotage   switch off the protocol's rules one by one and show that each is missed";
+  --seeds N        how many worlds (100000; with --sabotage for each rule)
+  --from S         the first one (1)
+  --seed S         replay one seed, take away what its failure does not need, and print its timeline
+  --whole          with --seed: take nothing away
+  --without RULES  switch off these rules of the protocol (names with commas between)
+  --sabotage       switch off rule after rule, show that each is missed, and print the table
+  --rule RULES     with --sabotage: only this line of the table, by its first column
+  --finds N        with --sabotage: so many violations are enough for a rule (9)";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
-    let (seeds, from) = (number(&mut args, "--seeds")?, number(&mut args, "--from")?);
-    let (seed, sabotage) = (number(&mut args, "--seed")?, args.flag("--sabotage"));
+    let sabotage = args.flag("--sabotage");
+    let mut variables = vec![
+        ("SIM_SEEDS", number(&mut args, "--seeds")?),
+        ("SIM_FROM", number(&mut args, "--from")?),
+        ("SIM_PROGRESS", Some("1".to_owned())),
+    ];
+    if sabotage {
+        variables.push(("SIM_ONLY", args.value("--rule")?));
+        variables.push(("SIM_FINDS", number(&mut args, "--finds")?));
+    } else {
+        variables.push(("SIM_SEED", number(&mut args, "--seed")?));
+        variables.push(("SIM_WHOLE", args.flag("--whole").then(|| "1".to_owned())));
+        variables.push(("SIM_WITHOUT", args.value("--without")?));
+    }
     args.finish()?;
+    let without = variables.iter().any(|(name, value)| *name == "SIM_WITHOUT" && value.is_some());
+    let mut command = command(if sabotage { RULES } else { INVARIANTS }, sabotage || without);
+    command.envs(variables.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    process::run(&mut command, "The simulation")
+}
+
+/// What `cargo xtask test` runs of it: every invariant, and for each rule the first violation.
+pub(crate) fn steps(report: &mut Report) -> Result<()> {
+    report.step("simulation", Counter::Cargo, &mut command(INVARIANTS, false))?;
+    let mut rules = command(RULES, true);
+    report.step("simulation: every rule", Counter::Cargo, rules.env("SIM_FINDS", "1"))?;
+    Ok(())
+}
+
+const INVARIANTS: &str = "the_invariants_hold_in_every_world";
+const RULES: &str = "sabotage::every_rule_that_is_switched_off_is_missed";
+/// What the simulation reads.
+const VARIABLES: [&str; 8] = [
+    "SIM_SEEDS",
+    "SIM_FROM",
+    "SIM_SEED",
+    "SIM_WHOLE",
+    "SIM_WITHOUT",
+    "SIM_ONLY",
+    "SIM_FINDS",
+    "SIM_PROGRESS",
+];
+
+fn command(test: &str, sabotage: bool) -> Command {
     let mut command = cargo();
     command.args(["test", "--locked", "--quiet", "--package", "auth", "--test", "simulation", "--release"]);
     // What ships is built for size; here only the speed counts, and a sum that overflows is a finding.
@@ -31,31 +81,17 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     if sabotage {
         command.args(["--features", "sabotage"]);
     }
-    let test = if sabotage {
-        "every_rule_that_is_switched_off_is_missed"
-    } else {
-        "the_invariants_hold_in_every_world"
-    };
-    command.args([
-        "--",
-        "--exact",
-        "--nocapture",
-        &if sabotage { format!("sabotage::{test}") } else { test.to_owned() },
-    ]);
-    command.env("SIM_PROGRESS", "1");
-    for (name, value) in [("SIM_SEEDS", seeds), ("SIM_FROM", from), ("SIM_SEED", seed)] {
-        match value {
-            Some(value) => command.env(name, value.to_string()),
-            None => command.env_remove(name),
-        };
-    }
-    process::run(&mut command, "The simulation")
+    command.args(["--", "--exact", "--nocapture", test]);
+    VARIABLES.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command
 }
 
-fn number(args: &mut Args, name: &str) -> Result<Option<u64>> {
+fn number(args: &mut Args, name: &str) -> Result<Option<String>> {
     let Some(text) = args.value(name)? else { return Ok(None) };
-    match text.parse() {
-        Ok(number) => Ok(Some(number)),
+    match text.parse::<u64>() {
+        Ok(number) => Ok(Some(number.to_string())),
         Err(_) => Err(Usage(format!("{name} needs a number, not `{text}`.")).into()),
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     counts::Counter,
     http, node, process, project, python,
     report::Report,
+    simulate,
     stand::Stand,
     tools::{self, TARGET, cargo},
 };
@@ -19,8 +20,9 @@ use crate::{
 pub(crate) const HELP: &str = "\
 cargo xtask test
 
-Runs every check and test: what `cargo xtask check` does, the server's, those inside Chromium and Firefox, the release
-build, and end to end in three browsers. Installs what is missing; browsers come from Debian's packages, as root.
+Runs every check and test: what `cargo xtask check` does, the protocol's simulation, the server's tests, those inside
+Chromium and Firefox, the release build, and end to end in three browsers. Installs what is missing; browsers come
+from Debian's packages, as root.
 
 Each step's output is in target/xtask/logs and is shown if the step fails. The last line counts.";
 
@@ -37,6 +39,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         report.prepare("install axe-core", || Ok(node::modules(&cache)?.join("axe-core/axe.min.js")))?;
 
     check::steps(&mut report)?;
+    simulate::steps(&mut report)?;
     backend(&mut report, python.as_deref())?;
     let executable = std::env::current_exe().context("This program cannot find itself.")?;
     let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;

@@ -5,6 +5,7 @@ mod calls;
 mod ends;
 mod operations;
 mod places;
+mod using;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,8 @@ pub(crate) struct Check {
 /// One call of the client's to the platform's `http`.
 pub(crate) struct Call {
     pub(crate) life: Life,
+    /// When, by the device's clocks.
+    pub(crate) sent: auth::Instant,
     pub(crate) path: String,
     pub(crate) token: Option<Token>,
     pub(crate) outcome: Answered,
@@ -79,6 +82,10 @@ pub(crate) struct Family {
     /// clock.
     pub(crate) bucket: Option<(u64, u64, u64)>,
     pub(crate) stolen: bool,
+    /// The access tokens that were refused.
+    pub(crate) refused: BTreeSet<usize>,
+    /// The patience that the server asked for last.
+    pub(crate) asked: Option<using::Asked>,
 }
 
 /// A commit: of which refresh token, at which step, and when.
@@ -109,6 +116,14 @@ pub(crate) struct Seen {
     pub(crate) restoring: Option<u64>,
     /// True time since when it has run without a pause.
     pub(crate) running_since: u64,
+    pub(crate) got: Option<using::Got>,
+    /// A call of its had no usable answer: it may refresh to learn whether the server is back.
+    pub(crate) in_trouble: bool,
+    /// Which family's server asked for patience, until the tab's next commit.
+    pub(crate) asked: Option<(usize, using::Asked)>,
+    /// Who was shown last.
+    pub(crate) user: Option<String>,
+    pub(crate) asked_for_user: bool,
 }
 
 impl Check {

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use auth::{Answer, HttpError, HttpRequest};
 
-use crate::options::Class;
-use crate::server::Deed;
+use crate::options::{Class, Rotation};
+use crate::server::{Deed, header};
 use crate::tasks::{Life, Owner};
 use crate::world::{BASE, Slot, World};
 
@@ -144,6 +144,12 @@ impl World {
         let fail = |delay: u64, slot: Slot<_>, error| {
             self.after(delay, Owner::Tab(life), move |_| slot.fill(Err(error)));
         };
+        let unknown = header(&request, "idempotency-key").is_some();
+        if unknown && self.options.rotation != Rotation::Idempotent {
+            // A header that the server does not name fails its preflight.
+            self.lose(id, || "the browser refuses the header".to_owned());
+            return fail(there, slot, HttpError::Unreachable);
+        }
         match fault {
             Fault::Lost => {
                 self.cover("request lost");

@@ -175,7 +175,7 @@ impl Options {
             custody: Custody { access, refresh },
             acts: rng.between(4, 22),
             #[cfg(feature = "sabotage")]
-            rules: auth::Rules::default(),
+            rules: crate::sabotage::asked_for(),
         }
     }
 

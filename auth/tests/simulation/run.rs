@@ -6,7 +6,7 @@ use auth::State;
 
 use crate::acts::{self, Step};
 use crate::check::Outcome;
-use crate::options::{Class, Options};
+use crate::options::{Class, Options, Rotation};
 use crate::tasks::Owner;
 use crate::world::{Violation, World};
 
@@ -34,7 +34,7 @@ pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> 
         world.run_until(world.time() + 5_000);
     }
     if !world.is_over() {
-        heal(&world);
+        heal(&world, seed);
         judge(&world);
     }
     let covered = world.covered.take();
@@ -49,8 +49,9 @@ pub(crate) fn run_seed(seed: u64, traced: bool) -> Run {
     run(seed, options, &steps, traced)
 }
 
-/// All faults are over, and everything that waited goes on.
-fn heal(world: &World) {
+/// All faults are over, and everything that waited goes on. In half of the worlds a page that is frozen stays so,
+/// with whatever it holds, unless the server leaves the others no safe way on.
+fn heal(world: &World, seed: u64) {
     world.note(None, || "all faults are over".to_owned());
     world.healed.set(true);
     {
@@ -59,7 +60,10 @@ fn heal(world: &World) {
     }
     world.ledger.borrow_mut().blocked_until = 0;
     world.after(0, Owner::Device, World::next_transaction);
-    world.open_tabs().into_iter().for_each(|tab| world.resume(tab));
+    let harmless = matches!(world.options.rotation, Rotation::Idempotent | Rotation::None { .. });
+    if !(harmless && seed.is_multiple_of(2)) {
+        world.open_tabs().into_iter().for_each(|tab| world.resume(tab));
+    }
     world.run_until(world.time() + HEALING);
 }
 

@@ -75,6 +75,11 @@ impl Server {
         self.families[family].spent.len()
     }
 
+    /// The number of the family's newest access token.
+    pub(crate) fn newest_access(&self, family: usize) -> Option<usize> {
+        self.families.get(family)?.access.len().checked_sub(1)
+    }
+
     /// Ends families whose time is up.
     fn expire(&mut self, now: u64) {
         if let Some(absolute) = self.absolute {

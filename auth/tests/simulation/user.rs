@@ -179,6 +179,7 @@ impl World {
                     seen.left.remove(&family);
                 }
             }
+            self.asks_for_user(life);
             client.start();
         }
         let world = self.clone();

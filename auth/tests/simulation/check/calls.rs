@@ -46,6 +46,7 @@ impl World {
         };
         let call = Call {
             life,
+            sent: self.now(),
             path: path.clone(),
             token,
             outcome: Answered::NotYet,
@@ -89,6 +90,7 @@ impl World {
         family.bucket = Some((left.saturating_sub(1000), now, leaps));
         let wiped = check.wiped;
         drop(check);
+        self.check_need(life, token);
         if two_keys {
             self.violate(1, || format!("RT-{}-{} is sent with a second key", token.family, token.number));
         }
@@ -156,7 +158,7 @@ impl World {
             self.violate(4, || format!("a request made as {as_user} carries a token of {user:?}"));
         }
         match earlier[..] {
-            [] => {}
+            [] => operation.into_iter().for_each(|operation| self.check_age(life, token, operation)),
             [Answered::Status(401)] => self.cover("request sent again after a 401"),
             [first] => self.violate(5, || format!("a request goes out again after {first:?}")),
             _ => self.violate(5, || "a request goes out a third time".to_owned()),
@@ -200,6 +202,7 @@ impl World {
     }
 
     pub(crate) fn answered(&self, id: usize, outcome: Result<&Answer, &HttpError>) {
+        self.learn_from_answer(id, outcome.ok());
         let outcome = outcome.map_or(Answered::Lost, |answer| Answered::Status(answer.status));
         let mut check = self.check.borrow_mut();
         let call = &mut check.calls[id];
@@ -216,10 +219,12 @@ impl World {
             other.ends.insert("another login");
         }
         drop(check);
+        self.asks_for_user(life);
         self.note(life.tab, || format!("#{id} logged in: family {family}"));
     }
 
     pub(crate) fn call_given_up(&self, id: usize) {
+        self.learn_from_answer(id, None);
         let mut check = self.check.borrow_mut();
         let call = &mut check.calls[id];
         call.outcome = Answered::Lost;

@@ -37,6 +37,7 @@ impl World {
         };
         drop(check);
         self.note(life.tab, || format!("shows {state:?}"));
+        self.check_user(life, state);
         let reason = match state {
             State::SignedOut(Some(reason)) => *reason,
             State::SignedInElsewhere { .. } => EndReason::ReplacedElsewhere,

@@ -1,6 +1,6 @@
 //! The user's calls: invariant 6, liveness; 4, whose answer is shown.
 
-use auth::{Answer, Error, State};
+use auth::{Answer, Error, Instant, State};
 
 use crate::options::Class;
 use crate::tasks::Life;
@@ -31,6 +31,8 @@ pub(crate) struct Operation {
     pub(crate) user: Option<String>,
     /// How long the tab had run.
     began: u64,
+    /// When, by the device's clocks.
+    pub(crate) at: Instant,
     pub(crate) outcome: Option<Outcome>,
 }
 
@@ -61,7 +63,7 @@ impl World {
         let began = self.tabs.borrow()[life.tab].ran(self.monotonic());
         let mut check = self.check.borrow_mut();
         let id = check.operations.len();
-        check.operations.push(Operation { life, kind, user, began, outcome: None });
+        check.operations.push(Operation { life, kind, user, began, at: self.now(), outcome: None });
         check.open.push(id);
         id
     }

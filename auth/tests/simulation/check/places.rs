@@ -67,6 +67,7 @@ impl World {
                 self.violate(7, || "the ledger gets what it must not hold".to_owned());
             }
         }
+        self.written_down(life);
         let in_row = value.and_then(|value| tokens_in(value).filter(|t| t.kind == Kind::Refresh).max());
         let (step, at) = (self.steps.get(), self.time());
         let mut check = self.check.borrow_mut();
