@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 pub mod browser;
+pub mod outsider;
 pub mod page;
 pub mod pages;
 pub mod process;
@@ -19,3 +20,4 @@ mod serve;
 pub mod server;
 pub mod tabs;
 pub mod temp;
+pub mod witness;

@@ -141,7 +141,10 @@ impl<'a> LoginPage<'a> {
     /// Presses the button with this name and waits until the page has dealt with that: no button is
     /// switched off any more, but for a countdown. Unlike [`LoginPage::fetch`] it is not satisfied by what was there before.
     pub async fn press_and_settle(&self, name: &str) -> Result<Seen> {
+        self.browser.run(LISTEN, Value::Null).await?;
         self.press(name).await?;
+        // A driver may come back before the page has heard of the click, and then nothing is switched off yet.
+        self.browser.wait_for("the click", "return window.__heard", Value::Null, DEADLINE).await?;
         self.wait_until("settled", |seen| seen.disabled.is_empty() || !seen.timers.is_empty()).await
     }
 
@@ -213,6 +216,12 @@ const SEEN: &str = "
       data: texts('pre')[0] ?? null,
       text: document.body === null ? '' : document.body.innerText,
     };
+";
+
+/// A timer fires after the page has rendered what the click changed.
+const LISTEN: &str = "
+    window.__heard = false;
+    addEventListener('click', () => setTimeout(() => { window.__heard = true; }), {capture: true, once: true});
 ";
 
 /// Long enough for a loaded machine; what passes needs none of it.

@@ -31,6 +31,8 @@ pub struct Settings {
     /// Whether a script that collects errors is put in front of the page's own
     /// ([`crate::browser::Browser::complaints`]).
     pub collect_complaints: bool,
+    /// A script of the test's own behind that one: what a browser denies, or what its clock says.
+    pub preload: String,
     /// Files that are not in the folder, by path.
     pub files: BTreeMap<String, String>,
 }
@@ -78,6 +80,11 @@ impl Pages {
         change(&mut self.settings.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Runs this script in front of each page that is loaded from now on; an empty one ends that.
+    pub fn preload(&self, script: &str) {
+        self.change(|settings| script.clone_into(&mut settings.preload));
+    }
+
     /// Sets one `<meta name="…">` from now on.
     pub fn meta(&self, name: &str, content: &str) {
         self.change(|settings| drop(settings.meta.insert(name.to_owned(), content.to_owned())));
@@ -116,7 +123,7 @@ fn answer(folder: &Path, settings: &Settings, method: &Method, path: &str) -> Re
 fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str, Bytes)> {
     let name = if path == "/" { "/index.html" } else { path };
     let mut body = match name {
-        COMPLAINTS_PATH => COMPLAINTS.as_bytes().to_vec(),
+        COMPLAINTS_PATH => [COMPLAINTS, &settings.preload].concat().into_bytes(),
         _ => match settings.files.get(name) {
             Some(text) => text.clone().into_bytes(),
             None => std::fs::read(inside(folder, name)?).ok()?,

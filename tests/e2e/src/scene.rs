@@ -189,6 +189,7 @@ const WIPE: &str = "
 
 const STORED: &str = "
     const elsewhere = [];
+    const text = (value) => typeof value === 'string' ? value : JSON.stringify(value);
     try { if (document.cookie) elsewhere.push('cookie ' + document.cookie); } catch {}
     if (history.state !== null) elsewhere.push('history ' + JSON.stringify(history.state));
     if (window.name) elsewhere.push('name ' + window.name);
@@ -204,7 +205,7 @@ const STORED: &str = "
             rows.onerror = failed;
             rows.onsuccess = () => {
               const row = rows.result;
-              if (row) { ledger[row.key] = row.value; row.continue(); }
+              if (row) { ledger[row.key] = text(row.value); row.continue(); }
               else { opening.result.close(); done(); }
             };
           };

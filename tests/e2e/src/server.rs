@@ -207,4 +207,4 @@ fn backend() -> PathBuf {
 }
 
 /// Python takes its time to start on a loaded machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

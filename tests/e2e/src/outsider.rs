@@ -1,0 +1,42 @@
+//! Somebody who talks to the server without the page: a thief, or a look at what it still accepts.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::server::{DEADLINE, Server};
+
+/// Spends a refresh token, with the key if there is one: status and body.
+pub async fn refresh(server: &Server, refresh_token: &str, key: Option<&str>) -> Result<(u16, Value)> {
+    let key = key.map(|key| format!("idempotency-key: {key}\r\n")).unwrap_or_default();
+    let body = json!({"refresh_token": refresh_token}).to_string();
+    ask(server, "POST", "/refresh", &format!("content-type: application/json\r\n{key}"), &body).await
+}
+
+/// Whether the server still lets somebody in with this access token.
+pub async fn is_let_in(server: &Server, access_token: &str) -> Result<bool> {
+    let header = format!("authorization: Bearer {access_token}\r\n");
+    Ok(ask(server, "GET", "/protected-route", &header, "").await?.0 == 200)
+}
+
+async fn ask(server: &Server, method: &str, path: &str, headers: &str, body: &str) -> Result<(u16, Value)> {
+    let address = server.address();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-length: {length}\r\n{headers}\r\n{body}"
+    );
+    let talk = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        anyhow::Ok(answer)
+    };
+    let answer = timeout(DEADLINE, talk).await.context("the server does not answer")??;
+    let (head, body) = answer.split_once("\r\n\r\n").context("an answer")?;
+    let status = head.split(' ').nth(1).context("a status")?.parse()?;
+    Ok((status, serde_json::from_str(body).unwrap_or_default()))
+}

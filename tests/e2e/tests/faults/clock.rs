@@ -1,0 +1,88 @@
+//! A clock that is set while somebody is signed in: by a day, in either direction.
+
+use anyhow::{Result, ensure};
+use e2e::page::{FETCH, Seen};
+use e2e::proxy::{Action, Rule};
+use e2e::scene::Scene;
+use serde_json::json;
+
+use crate::stage::{ensure_no_reuse, expire};
+
+crate::play_in_each_engine![
+    a_clock_that_is_set_costs_one_refresh_at_most,
+    a_clock_that_was_wrong_all_along_costs_nothing,
+];
+
+/// Lets a test set the page's clock. Only `Date` moves: what counts elapsed time does not, in a page
+/// that lives on; in one that is loaded anew its beginning is told by the wrong clock, too.
+pub(crate) const PRELOAD: &str = "(() => {
+    const began = Number(sessionStorage.getItem('clock') ?? 0);
+    const [now, origin] = [Date.now.bind(Date), performance.timeOrigin];
+    let shift = began;
+    window.setClock = (by) => { shift = by; sessionStorage.setItem('clock', by); };
+    Date.now = () => now() + shift;
+    Object.defineProperty(performance, 'timeOrigin', {get: () => origin + began});
+})();";
+
+/// Sets the clock of the current tab, and of the page that is loaded into it next.
+pub(crate) async fn shift(scene: &Scene, milliseconds: i64) -> Result<()> {
+    scene.browser.run("setClock(args)", json!(milliseconds)).await.map(drop)
+}
+
+const DAY: i64 = 86_400_000;
+
+async fn a_clock_that_is_set_costs_one_refresh_at_most(scene: &mut Scene) -> Result<()> {
+    scene.pages.preload(PRELOAD);
+    for shifts in [[DAY, 0], [-DAY, DAY]] {
+        let page = scene.signed_in().await?;
+        for by in shifts {
+            scene.proxy.reset();
+            shift(scene, by).await?;
+            for _ in 0..3 {
+                let seen = page.press_and_settle(FETCH).await?;
+                ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+            }
+            // A page that sleeps for a day looks the same, and has to refresh.
+            ensure!(scene.log().matching("POST", "/refresh").len() <= 1, "{by}: {:?}", scene.log().wire());
+            // A server's 401 is believed whatever the clock says, and the gate stays open.
+            expire(scene);
+            let seen = page.press_and_settle(FETCH).await?;
+            ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+            ensure!(scene.log().matching("POST", "/refresh").len() <= 2, "{by}: {:?}", scene.log().wire());
+
+            scene.proxy.reset();
+            scene.reload().await?;
+            page.wait_until("signed in", Seen::signed_in).await?;
+            let seen = page.press_and_settle(FETCH).await?;
+            ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+            ensure!(scene.log().requests().len() <= 2, "{by}: {:?}", scene.log().wire());
+        }
+        scene.ensure_quiet().await?;
+    }
+    ensure_no_reuse(scene)
+}
+
+async fn a_clock_that_was_wrong_all_along_costs_nothing(scene: &mut Scene) -> Result<()> {
+    scene.pages.preload(PRELOAD);
+    for by in [DAY, -DAY] {
+        let page = scene.form().await?;
+        shift(scene, by).await?;
+        scene.reload().await?;
+        page.wait_until("the form", Seen::signed_out).await?;
+        // What the token says of its time is all there is to go by.
+        let rewrite =
+            Action::RewriteJson { remove: vec!["expires_in".to_owned()], set: serde_json::Map::new() };
+        scene.proxy.add(Rule::new("POST", "/token", rewrite));
+        page.login(e2e::scene::USERNAME, e2e::scene::PASSWORD).await?;
+        for _ in 0..3 {
+            let seen = page.press_and_settle(FETCH).await?;
+            ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+        }
+        scene.reload().await?;
+        page.wait_until("signed in", Seen::signed_in).await?;
+        ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+        ensure!(scene.log().matching("POST", "/refresh").is_empty(), "{by}: {:?}", scene.log().wire());
+        scene.ensure_quiet().await?;
+    }
+    Ok(())
+}

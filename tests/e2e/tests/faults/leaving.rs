@@ -1,0 +1,155 @@
+//! Logout while something else goes on: a refresh here or elsewhere, no network, a server in trouble.
+
+use anyhow::{Result, ensure};
+use e2e::page::{FETCH, LOGOUT, Seen};
+use e2e::proxy::{Action, Entry, Rule};
+use e2e::scene::Scene;
+use e2e::tabs::Tabs;
+use e2e::witness;
+use serde_json::json;
+
+use crate::stage::{
+    DEADLINE, LOGGED_OUT, LOGGED_OUT_ELSEWHERE, click_logout, ensure_ended_at_server, ensure_no_session,
+    ensure_prompt, expire, rows, tokens,
+};
+
+crate::play_in_each_engine![
+    what_a_refresh_brings_after_a_logout_is_revoked,
+    what_a_refresh_brings_after_a_logout_elsewhere_is_revoked,
+    a_logout_offline_is_told_the_server_later,
+    a_logout_that_the_server_cannot_take_holds_all_the_same,
+];
+
+const HERE_ONLY: &str = "You are logged out on this device. The server could not be told, so the session there ends when its time is up.";
+
+async fn what_a_refresh_brings_after_a_logout_is_revoked(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    let loot = tokens(scene).await?;
+    begin_a_refresh(scene).await?;
+
+    page.press(LOGOUT).await?;
+    let seen = page.wait_until("the form", Seen::signed_out).await?;
+    ensure!(seen.statuses == [LOGGED_OUT] && seen.alerts.is_empty(), "{seen:#?}");
+    ensure_no_session(scene).await?;
+    scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
+    ensure_ended_at_server(scene, &loot).await?;
+
+    ensure_late_tokens_are_revoked(scene).await?;
+    let seen = page.seen().await?;
+    ensure!(seen.signed_out() && seen.statuses == [LOGGED_OUT], "{seen:#?}");
+    ensure_no_session(scene).await?;
+    scene.ensure_quiet().await?;
+    scene.reload().await?;
+    let seen = page.wait_until("the form", Seen::signed_out).await?;
+    ensure!(seen.statuses.is_empty() && seen.alerts.is_empty(), "{seen:#?}");
+    scene.ensure_quiet().await
+}
+
+async fn what_a_refresh_brings_after_a_logout_elsewhere_is_revoked(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    let loot = tokens(scene).await?;
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    tabs.open(&scene.pages.origin()).await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    begin_a_refresh(scene).await?;
+    witness::watch(&scene.browser).await?;
+
+    tabs.at(0).await?;
+    let clicked = click_logout(scene).await?;
+    tabs.at(1).await?;
+    let seen = page.wait_until("the form", Seen::signed_out).await?;
+    ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE], "{seen:#?}");
+    ensure_prompt(scene, LOGGED_OUT_ELSEWHERE, clicked).await?;
+    ensure_no_session(scene).await?;
+    scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
+    ensure_ended_at_server(scene, &loot).await?;
+
+    ensure_late_tokens_are_revoked(scene).await?;
+    let seen = page.seen().await?;
+    ensure!(seen.signed_out() && seen.statuses == [LOGGED_OUT_ELSEWHERE], "{seen:#?}");
+    tabs.at(0).await?;
+    ensure_no_session(scene).await?;
+    tabs.ensure_quiet().await
+}
+
+/// The server has rotated, and its answer hangs.
+async fn begin_a_refresh(scene: &Scene) -> Result<()> {
+    scene.proxy.reset();
+    expire(scene);
+    scene.proxy.add(Rule::new("POST", "/refresh", Action::HangAfter).once());
+    scene.page().press(FETCH).await?;
+    let rotated = |entries: &[Entry]| {
+        entries.iter().any(|it| it.is("POST", "/refresh") && it.upstream_status.is_some())
+    };
+    scene.log().wait_until(rotated, DEADLINE).await.map(drop)
+}
+
+/// The answer comes at last, and what it carried goes back to the server.
+async fn ensure_late_tokens_are_revoked(scene: &Scene) -> Result<()> {
+    scene.proxy.release_hung();
+    scene.log().wait_for("POST", "/logout", 2, DEADLINE).await?;
+    scene.ensure_wire(&[
+        "GET /protected-route 401",
+        "POST /refresh 200",
+        "POST /logout 204",
+        "POST /logout 204",
+    ])?;
+    let told = scene.log().matching("POST", "/logout");
+    ensure!(told[0].body_sha256 != told[1].body_sha256, "not with the late token: {told:#?}");
+    Ok(())
+}
+
+async fn a_logout_offline_is_told_the_server_later(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    ensure!(page.fetch().await?.json().is_some());
+    let loot = tokens(scene).await?;
+    scene.proxy.reset();
+    scene.proxy.add(Rule::any(Action::DropBefore));
+    page.press(LOGOUT).await?;
+    // The form is there at once; what became of the server's part is told when it is known.
+    let seen = page.wait_until("the debt", |seen| seen.alerts == [HERE_ONLY]).await?;
+    ensure!(seen.signed_out() && seen.data.is_none(), "{seen:#?}");
+    ensure_no_session(scene).await?;
+    ensure!(owed(scene).await?, "the ledger does not know of the debt");
+    // Another tab, opened offline, is as signed out as this one.
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    tabs.open(&scene.pages.origin()).await?;
+    page.wait_until("the form", Seen::signed_out).await?;
+    ensure_no_session(scene).await?;
+    tabs.at(0).await?;
+
+    scene.proxy.set_rules(Vec::new());
+    page.wait_until("the payment", |seen| seen.statuses == [LOGGED_OUT]).await?;
+    ensure_ended_at_server(scene, &loot).await?;
+    let told = scene.log().requests();
+    ensure!(told.iter().all(|it| it.path == "/logout"), "{told:#?}");
+    ensure!(told.last().is_some_and(|it| it.status == Some(204)), "{told:#?}");
+    let paid = async {
+        while owed(scene).await? {}
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(DEADLINE, paid).await??;
+    scene.reload().await?;
+    page.wait_until("the form", Seen::signed_out).await?;
+    ensure_no_session(scene).await
+}
+
+async fn owed(scene: &Scene) -> Result<bool> {
+    let rows = rows(&scene.stored().await?);
+    Ok(rows.iter().any(|row| row["ended"]["owed"] == json!(true)))
+}
+
+async fn a_logout_that_the_server_cannot_take_holds_all_the_same(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    let loot = tokens(scene).await?;
+    let unavailable = Action::json(503, &json!({"detail": "Service Unavailable"}));
+    scene.proxy.add(Rule::new("POST", "/logout", unavailable).times(2));
+    page.press(LOGOUT).await?;
+    let seen = page.wait_until("the debt", |seen| seen.alerts == [HERE_ONLY]).await?;
+    ensure!(seen.signed_out(), "{seen:#?}");
+    ensure_no_session(scene).await?;
+    page.wait_until("the payment", |seen| seen.statuses == [LOGGED_OUT]).await?;
+    scene.ensure_wire(&["POST /logout 503", "POST /logout 503", "POST /logout 204"])?;
+    ensure_ended_at_server(scene, &loot).await?;
+    scene.ensure_quiet().await
+}

@@ -1,0 +1,45 @@
+//! What happens to a session in real life, in each engine: other tabs, another user, a lost network,
+//! a server in trouble, storage that fails, a clock that jumps, a thief. Each scenario asserts what the
+//! server saw, what storage holds and what the user sees.
+//!
+//! The scenarios of one module share a browser, since starting one costs more than most of them. A part
+//! of a scenario's name in `E2E_SCENARIO` plays that one alone.
+#![allow(clippy::indexing_slicing, reason = "a scenario may stop at what it does not expect")]
+
+mod clock;
+mod ended;
+mod leaving;
+mod stage;
+mod storage;
+mod switching;
+mod trouble;
+
+/// One test for each engine, in which these scenarios are played one after the other.
+macro_rules! play_in_each_engine {
+    ($($scenario:ident),+ $(,)?) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn chromium() -> anyhow::Result<()> {
+            play(e2e::browser::Engine::Chromium).await
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn firefox() -> anyhow::Result<()> {
+            play(e2e::browser::Engine::Firefox).await
+        }
+
+        #[tokio::test(flavor = "multi_thread")]
+        async fn webkit() -> anyhow::Result<()> {
+            play(e2e::browser::Engine::WebKit).await
+        }
+
+        async fn play(engine: e2e::browser::Engine) -> anyhow::Result<()> {
+            let mut stage = crate::stage::Stage::start(engine).await?;
+            $(if stage.plays(stringify!($scenario)) {
+                let outcome = $scenario(&mut stage.scene).await;
+                stage.played(outcome).await?;
+            })+
+            stage.end()
+        }
+    };
+}
+use play_in_each_engine;

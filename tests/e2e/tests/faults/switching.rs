@@ -1,0 +1,196 @@
+//! Logout, login and another user in another tab.
+
+use anyhow::{Context, Result, ensure};
+use e2e::page::{FETCH, LOGIN, Seen};
+use e2e::proxy::{Action, Entry, Rule};
+use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::tabs::Tabs;
+use e2e::witness;
+use serde_json::Value;
+
+use crate::stage::{
+    DEADLINE, LOGGED_OUT, LOGGED_OUT_ELSEWHERE, OTHER, click_logout, ensure_ended_at_server, ensure_no_reuse,
+    ensure_no_session, ensure_prompt, expire, tokens,
+};
+
+crate::play_in_each_engine![
+    a_logout_shows_in_every_tab_within_a_second,
+    a_login_is_taken_up_by_every_tab_of_that_user,
+    another_users_login_mixes_nothing,
+    a_duplicated_tab_does_no_harm,
+];
+
+async fn a_logout_shows_in_every_tab_within_a_second(scene: &mut Scene) -> Result<()> {
+    for custody in ["local", "database"] {
+        scene.pages.meta("auth-refresh-token", custody);
+        let page = scene.signed_in().await?;
+        let loot = tokens(scene).await?;
+        ensure!(page.fetch().await?.json().is_some());
+        let mut tabs = Tabs::of(&scene.browser).await?;
+        for _ in 0..2 {
+            tabs.open(&scene.pages.origin()).await?;
+            page.wait_until("signed in", Seen::signed_in).await?;
+            ensure!(page.fetch().await?.json().is_some());
+            witness::watch(&scene.browser).await?;
+        }
+        scene.proxy.reset();
+
+        tabs.at(0).await?;
+        let clicked = click_logout(scene).await?;
+        for tab in 1..tabs.len() {
+            tabs.at(tab).await?;
+            let seen = page.wait_until("the form", Seen::signed_out).await?;
+            ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE] && seen.alerts.is_empty(), "{seen:#?}");
+            ensure!(!seen.text.contains(USERNAME), "{seen:#?}");
+            ensure_prompt(scene, LOGGED_OUT_ELSEWHERE, clicked).await?;
+            ensure_no_session(scene).await.context("another tab")?;
+        }
+        scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
+        tabs.at(0).await?;
+        let seen = page.wait_until("the form", Seen::signed_out).await?;
+        ensure!(seen.statuses == [LOGGED_OUT], "{seen:#?}");
+        ensure_no_session(scene).await.context("the tab itself")?;
+        scene.ensure_wire(&["POST /logout 204"])?;
+        ensure_ended_at_server(scene, &loot).await?;
+        tabs.ensure_quiet().await?;
+        // Nobody comes back by a reload.
+        tabs.at(1).await?;
+        scene.reload().await?;
+        let seen = page.wait_until("the form", Seen::signed_out).await?;
+        ensure!(seen.statuses.is_empty() && seen.alerts.is_empty(), "{seen:#?}");
+        while tabs.len() > 1 {
+            tabs.close(1).await?;
+        }
+        tabs.at(0).await?;
+    }
+    Ok(())
+}
+
+async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    // One tab that was signed in, and one that never was.
+    tabs.open(&scene.pages.origin()).await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    page.logout().await?;
+    tabs.open(&scene.pages.origin()).await?;
+    tabs.wait_until("the form", Seen::signed_out).await?;
+    for tab in 1..tabs.len() {
+        tabs.at(tab).await?;
+        witness::watch(&scene.browser).await?;
+    }
+    scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
+    scene.proxy.reset();
+
+    tabs.at(0).await?;
+    page.fill_in(USERNAME, PASSWORD).await?;
+    // The session begins with the server's answer, so that only what comes after it is measured.
+    scene.proxy.add(Rule::new("POST", "/token", Action::HangAfter).once());
+    page.press(LOGIN).await?;
+    let answered = |entries: &[Entry]| entries.iter().any(|it| it.upstream_status.is_some());
+    scene.log().wait_until(answered, DEADLINE).await?;
+    let began = scene.browser.run("return Date.now()", Value::Null).await?.as_f64().context("a time")?;
+    scene.proxy.release_hung();
+    for tab in 1..tabs.len() {
+        tabs.at(tab).await?;
+        let seen = page.wait_until("signed in", Seen::signed_in).await?;
+        ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+        ensure_prompt(scene, FETCH, began).await?;
+        let data = page.fetch().await?.json().context("data")?;
+        ensure!(data["user"] == USERNAME, "{data}");
+    }
+    // Nobody logs in twice, and nobody refreshes what a sibling has just been given.
+    scene.ensure_wire(&["POST /token 200", "GET /protected-route 200", "GET /protected-route 200"])?;
+    tabs.ensure_quiet().await?;
+    ensure_no_reuse(scene)
+}
+
+async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    tabs.open(&scene.pages.origin()).await?;
+    ensure_data_of(scene, USERNAME).await?;
+    // The first user's answer is still out when the second user comes.
+    scene.proxy.add(Rule::new("GET", "/protected-route", Action::HangAfter).once());
+    page.press(FETCH).await?;
+    let answered =
+        |entries: &[Entry]| entries.iter().any(|it| it.fault.is_some() && it.upstream_status == Some(200));
+    scene.log().wait_until(answered, DEADLINE).await?;
+
+    tabs.at(0).await?;
+    page.logout().await?;
+    page.login(OTHER, PASSWORD).await?;
+
+    tabs.at(1).await?;
+    let seen = wait_for_notice_of(scene, OTHER).await?;
+    ensure!(seen.data.is_none() && seen.has_button("Continue as other"), "{seen:#?}");
+    // The first user may log in again right here.
+    ensure!(seen.signed_out() && !seen.signed_in(), "{seen:#?}");
+    ensure!(scene.stored().await?.session.is_empty(), "it was adopted silently");
+    witness::watch(&scene.browser).await?;
+    scene.proxy.release_hung();
+    scene.log().wait_for("GET", "/protected-route", 2, DEADLINE).await?;
+    page.press("Continue as other").await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    ensure_data_of(scene, OTHER).await?;
+    let testimony = witness::testimony(&scene.browser).await?;
+    ensure!(!testimony.saw("Hello, demo!"), "the late answer was shown: {testimony:#?}");
+
+    // And back: the first user logs in in one tab, and the second where that is told.
+    tabs.at(0).await?;
+    page.logout().await?;
+    page.login(USERNAME, PASSWORD).await?;
+    tabs.at(1).await?;
+    let seen = wait_for_notice_of(scene, USERNAME).await?;
+    ensure!(seen.data.is_none() && !seen.text.contains("Hello"), "{seen:#?}");
+    page.login(OTHER, PASSWORD).await?;
+    ensure_data_of(scene, OTHER).await?;
+    tabs.at(0).await?;
+    let seen = wait_for_notice_of(scene, OTHER).await?;
+    ensure!(seen.data.is_none(), "{seen:#?}");
+    ensure!(scene.stored().await?.session.is_empty(), "it was adopted silently");
+    tabs.ensure_quiet().await?;
+    ensure_no_reuse(scene)
+}
+
+async fn ensure_data_of(scene: &Scene, user: &str) -> Result<()> {
+    let data = scene.page().fetch().await?.json().context("data")?;
+    ensure!(data["user"] == user, "{data}");
+    Ok(())
+}
+
+async fn wait_for_notice_of(scene: &Scene, user: &str) -> Result<Seen> {
+    let sentence = format!("{user} signed in in another tab of this browser");
+    scene.page().wait_until("the notice", |seen| seen.alerts_of(&sentence)).await
+}
+
+async fn a_duplicated_tab_does_no_harm(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    let before = scene.stored().await?;
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    tabs.duplicate(0).await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(scene.stored().await?.session == before.session, "it is no copy");
+    scene.ensure_wire(&[])?;
+
+    // Both hold the same access token, and it runs out for both.
+    for tab in [1, 0] {
+        tabs.at(tab).await?;
+        expire(scene);
+        ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+    }
+    scene.ensure_wire(&[
+        "GET /protected-route 401",
+        "POST /refresh 200",
+        "GET /protected-route 200",
+        "GET /protected-route 401",
+        "GET /protected-route 200",
+    ])?;
+    ensure_no_reuse(scene)?;
+
+    page.logout().await?;
+    tabs.at(1).await?;
+    page.wait_until("the form", Seen::signed_out).await?;
+    ensure_no_session(scene).await?;
+    tabs.ensure_quiet().await
+}

@@ -1,0 +1,213 @@
+//! A network that comes and goes, and a server that is busy, overloaded or redirected: the session
+//! stays, and nobody has to click for its recovery.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use e2e::browser::Engine;
+use e2e::page::{FETCH, Seen};
+use e2e::proxy::{Action, Proxy, Rule};
+use e2e::scene::{Scene, USERNAME};
+use e2e::tabs::Tabs;
+use e2e::witness;
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::stage::{
+    DEADLINE, UNAVAILABLE_NOTICE, UNREACHABLE, UNREACHABLE_NOTICE, ensure_no_reuse, ensure_one_attempt,
+    expire,
+};
+
+crate::play_in_each_engine![
+    a_session_outlives_the_network,
+    a_page_that_is_reloaded_offline_recovers_without_a_click,
+    a_short_outage_of_the_server_is_waited_out,
+    an_outage_is_left_alone_for_as_long_as_the_server_says,
+    every_form_of_too_many_requests_is_waited_out,
+    a_redirect_is_not_followed_and_ends_nothing,
+];
+
+async fn a_session_outlives_the_network(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    ensure!(page.fetch().await?.json().is_some());
+    let before = scene.stored().await?;
+    scene.proxy.reset();
+    go(scene, false).await?;
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.alerts == [UNREACHABLE] && seen.statuses == [UNREACHABLE_NOTICE], "{seen:#?}");
+    ensure!(seen.signed_in() && seen.json().is_some(), "what was fetched is still there: {seen:#?}");
+    ensure!(scene.stored().await?.holds(&before), "{:?}", scene.stored().await?);
+
+    scene.proxy.reset();
+    go(scene, true).await?;
+    page.wait_until("the network", |seen| seen.statuses.is_empty()).await?;
+    scene.ensure_wire(&["POST /refresh 200"])?;
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+    // Without trouble the network's coming and going causes no traffic.
+    scene.proxy.reset();
+    go(scene, true).await?;
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.json().is_some());
+    scene.ensure_wire(&["GET /protected-route 200"])?;
+    scene.ensure_quiet().await
+}
+
+/// Takes the network away, or gives it back with a flapping cable. Only Chromium's can really be
+/// taken away by its driver, so the others lose the server, and get the event from here.
+async fn go(scene: &Scene, online: bool) -> Result<()> {
+    if scene.browser.engine() == Engine::Chromium {
+        let conditions =
+            json!({"offline": !online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        scene.browser.driver().cdp().send_raw("Network.emulateNetworkConditions", conditions).await?;
+    }
+    let rules = if online { Vec::new() } else { vec![Rule::any(Action::DropBefore)] };
+    scene.proxy.set_rules(rules);
+    let flap = "for (let n = 0; args && n < 20; n++) {
+        dispatchEvent(new Event('offline'));
+        dispatchEvent(new Event('online'));
+    }";
+    scene.browser.run(flap, json!(online)).await.map(drop)
+}
+
+async fn a_page_that_is_reloaded_offline_recovers_without_a_click(scene: &mut Scene) -> Result<()> {
+    // Nothing but a refresh can restore this one.
+    scene.pages.meta("auth-access-token", "memory");
+    let page = scene.signed_in().await?;
+    scene.proxy.set_rules(vec![Rule::new("POST", "/refresh", Action::DropBefore)]);
+    scene.reload().await?;
+    scene.log().wait_for("POST", "/refresh", 2, DEADLINE).await?;
+    let seen = page.seen().await?;
+    ensure!(seen.says("Restoring your session") && !seen.signed_out() && !seen.signed_in(), "{seen:#?}");
+    // Then an answer is lost on its way.
+    scene.proxy.set_rules(vec![Rule::new("POST", "/refresh", Action::DropAfter).once()]);
+    let seen = page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(seen.alerts.is_empty() && seen.text.contains(USERNAME), "{seen:#?}");
+    let attempts = scene.log().matching("POST", "/refresh");
+    ensure!(attempts.len() >= 4, "{attempts:#?}");
+    ensure_one_attempt(&attempts)?;
+    let fetched = page.fetch().await?;
+    ensure!(fetched.json().is_some() && fetched.statuses.is_empty(), "{fetched:#?}");
+    ensure_no_reuse(scene)?;
+    scene.ensure_quiet().await
+}
+
+async fn a_short_outage_of_the_server_is_waited_out(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    witness::watch(&scene.browser).await?;
+    expire(scene);
+    scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, None)).times(2));
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.alerts.is_empty() && seen.statuses.is_empty() && seen.json().is_some(), "{seen:#?}");
+    scene.ensure_wire(&[
+        "GET /protected-route 401",
+        "POST /refresh 503",
+        "POST /refresh 503",
+        "POST /refresh 200",
+        "GET /protected-route 200",
+    ])?;
+    ensure_one_attempt(&scene.log().matching("POST", "/refresh"))?;
+    let testimony = witness::testimony(&scene.browser).await?;
+    ensure!(testimony.saw(UNAVAILABLE_NOTICE), "the user was told nothing: {testimony:#?}");
+    scene.ensure_quiet().await
+}
+
+async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scene) -> Result<()> {
+    scene.pages.preload(clock::PRELOAD);
+    let page = scene.signed_in().await?;
+    expire(scene);
+    scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, Some("30"))).once());
+    let seen = page.press_and_settle(FETCH).await?;
+    // Longer than anybody waits for an answer: told at once.
+    ensure!(seen.alerts == ["The server has a problem (503). Try again in a moment."], "{seen:#?}");
+    ensure!(seen.signed_in() && seen.statuses == [UNAVAILABLE_NOTICE], "{seen:#?}");
+    // Another tab, which has no access token yet, leaves the server alone as well.
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    tabs.open(&scene.pages.origin()).await?;
+    let seen = page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(!seen.text.contains(USERNAME), "nothing private before the server has answered: {seen:#?}");
+    scene.ensure_wire(&["GET /protected-route 401", "POST /refresh 503"])?;
+
+    tabs.at(0).await?;
+    clock::shift(scene, 31_000).await?;
+    page.wait_until("the server", |seen| seen.statuses.is_empty()).await?;
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+    tabs.at(1).await?;
+    let seen = page.wait_until("the user", |seen| seen.text.contains(USERNAME)).await?;
+    ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+    let attempts = scene.log().matching("POST", "/refresh");
+    ensure!(attempts.len() == 2, "{:?}", scene.log().wire());
+    ensure_one_attempt(&attempts)?;
+    tabs.ensure_quiet().await
+}
+
+async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Result<()> {
+    let page = scene.signed_in().await?;
+    // A date has whole seconds, so that it may come one early.
+    for (form, at_least) in [("2", 2), ("a date", 1), ("soon", 0), ("none", 0)] {
+        let date = scene.browser.run("return new Date(Date.now() + 3000).toUTCString()", Value::Null).await?;
+        let value = match form {
+            "a date" => Some(date.as_str().context("a date")?),
+            "none" => None,
+            form => Some(form),
+        };
+        scene.proxy.reset();
+        expire(scene);
+        scene.proxy.add(Rule::new("POST", "/refresh", trouble(429, value)).once());
+        let began = Instant::now();
+        let seen = page.press_and_settle(FETCH).await?;
+        ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{form}: {seen:#?}");
+        ensure!(
+            began.elapsed() >= Duration::from_secs(at_least),
+            "{form}: again after {:?}",
+            began.elapsed()
+        );
+        scene.ensure_wire(&[
+            "GET /protected-route 401",
+            "POST /refresh 429",
+            "POST /refresh 200",
+            "GET /protected-route 200",
+        ])?;
+        ensure_one_attempt(&scene.log().matching("POST", "/refresh"))?;
+    }
+    // Asked for by a resource, the wait is the user's: the button counts it down.
+    scene.proxy.reset();
+    scene.proxy.add(Rule::new("GET", "/protected-route", trouble(429, Some("2"))).once());
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.alerts == ["Too many attempts. Wait a moment, then try again."], "{seen:#?}");
+    ensure!(seen.signed_in() && seen.disabled == [FETCH] && seen.timers.len() == 1, "{seen:#?}");
+    page.wait_until("the end of the wait", |seen| seen.has_button(FETCH)).await?;
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+    scene.ensure_wire(&["GET /protected-route 429", "GET /protected-route 200"])?;
+    scene.ensure_quiet().await
+}
+
+async fn a_redirect_is_not_followed_and_ends_nothing(scene: &mut Scene) -> Result<()> {
+    let trap = Proxy::start(scene.server.address()).await?;
+    let page = scene.signed_in().await?;
+    let sentence = "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page.";
+    for (method, path) in [("POST", "/refresh"), ("GET", "/protected-route")] {
+        scene.proxy.reset();
+        let before = scene.stored().await?;
+        if path == "/refresh" {
+            expire(scene);
+        }
+        let location = format!("{}{path}", trap.url());
+        scene.proxy.add(Rule::new(method, path, Action::Redirect { status: 307, location }).once());
+        let seen = page.press_and_settle(FETCH).await?;
+        ensure!(seen.alerts == [sentence] && seen.signed_in(), "{path}: {seen:#?}");
+        ensure!(scene.stored().await?.holds(&before), "{path}: {:?}", scene.stored().await?);
+        let seen = page.press_and_settle(FETCH).await?;
+        ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{path}: {seen:#?}");
+    }
+    ensure!(trap.log().entries().is_empty(), "it was followed: {:?}", trap.log().entries());
+    scene.ensure_quiet().await
+}
+
+fn trouble(status: u16, retry_after: Option<&str>) -> Action {
+    let wait = retry_after.map(|value| ("retry-after".to_owned(), value.to_owned()));
+    let headers = [("content-type".to_owned(), "application/json".to_owned())].into_iter().chain(wait);
+    Action::Respond { status, headers: headers.collect(), body: "{}".to_owned(), cors: true }
+}
