@@ -38,6 +38,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "page looked again",
     "page reloaded",
     "page stays concealed",
+    "page suspended after a transaction",
     "previous token used after its successor was lost",
     "redirect",
     "refresh sent",

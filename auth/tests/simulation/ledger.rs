@@ -214,8 +214,18 @@ impl World {
             let slow = self.has(Class::LedgerAborts) && rng.percent(2);
             let delay = if slow { rng.below(3_000) } else { rng.below(4) };
             self.after(delay, Owner::Tab(life), move |_| finish(outcome));
+            self.suspend(life);
         }
         self.next_transaction();
+    }
+
+    /// Now and then a page is suspended just when it has decided something, and goes on with it much later.
+    fn suspend(&self, life: Life) {
+        let rng = &self.chance.pauses;
+        if self.has(Class::Freeze) && rng.below(300) == 0 {
+            self.cover("page suspended after a transaction");
+            self.hang(life.tab, *rng.pick(&[3_000, 14_000, 30_000, 600_000]));
+        }
     }
 
     /// The caller waits no longer: aborted unless it has been committed.

@@ -11,7 +11,7 @@ use auth::{RefreshCustody, Rules};
 
 use crate::acts::{self, Step};
 use crate::many::{Total, run_many};
-use crate::options::{Class, Options, Rotation};
+use crate::options::{Class, Lifetime, Options, Rotation};
 use crate::run::{self, Run};
 
 /// Rules that are switched off together, and the worlds in which that is looked for.
@@ -48,9 +48,15 @@ const CASES: &[Case] = &[
     case(&[StoreBeforeRelease]),
     case(&[Late401, Adopt]),
     case(&[KeyBeforeAttempt]),
-    case_in(&[OneKey], "idempotent, no locks, storage very late", |options| {
-        idempotent(options) && !options.locks && options.has(Class::StorageVeryLate)
-    }),
+    case_in(
+        &[OneKey],
+        "idempotent, no locks, late storage, tokens said to live 1 s, 12 acts or more",
+        |options| {
+            let late = options.has(Class::StorageLate) || options.has(Class::StorageVeryLate);
+            let short = options.lifetime == Lifetime::Absurd("1");
+            idempotent(options) && !options.locks && late && short && options.acts >= 12
+        },
+    ),
     case_in(&[ConflictIsNoEnd], "idempotent, no locks, bad network, 5 s", crossing),
     case(&[LockBound]),
     case(&[CallerBound, LockBound]),
@@ -60,11 +66,11 @@ const CASES: &[Case] = &[
     case(&[PreviousKey]),
     case(&[CatchUp]),
     case(&[Flight]),
-    case_in(&[FlightTime], "not idempotent, no locks, pages freeze", |options| {
-        one_at_a_time(options) && !options.locks && options.has(Class::Freeze)
+    case_in(&[FlightTime], "not idempotent, pages freeze", |options| {
+        one_at_a_time(options) && options.has(Class::Freeze)
     }),
-    case_in(&[ProvenOver], "not idempotent, locks, clock set, bad network", |options| {
-        one_at_a_time(options) && options.locks && options.has(Class::Clock) && bad_network(options)
+    case_in(&[ProvenOver], "not idempotent, no locks, clock set, slow network", |options| {
+        one_at_a_time(options) && !options.locks && options.has(Class::Clock) && options.has(Class::Slow)
     }),
     case(&[SameAttempt]),
     case_in(&[RemoveLast], "local, transactions abort, tabs die", |options| {

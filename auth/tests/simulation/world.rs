@@ -72,6 +72,7 @@ pub(crate) struct Chance {
     pub(crate) messages: Rng,
     pub(crate) timers: Rng,
     pub(crate) random: Rng,
+    pub(crate) pauses: Rng,
 }
 
 impl std::ops::Deref for World {
@@ -98,6 +99,7 @@ impl World {
                 messages: rng(14),
                 timers: rng(15),
                 random: rng(16),
+                pauses: rng(17),
             },
             tasks: RefCell::default(),
             tabs: RefCell::default(),
