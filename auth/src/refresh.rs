@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared};
+use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, WeakShared};
 
 use crate::client::{Client, with_deadline};
 use crate::contract::Rotation;
@@ -45,10 +45,12 @@ const RECOVERY: u64 = 900_000;
 pub(crate) struct Flight {
     session: Rc<str>,
     generation: u32,
-    outcome: Outcome,
+    /// Weak: its task keeps it alive, and with it the client.
+    outcome: WeakShared<Attempts>,
 }
 
-type Outcome = Shared<LocalBoxFuture<'static, Result<(), Error>>>;
+type Attempts = LocalBoxFuture<'static, Result<(), Error>>;
+type Outcome = Shared<Attempts>;
 
 /// An answer whose commit the ledger or the vault refused. It is committed before anything is sent.
 pub(crate) struct Unwritten {
@@ -94,7 +96,7 @@ impl<P: Platform> Client<P> {
     pub(crate) fn join_flight(&self, session: Rc<str>, generation: u32) -> Outcome {
         let under_way = self.flight().borrow().as_ref().and_then(|flight| {
             let same = flight.session == session && flight.generation == generation;
-            (same && self.rules().on(Rule::OneFlight)).then(|| flight.outcome.clone())
+            flight.outcome.upgrade().filter(|_| same && self.rules().on(Rule::OneFlight))
         });
         under_way.unwrap_or_else(|| self.take_off(session, generation))
     }
@@ -115,7 +117,9 @@ impl<P: Platform> Client<P> {
             outcome
         };
         let outcome = outcome.boxed_local().shared();
-        *self.flight().borrow_mut() = Some(Flight { session, generation, outcome: outcome.clone() });
+        if let Some(weak) = outcome.downgrade() {
+            *self.flight().borrow_mut() = Some(Flight { session, generation, outcome: weak });
+        }
         self.platform().spawn(outcome.clone().map(drop));
         outcome
     }

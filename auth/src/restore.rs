@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared};
+use futures_util::future::{FutureExt as _, LocalBoxFuture, WeakShared};
 
 use crate::cache::Unstored;
 use crate::client::Client;
@@ -26,7 +26,8 @@ const JITTER: u32 = 500;
 
 /// A look into the ledger that is under way.
 pub(crate) struct Check {
-    outcome: Shared<LocalBoxFuture<'static, bool>>,
+    /// Weak: its task keeps it alive, and with it the client.
+    outcome: WeakShared<LocalBoxFuture<'static, bool>>,
     /// Somebody asked meanwhile: what was read may be too old for them.
     again: Rc<Cell<bool>>,
 }
@@ -215,9 +216,9 @@ impl<P: Platform> Client<P> {
 
     /// One look, which calls at the same time share.
     pub(crate) async fn check_ledger(&self) -> bool {
-        let under_way = self.0.check.borrow().as_ref().map(|check| {
+        let under_way = self.0.check.borrow().as_ref().and_then(|check| {
             check.again.set(true);
-            check.outcome.clone()
+            check.outcome.upgrade()
         });
         if let Some(outcome) = under_way {
             return outcome.await;
@@ -235,7 +236,9 @@ impl<P: Platform> Client<P> {
             checked
         };
         let outcome = outcome.boxed_local().shared();
-        *self.0.check.borrow_mut() = Some(Check { outcome: outcome.clone(), again });
+        if let Some(weak) = outcome.downgrade() {
+            *self.0.check.borrow_mut() = Some(Check { outcome: weak, again });
+        }
         self.platform().spawn(outcome.clone().map(drop));
         outcome.await
     }
