@@ -199,7 +199,11 @@ impl<P: Platform> Client<P> {
                 return again(left, Error::TooManyRequests { retry_after: Some(left.div_ceil(1_000)) });
             }
         };
-        // 3. Send, unless the own flight may run out before the attempt's deadline.
+        // 3. Send, unless the session was ended here meanwhile, or the own flight may run out before the
+        // attempt's deadline.
+        if !self.is_current(&session.id) {
+            return Round::Done(Err(Error::SessionChanged));
+        }
         let elapsed = self.platform().now().since(decided_at);
         if !attempt.harmless && elapsed > SEND_WITHIN && self.rules().on(Rule::FlightTime) {
             return again(0, Error::Unavailable);

@@ -3,15 +3,16 @@
 
 mod calls;
 mod ends;
+mod excuses;
 mod operations;
 mod places;
-mod using;
+pub(crate) mod using;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use operations::{Kind, Outcome};
 
-use crate::options::{Class, Rotation};
+use crate::options::Rotation;
 use crate::tasks::Life;
 use crate::token::Token;
 use crate::world::World;
@@ -24,10 +25,8 @@ pub(crate) struct Check {
     pub(crate) operations: Vec<operations::Operation>,
     /// Indices of operations that have not ended.
     pub(crate) open: Vec<usize>,
-    /// Some storage call failed: the session may be in memory only.
-    pub(crate) storage_failed: bool,
-    pub(crate) wiped: bool,
-    pub(crate) ledger_rolled_back: bool,
+    /// Which family an entry's or a row's name stands for.
+    pub(crate) names: BTreeMap<String, usize>,
     /// How often the wall clock was set forward.
     pub(crate) clock_leaps: u64,
     /// The family whose login ended last and well.
@@ -52,6 +51,8 @@ pub(crate) struct Call {
     pub(crate) orphaned: bool,
     /// The server spent its token for it.
     pub(crate) rotated: bool,
+    /// When it was refused although its tab had moved on to a newer token.
+    pub(crate) late: Option<u64>,
     /// When it was made another call with the same token was under way, in a tab that ran all the time.
     pub(crate) clash: bool,
 }
@@ -70,10 +71,18 @@ pub(crate) struct Family {
     pub(crate) user: String,
     /// Why it may end. Empty: it must not.
     pub(crate) ends: BTreeSet<&'static str>,
-    /// When a tab first asked the server to end it.
+    /// When the ledger first said that it is over; of a session in memory, when its tab told the server.
     pub(crate) over: Option<u64>,
+    /// The ledger has it.
+    pub(crate) entered: bool,
     /// The login call that made it returned well.
     pub(crate) adopted: bool,
+    /// Where the login was made.
+    pub(crate) home: Option<Life>,
+    /// It belongs to that page alone, and ends with it.
+    pub(crate) in_memory: bool,
+    /// What befell it is outside of what the document promises.
+    pub(crate) given_up: Option<&'static str>,
     /// The key that each refresh token went out with first.
     pub(crate) keys: BTreeMap<usize, Option<String>>,
     /// The highest refresh token that a tab stored and whose transaction was committed.
@@ -103,9 +112,11 @@ pub(crate) struct Seen {
     pub(crate) family: Option<usize>,
     /// Those that it logged out of.
     pub(crate) left: BTreeSet<usize>,
-    /// The one among them of which only a guess says so.
-    pub(crate) guessed: Option<usize>,
-    /// Its user logged out.
+    /// Its user logged out before the page knew of what.
+    pub(crate) leaving: bool,
+    /// The access token that it sent or kept last.
+    pub(crate) held: Option<Token>,
+    /// Its user logged out of who knows which.
     pub(crate) logged_out: bool,
     /// The step at which it last read the ledger.
     pub(crate) looked: u64,
@@ -114,6 +125,8 @@ pub(crate) struct Seen {
     pub(crate) shown: Option<auth::State>,
     /// How long it had run when it began to restore.
     pub(crate) restoring: Option<u64>,
+    /// When it last looked into the ledger because its page came back.
+    pub(crate) came_back: u64,
     /// True time since when it has run without a pause.
     pub(crate) running_since: u64,
     pub(crate) got: Option<using::Got>,
@@ -163,22 +176,6 @@ impl Check {
 }
 
 impl World {
-    /// Whether the invariants' own exceptions cover the end of any session of this world: a broken
-    /// assumption, or custody that ends with the page.
-    pub(crate) fn any_end_is_excused(&self) -> bool {
-        let check = self.check.borrow();
-        let options = &self.options;
-        // "Storage that throws, is full …: memory"; a wiped vault: "the token is lost: end the session".
-        check.storage_failed
-            || check.wiped
-            // "… assumes that storage is never staler than the catch-up bound."
-            || options.has(Class::StorageVeryLate)
-            // A ledger that forgets commits is outside of what the document promises.
-            || check.ledger_rolled_back
-            // "Without IndexedDB: … the vault is memory": it ends with the page.
-            || options.has(Class::LedgerDenied)
-    }
-
     pub(crate) fn rotates(&self) -> bool {
         !matches!(self.options.rotation, Rotation::None { .. })
     }

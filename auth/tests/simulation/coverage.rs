@@ -23,6 +23,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "crash lost storage",
     "device asleep",
     "gamble lost against a strict server",
+    "late 401",
     "judged at the end",
     "ledger blocked",
     "ledger denied",

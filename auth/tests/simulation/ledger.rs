@@ -50,17 +50,18 @@ impl Ledger {
         self.undo.push((at, key, before));
     }
 
-    pub(crate) fn roll_back(&mut self, cut: u64) -> usize {
+    /// The browser crashed: which rows lost what was committed after `cut`.
+    pub(crate) fn roll_back(&mut self, cut: u64) -> Vec<String> {
         let kept = self.undo.partition_point(|(at, ..)| *at <= cut);
         let lost = self.undo.split_off(kept);
-        let count = lost.len();
+        let keys = lost.iter().map(|(_, key, _)| key.clone()).collect();
         for (_, key, value) in lost.into_iter().rev() {
             match value {
                 Some(value) => self.rows.insert(key, value),
                 None => self.rows.remove(&key),
             };
         }
-        count
+        keys
     }
 
     pub(crate) fn wipe(&mut self) {
@@ -203,7 +204,7 @@ impl World {
             } else {
                 for (key, value) in job.written {
                     self.note(life.tab, || format!("ledger: {key} = {}", value.as_deref().unwrap_or("-")));
-                    self.committed(life, value.as_deref());
+                    self.committed(life, &key, value.as_deref());
                     self.ledger.borrow_mut().put(self.time(), key, value);
                 }
                 self.cover("transaction committed");

@@ -46,6 +46,7 @@ impl World {
         let Some(client) = self.client(life.tab).filter(|_| self.life(life.tab) == life) else { return };
         let id = self.begin(life, Kind::Look, &client.state());
         let (world, began) = (self.clone(), self.time());
+        self.check.borrow_mut().tab(life).came_back = began;
         self.spawn(life, async move {
             let checked = client.recheck().await;
             world.end(id, Outcome::Done);
@@ -67,7 +68,7 @@ impl World {
         // Another session of the same user shows the same.
         let again = check.families.iter().any(|family| family.user == **user && family.over.is_none());
         drop(check);
-        if over && !again && !self.any_end_is_excused() {
+        if over && !again && !self.is_given_up(family) {
             self.violate(3, || {
                 format!("tab {} comes back and shows family {family}, which is over", life.tab)
             });

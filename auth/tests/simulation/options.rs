@@ -161,7 +161,8 @@ impl Options {
             _ => Lifetime::Absurd(rng.pick::<&str>(&["null", "-5", "1e400", "\"soon\"", "0", "1"])),
         };
         let refresh = match rng.below(10) {
-            0..=1 => "database".parse().unwrap_or_default(),
+            0..=1 => RefreshCustody::Database,
+            2 => RefreshCustody::Memory,
             _ => RefreshCustody::Local,
         };
         let access = if rng.percent(75) { AccessCustody::Session } else { AccessCustody::Memory };

@@ -6,6 +6,7 @@ use auth::State;
 
 use crate::acts::{self, Step};
 use crate::check::Outcome;
+use crate::check::using::USING;
 use crate::options::{Class, Options, Rotation};
 use crate::tasks::Owner;
 use crate::world::{Violation, World};
@@ -13,6 +14,7 @@ use crate::world::{Violation, World};
 /// Longer than any backoff and `Retry-After` that a client may be in.
 const HEALING: u64 = 400_000;
 const LAST_CALLS: u64 = 100_000;
+const LOOKING: u64 = 120_000;
 
 pub(crate) struct Run {
     pub(crate) violation: Option<Violation>,
@@ -35,6 +37,7 @@ pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> 
     }
     if !world.is_over() {
         heal(&world, seed);
+        check_idle(&world);
         judge(&world);
     }
     let covered = world.covered.take();
@@ -67,6 +70,18 @@ fn heal(world: &World, seed: u64) {
     world.run_until(world.time() + HEALING);
 }
 
+/// "An idle page causes no traffic and has no timer running."
+fn check_idle(world: &World) {
+    // A page that has just come back looked for a while, and its deadlines are not over.
+    let back = world.check.borrow().tabs.values().map(|seen| seen.came_back).max();
+    if back.is_some_and(|at| at + LOOKING > world.time()) {
+        return;
+    }
+    if !world.is_over() && world.tasks.borrow().any_event(|owner| matches!(owner, Owner::Tab(_))) {
+        world.violate(USING, || "an idle page has a timer running".to_owned());
+    }
+}
+
 /// Invariant 2 once more, from the other end: a session that nothing ended still works, in the tabs that show
 /// it and in a new one.
 fn judge(world: &World) {
@@ -78,10 +93,12 @@ fn judge(world: &World) {
         let last = check.last_login.and_then(|family| Some((family, check.families.get(family)?)));
         last.filter(|(_, family)| family.ends.is_empty()).map(|(at, family)| (at, family.user.clone()))
     };
-    let alive = alive.filter(|_| !world.any_end_is_excused());
-    let custody_ends_with_page = world.options.custody.refresh == auth::RefreshCustody::Memory;
-    let Some((family, user)) = alive.filter(|_| !custody_ends_with_page) else {
+    let Some((family, user)) = alive.filter(|(family, _)| !world.is_given_up(*family)) else {
         return check_calls_end(world);
+    };
+    let (in_memory, home) = {
+        let check = world.check.borrow();
+        (check.families[family].in_memory, check.families[family].home)
     };
     world.cover("judged at the end");
     let fresh = world.open(Default::default());
@@ -93,6 +110,9 @@ fn judge(world: &World) {
             Some(State::SignedIn { user: None, .. }) => true,
             _ => false,
         };
+        if in_memory && home != Some(world.life(tab)) {
+            continue;
+        }
         if tab == fresh && !shows_it && still_has_no_end(world, family) {
             world.violate(2, || format!("a new tab shows {shown:?} although nothing ended family {family}"));
         }

@@ -184,7 +184,11 @@ impl Page {
         if !self.lives() {
             return Ok(());
         }
-        if self.world.storage_throws(value.is_some()) {
+        let throws = self.world.storage_throws(value.is_some());
+        if area == Area::Profile {
+            self.world.tried_to_store(value.as_deref(), !throws);
+        }
+        if throws {
             return Err(StorageError);
         }
         self.world.stored(self.life, area, key, value.as_deref());

@@ -109,6 +109,10 @@ impl Tasks {
         self.events.peek().map(|Reverse(event)| event.at)
     }
 
+    pub(crate) fn any_event(&self, of: impl Fn(Owner) -> bool) -> bool {
+        self.events.iter().any(|Reverse(event)| of(event.owner))
+    }
+
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         self.events.pop().map(|Reverse(event)| event)
     }

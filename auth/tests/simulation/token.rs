@@ -17,7 +17,9 @@ pub(crate) struct Token {
 
 /// Every token in `text`.
 pub(crate) fn tokens_in(text: &str) -> impl Iterator<Item = Token> {
-    text.match_indices("T-").filter_map(|(at, _)| {
+    // Faster than a search for two letters, and this is what the simulation does most.
+    let hits = text.as_bytes().windows(3).enumerate().filter(|(_, word)| word[1..] == *b"T-");
+    hits.map(|(before, _)| before + 1).filter_map(|at| {
         let kind = match text.as_bytes().get(at.checked_sub(1)?)? {
             b'A' => Kind::Access,
             b'R' => Kind::Refresh,

@@ -84,7 +84,7 @@ impl World {
             Act::FillStorage(time) => self.profile.borrow_mut().full_until = self.time() + time,
             Act::Wipe => {
                 self.cover("storage wiped");
-                self.check.borrow_mut().wiped = true;
+                self.give_up(None, "removed by somebody");
                 self.wipe();
                 if self.chance.storage.percent(50) {
                     self.ledger.borrow_mut().wipe();
@@ -107,11 +107,12 @@ impl World {
         if lost > 0 {
             self.cover("crash lost storage");
         }
-        if self.has(Class::CrashLedger)
-            && self.ledger.borrow_mut().roll_back(self.time().saturating_sub(ledger)) > 0
-        {
-            self.cover("crash lost ledger");
-            self.check.borrow_mut().ledger_rolled_back = true;
+        if self.has(Class::CrashLedger) {
+            let lost = self.ledger.borrow_mut().roll_back(self.time().saturating_sub(ledger));
+            for key in lost {
+                self.cover("crash lost ledger");
+                self.give_up(Some(&key), "a ledger that forgets commits");
+            }
         }
         self.note(None, || format!("{lost} writes are lost"));
         self.check.borrow_mut().disturb_all();
@@ -153,14 +154,17 @@ impl World {
             State::SignedIn { user: Some(user), .. } => check.families[*family].user == **user,
             _ => true,
         });
-        // Whatever it was: the tab may be signed out now.
-        check.tab(life).logged_out = true;
         let own = check.tab(life).family;
+        // Whatever it was: the tab may be signed out now.
+        check.tab(life).logged_out = own.is_none_or(|own| newest.is_some_and(|newest| newest != own));
         for family in own.into_iter().chain(newest) {
-            check.tab(life).left.insert(family);
             check.family(family).ends.insert("logout");
         }
-        check.tab(life).guessed = newest.filter(|newest| own.is_some_and(|own| own != *newest));
+        // A login that the ledger does not know yet comes after this, and may be adopted.
+        if let Some(own) = own.filter(|own| check.families[*own].entered || check.families[*own].in_memory) {
+            check.tab(life).left.insert(own);
+        }
+        check.tab(life).leaving |= matches!(state, State::Restoring);
         drop(check);
         client.logout();
     }
@@ -171,14 +175,6 @@ impl World {
         let life = self.life(tab);
         if matches!(client.state(), State::SignedInElsewhere { .. }) {
             self.cover("another user's session taken up");
-            {
-                // So it was not the one that this tab was logged out of.
-                let mut check = self.check.borrow_mut();
-                let seen = check.tab(life);
-                if let Some(family) = seen.guessed.take() {
-                    seen.left.remove(&family);
-                }
-            }
             self.asks_for_user(life);
             client.start();
         }

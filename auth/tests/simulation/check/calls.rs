@@ -2,6 +2,7 @@
 
 use auth::{Answer, HttpError, HttpRequest};
 
+use crate::check::using::USING;
 use crate::check::{Answered, Call};
 use crate::options::{Class, Rotation};
 use crate::server::{Deed, carried, header};
@@ -53,6 +54,7 @@ impl World {
             disturbed: false,
             operation,
             login: None,
+            late: None,
             orphaned: false,
             rotated: false,
             clash,
@@ -74,21 +76,20 @@ impl World {
         let mut check = self.check.borrow_mut();
         let looked = check.tab(life).looked;
         check.tab(life).family = Some(token.family);
-        let rolled_back = check.ledger_rolled_back;
         let leaps = check.clock_leaps;
         let family = check.family(token.family);
         let first = family.keys.entry(token.number).or_insert_with(|| key.clone()).clone();
         // A token that does not rotate is not a single-use token: each generation's key goes with it.
-        let two_keys = self.rotates() && first != key && !rolled_back;
+        let given_up = family.given_up.is_some();
+        let two_keys = self.rotates() && first != key && !given_up;
         let spent = family.completed.filter(|done| done.number > token.number && looked > done.step);
         // The bucket, simulated. A clock that is set forward refills a gate that counts by it, once each time.
         let now = self.time();
         let full = (BUCKET + PASSED_BEFORE) * 1000;
         let (left, since, before) = family.bucket.unwrap_or((full, now, leaps));
         let left = (left + (now - since) * 1000 / REFILL).min(full) + (leaps - before) * BUCKET * 1000;
-        let too_fast = left < 1000 && !rolled_back && !self.options.has(Class::LedgerDenied);
+        let too_fast = left < 1000 && !given_up;
         family.bucket = Some((left.saturating_sub(1000), now, leaps));
-        let wiped = check.wiped;
         drop(check);
         self.check_need(life, token);
         if two_keys {
@@ -100,18 +101,16 @@ impl World {
             let kept = self.kept_since(|t| t.family == token.family && t.number > token.number);
             let lost = kept.is_none_or(|at| at > newer.at + CATCH_UP && at + CATCH_UP > now);
             let own = self.options.rotation == Rotation::Idempotent && first == key;
-            // "… assumes that storage is never staler than the catch-up bound."
-            let lost = lost || self.options.has(Class::StorageVeryLate);
             if lost && own {
                 self.cover("previous token used after its successor was lost");
-            } else if !rolled_back && !wiped {
+            } else if !given_up {
                 let Token { family, number, .. } = token;
                 self.violate(1, || {
                     format!("RT-{family}-{number} is sent although the ledger showed {}", newer.number)
                 });
             }
         }
-        if too_fast && !wiped {
+        if too_fast {
             self.violate(8, || format!("family {} refreshes faster than the gate allows", token.family));
         }
     }
@@ -130,6 +129,7 @@ impl World {
         let user = self.server.borrow().families.get(token.family).map(|family| family.user.clone());
         let mut check = self.check.borrow_mut();
         check.tab(life).family = Some(token.family);
+        check.tab(life).held = Some(token);
         let left = check.tab(life).left.contains(&token.family);
         let running_since = check.tab(life).running_since;
         let over = check.family(token.family).over;
@@ -140,7 +140,7 @@ impl World {
         let earlier: Vec<_> = match operation {
             Some(operation) => {
                 let of = check.calls[..id].iter().filter(|call| call.operation == Some(operation));
-                of.map(|call| call.outcome).collect()
+                of.map(|call| (call.outcome, call.late)).collect()
             }
             None => Vec::new(),
         };
@@ -149,7 +149,7 @@ impl World {
             self.violate(3, || format!("family {} is used where it was logged out", token.family));
         }
         let late = over.filter(|over| self.time() > over + 1_200 && running_since <= *over);
-        if late.is_some() && self.news_is_prompt() {
+        if late.is_some() && self.news_is_prompt() && !self.is_given_up(token.family) {
             self.violate(3, || {
                 format!("family {} is used by a live tab long after its logout", token.family)
             });
@@ -159,8 +159,18 @@ impl World {
         }
         match earlier[..] {
             [] => operation.into_iter().for_each(|operation| self.check_age(life, token, operation)),
-            [Answered::Status(401)] => self.cover("request sent again after a 401"),
-            [first] => self.violate(5, || format!("a request goes out again after {first:?}")),
+            [(Answered::Status(401), Some(at))] if at < self.time() => {
+                self.violate(USING, || {
+                    "a late 401 is not sent again at once, with the newer token".to_owned()
+                });
+            }
+            [(Answered::Status(401), late)] => {
+                self.cover("request sent again after a 401");
+                if late.is_some() {
+                    self.cover("late 401");
+                }
+            }
+            [(first, _)] => self.violate(5, || format!("a request goes out again after {first:?}")),
             _ => self.violate(5, || "a request goes out a third time".to_owned()),
         }
     }
@@ -172,15 +182,15 @@ impl World {
         };
         let slow =
             [Busy, LedgerAborts, LedgerBlocked, LedgerDenied, MessagesLate, MessagesLost, Sleep, TimersLate];
-        !slow.into_iter().any(|class| self.options.has(class)) && !self.any_end_is_excused()
+        !slow.into_iter().any(|class| self.options.has(class))
     }
 
     /// A call that asks the server to end a family: from now on nothing of it may be stored. Invariant 2: it
     /// must have a reason to end.
     fn check_logout(&self, life: Life, token: Token) {
         self.cover("logout sent");
-        let excused = self.any_end_is_excused();
-        let first = {
+        let excused = self.may_lose(Some(life), Some(token.family));
+        let in_memory = {
             let mut check = self.check.borrow_mut();
             let family = check.family(token.family);
             let spurious = family.ends.is_empty() && family.adopted && !excused;
@@ -189,15 +199,24 @@ impl World {
                 return self
                     .violate(2, || format!("a tab ends family {}, which nothing ended", token.family));
             }
-            let now = self.time();
-            let first = family.over.is_none();
-            family.over.get_or_insert(now);
             family.ends.insert("a tab asked the server to end it");
-            first
+            family.in_memory
         };
-        let _ = life;
-        if first && self.news_is_prompt() {
-            self.after(1_200, Owner::Device, move |world| world.check_shown_after_logout(token.family));
+        if in_memory {
+            self.ended(token.family);
+        }
+    }
+
+    /// From now on nothing of it is sent, stored or shown, as soon as a tab can know.
+    pub(crate) fn ended(&self, family: usize) {
+        let now = self.time();
+        let first = {
+            let mut check = self.check.borrow_mut();
+            let over = &mut check.family(family).over;
+            over.replace(over.unwrap_or(now)).is_none()
+        };
+        if first && self.news_is_prompt() && !self.is_given_up(family) {
+            self.after(1_200, Owner::Device, move |world| world.check_shown_after_logout(family));
         }
     }
 
@@ -208,6 +227,15 @@ impl World {
         let call = &mut check.calls[id];
         call.outcome = outcome;
         let (life, path, ok) = (call.life, call.path.clone(), matches!(outcome, Answered::Status(200..300)));
+        let (token, now) = (call.token, self.time());
+        let held = check.tab(life).held;
+        // "A 401 for generation g: if the same session has moved on, send again … and do not refresh."
+        let newer =
+            |t: Token| held.is_some_and(|h| h.kind == t.kind && h.family == t.family && h.number > t.number);
+        let call = &mut check.calls[id];
+        if outcome == Answered::Status(401) && token.is_some_and(newer) {
+            call.late = Some(now);
+        }
         let Some(family) = call.login.filter(|_| ok) else {
             drop(check);
             return self.note(life.tab, || format!("#{id} {path}: {outcome:?}"));
@@ -220,6 +248,7 @@ impl World {
         }
         drop(check);
         self.asks_for_user(life);
+        self.logged_in(life, family);
         self.note(life.tab, || format!("#{id} logged in: family {family}"));
     }
 

@@ -36,6 +36,7 @@ impl World {
             None => check.families.iter().flat_map(|family| family.ends.clone()).collect(),
         };
         drop(check);
+        self.check_text("Debug of a state", &format!("{state:?} {state:#?}"), true);
         self.note(life.tab, || format!("shows {state:?}"));
         self.check_user(life, state);
         let reason = match state {
@@ -44,7 +45,7 @@ impl World {
             _ => return,
         };
         self.cover("signed out");
-        if ends.is_empty() && !left && !self.any_end_is_excused() {
+        if ends.is_empty() && !left && !self.may_lose(Some(life), family) {
             self.violate(2, || {
                 format!(
                     "tab {} is signed out ({reason:?}) of family {family:?}, which nothing ended",
@@ -57,7 +58,7 @@ impl World {
         if reason == EndReason::Reuse
             && self.options.rotation == Rotation::Idempotent
             && !stolen
-            && !self.any_end_is_excused()
+            && !self.may_lose(Some(life), family)
             && !ends.contains("a crash lost two generations")
         {
             self.violate(2, || {
@@ -117,7 +118,7 @@ impl World {
             && !same.iter().any(|call| call.clash)
             && (first.is_none_or(|first| first == id || vain(first)) || overtaken);
         drop(check);
-        let excused = stolen || left || gamble || self.any_end_is_excused();
+        let excused = stolen || left || gamble || self.is_given_up(family);
         if gamble {
             self.cover("gamble lost against a strict server");
         }

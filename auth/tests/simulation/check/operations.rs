@@ -2,6 +2,7 @@
 
 use auth::{Answer, Error, Instant, State};
 
+use crate::check::using::USING;
 use crate::options::Class;
 use crate::tasks::Life;
 use crate::world::World;
@@ -87,6 +88,8 @@ impl World {
             }
         }
         check.operations[id].outcome = Some(outcome.clone());
+        let last = check.calls.iter().rev().find(|call| call.operation == Some(id));
+        let waited = last.and_then(|call| call.late).is_some_and(|at| at < self.time());
         check.open.retain(|open| *open != id);
         drop(check);
         self.cover(match &outcome {
@@ -99,6 +102,12 @@ impl World {
             Outcome::Error(_) => "call: error, session over",
         });
         self.note(life.tab, || format!("{kind:?} {id}: {outcome:?}"));
+        if waited && outcome != Outcome::Gone {
+            self.violate(USING, || "a late 401 waits, although a newer token is there".to_owned());
+        }
+        if let Some(client) = self.tabs.borrow()[life.tab].client.as_ref() {
+            self.check_text("Debug of a client", &format!("{client:?}"), true);
+        }
         if let Outcome::Error(error) = &outcome {
             self.check_text("an error", &format!("{error:?} {error}"), true);
         }

@@ -52,7 +52,11 @@ impl World {
         if tokens_in(value).any(|token| misplaced(token.kind)) || value.contains("secret") {
             self.violate(7, || format!("{area:?} storage gets what it must not hold"));
         }
+        if let (Area::Tab, Some(token)) = (area, tokens_in(value).next()) {
+            self.check.borrow_mut().tab(life).held = Some(token);
+        }
         if area == Area::Profile {
+            self.learn_name(key, value);
             self.check_resurrection(life, value);
             let stored = tokens_in(value).filter(|token| token.kind == Kind::Refresh).max();
             self.check.borrow_mut().tab(life).storing = stored;
@@ -60,14 +64,16 @@ impl World {
     }
 
     /// A tab's transaction put `value` into the ledger.
-    pub(crate) fn committed(&self, life: Life, value: Option<&str>) {
+    pub(crate) fn committed(&self, life: Life, key: &str, value: Option<&str>) {
         if let Some(value) = value {
+            self.learn_name(key, value);
             self.check_resurrection(life, value);
             if value.contains("secret") || tokens_in(value).any(|token| token.kind == Kind::Access) {
                 self.violate(7, || "the ledger gets what it must not hold".to_owned());
             }
         }
         self.written_down(life);
+        self.entered(life, key, value.unwrap_or_default());
         let in_row = value.and_then(|value| tokens_in(value).filter(|t| t.kind == Kind::Refresh).max());
         let (step, at) = (self.steps.get(), self.time());
         let mut check = self.check.borrow_mut();
@@ -80,12 +86,30 @@ impl World {
         }
     }
 
-    /// "After a logout no tab ever commits anything of that session": a tab has told the server, so the ledger's
-    /// mark was committed before.
+    /// A family's row was committed.
+    fn entered(&self, life: Life, key: &str, row: &str) {
+        let Some(family) = self.named_by(key) else { return };
+        let over = row.contains("\"ended\":{");
+        let mut check = self.check.borrow_mut();
+        // Whoever logs out of what the page does not know yet ends what the ledger names when it answers.
+        let unknown = check.tab(life).leaving && row.contains("\"logged_out\"");
+        let family_at = check.family(family);
+        family_at.entered = true;
+        if unknown {
+            family_at.ends.insert("logout");
+        }
+        drop(check);
+        if over {
+            self.ended(family);
+        }
+    }
+
+    /// "After a logout no tab ever commits anything of that session."
     fn check_resurrection(&self, life: Life, value: &str) {
         for token in tokens_in(value).filter(|token| token.kind == Kind::Refresh) {
             let mut check = self.check.borrow_mut();
-            let over = check.family(token.family).over.is_some() && !check.ledger_rolled_back && !check.wiped;
+            let family = check.family(token.family);
+            let over = family.over.is_some() && family.given_up.is_none();
             drop(check);
             if over {
                 self.violate(3, || {

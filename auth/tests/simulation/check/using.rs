@@ -94,7 +94,7 @@ impl World {
     fn all_is_known(&self) -> bool {
         use Class::{Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep};
         let doubtful = [Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep];
-        !doubtful.into_iter().any(|class| self.options.has(class)) && !self.any_end_is_excused()
+        !doubtful.into_iter().any(|class| self.options.has(class)) && self.storage_is_sound()
     }
 
     /// A refresh goes out: the tab must have a reason, and the server's leave.
