@@ -74,15 +74,15 @@ async fn a_server_that_always_says_401_gets_two_sends_and_one_refresh() {
 }
 
 #[wasm_bindgen_test]
-async fn a_hundred_requests_on_an_expired_token_share_one_refresh() {
+async fn a_thousand_requests_on_an_expired_token_share_one_refresh() {
     signed_in().await;
     let client = reload_with(|record| record["received"] = json!(0)).await;
     let request = protected();
-    let answers = join_all((0..100).map(|_| client.send(&request))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)).count(), 100);
-    let seen = wire(101).await;
+    let answers = join_all((0..1_000).map(|_| client.send(&request))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)).count(), 1_000);
+    let seen = wire(1_001).await;
     assert_eq!(seen[0], "POST /refresh 200");
-    assert_eq!(seen.len(), 101);
+    assert_eq!(seen.len(), 1_001);
     assert!(seen[1..].iter().all(|line| line == "GET /protected-route 200"), "{seen:?}");
 }
 
