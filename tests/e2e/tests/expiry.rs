@@ -15,6 +15,7 @@ use e2e::proxy::{Action, Entry, Proxy, Route, Rule};
 use e2e::scene::{PASSWORD, Stored, USERNAME};
 use e2e::server::{Options, Rotation, Server};
 use e2e::tabs::Tabs;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 const TABS: usize = 5;
@@ -137,19 +138,16 @@ impl Stand {
 
         let stored = self.stored().await?;
         let after = row(&stored)?;
-        let step = |row: &Value| row["generation"].as_u64();
-        ensure!(step(&after) == step(&before).map(|it| it + 1), "{before} {after}");
-        ensure!(after["ended"].is_null() && after["flight"].is_null(), "{after}");
-        let entry =
-            format!("refresh:{}:{}", after["sid"].as_str().context("a session")?, after["generation"]);
+        ensure!(after.generation == before.generation + 1, "{before:?} {after:?}");
+        ensure!(after.ended.is_none() && after.flight.is_none(), "{after:?}");
+        let entry = format!("refresh:{}:{}", after.sid, after.generation);
         let entries: Vec<_> = stored.local.keys().collect();
-        match custody {
-            "local" => ensure!(
-                entries.len() == 1 && entries[0].ends_with(&entry) && after["token"].is_null(),
-                "{entries:?} {after}"
-            ),
-            _ => ensure!(entries.is_empty() && after["token"].is_string(), "{entries:?} {after}"),
-        }
+        let (in_vault, in_row) = match custody {
+            "local" => (1, false),
+            _ => (0, true),
+        };
+        ensure!(entries.len() == in_vault && entries.iter().all(|key| key.ends_with(&entry)), "{entries:?}");
+        ensure!(after.token.is_some() == in_row, "{after:?}");
         tabs.ensure_quiet().await?;
 
         self.proxy.reset();
@@ -201,11 +199,19 @@ fn short_lived() -> serde_json::Map<String, Value> {
 }
 
 /// The row of the session that lives.
-fn row(stored: &Stored) -> Result<Value> {
-    let rows = stored.ledger.values().map(|text| serde_json::from_str::<Value>(text));
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let mut living = rows.into_iter().filter(|row| row["generation"].is_u64() && row["ended"].is_null());
-    living.next().with_context(|| format!("no row: {:?}", stored.ledger))
+fn row(stored: &Stored) -> Result<Row> {
+    let mut rows = stored.ledger.values().filter_map(|text| serde_json::from_str::<Row>(text).ok());
+    rows.find(|row| row.ended.is_none()).with_context(|| format!("no row: {:?}", stored.ledger.keys()))
+}
+
+/// What the ledger says of a session.
+#[derive(Debug, Deserialize)]
+struct Row {
+    sid: String,
+    generation: u32,
+    ended: Option<Value>,
+    flight: Option<Value>,
+    token: Option<String>,
 }
 
 const TIME_IS_UP: &str = "
