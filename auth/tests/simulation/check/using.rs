@@ -162,7 +162,7 @@ impl World {
         let got = check.tab(life).got.as_ref().filter(|got| got.token == token);
         let stale = got
             .zip(self.known_life())
-            .is_some_and(|(got, known)| now.monotonic == began.monotonic && now.since(got.made) >= known);
+            .is_some_and(|(got, known)| now == began && now.since(got.made) >= known);
         let refresh = got.and_then(|got| got.refresh);
         let stored = check.family(token.family).completed.map(|done| done.number);
         drop(check);
