@@ -1,18 +1,15 @@
-//! What a refresh decides, as functions on the ledger's rows: data in, decision out. Each runs within
-//! one transaction; `refresh.rs` walks from one to the next.
+//! What a refresh decides before it sends (step 2), as functions on the ledger's rows: data in, decision
+//! out. Each runs within one transaction; `refresh.rs` walks from one to the next.
 
 use std::rc::Rc;
 
 use crate::error::EndReason;
-use crate::ledger::{Flight, Key, Page, Row, Span, Wait};
+use crate::ledger::{Flight, Key, Page, Row, Span};
+use crate::outcome::{BACKOFF, RETRY_AFTER};
 use crate::rules::{Rule, Rules};
 use crate::token::RefreshToken;
 use crate::vault::Found;
 
-/// The longest backoff, in milliseconds; the shortest is half a second.
-pub(crate) const BACKOFF: u32 = 30_000;
-/// The longest wait that a server may ask for, in milliseconds.
-const RETRY_AFTER: u32 = 300_000;
 /// How long a flight keeps other tabs out, in milliseconds: the attempt's deadline, the transaction
 /// before it, and the staleness bound.
 pub(crate) const FLIGHT: u32 = 13_000;
@@ -79,13 +76,6 @@ pub(crate) enum Decision {
     Send(Attempt),
 }
 
-impl Attempt {
-    /// The generation that it leaves behind: the row's, also where it is made with the token before.
-    pub(crate) fn leaves(&self) -> u32 {
-        self.generation.saturating_add(u32::from(self.previous))
-    }
-}
-
 /// One POST to the refresh endpoint: a token, its key, and what they belong to.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
@@ -99,6 +89,13 @@ pub(crate) struct Attempt {
     pub(crate) harmless: bool,
     /// Whether the row is one generation ahead, its token lost.
     pub(crate) previous: bool,
+}
+
+impl Attempt {
+    /// The generation that it leaves behind: the row's, also where it is made with the token before.
+    pub(crate) fn leaves(&self) -> u32 {
+        self.generation.saturating_add(u32::from(self.previous))
+    }
 }
 
 /// Step 2. Looks up the token of the row's generation with `vault`; mints keys with `mint`.
@@ -195,7 +192,7 @@ fn watched(flight: &Flight, facts: &Facts) -> u32 {
 }
 
 /// The row of `session`, if the session lives and is the current one.
-fn current<'a>(page: &'a mut Page, session: &str, rules: Rules) -> Result<&'a mut Row, EndReason> {
+pub(crate) fn current<'a>(page: &'a mut Page, session: &str, rules: Rules) -> Result<&'a mut Row, EndReason> {
     let named = page.now.as_ref().is_some_and(|now| now.sid == session);
     let Some(row) = page.row.as_mut() else { return Err(gone(named, page.now.is_some())) };
     if let Some(reason) = row.ended_elsewhere().filter(|_| rules.on(Rule::LogoutWins)) {
@@ -254,147 +251,5 @@ fn attempt(row: &Row, generation: u32, token: RefreshToken, key: Key, fixed: boo
     }
 }
 
-/// What became of an attempt's answer.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Committed {
-    /// The row is at this generation now, or was already and lacked the token. Whether the token can
-    /// be read back.
-    Stored { generation: u32, readable: bool },
-    /// Same session, moved on: the access token is good, the refresh token is dropped.
-    MovedOn(u32),
-    /// The vault cannot be written: the row was left, the attempt will be repeated.
-    Unwritable,
-    /// Ended, or another session: everything is dropped.
-    Gone(EndReason),
-}
-
-/// What an answer brought, and where it goes.
-pub(crate) struct Received {
-    /// The refresh token; the attempt's own if the answer had none.
-    pub(crate) token: RefreshToken,
-    /// What the answer said of idempotent rotation.
-    pub(crate) idempotent: Option<bool>,
-    /// Whether the refresh token goes into the row.
-    pub(crate) in_row: bool,
-    /// A key for a row that lacks its next one.
-    pub(crate) spare: Key,
-}
-
-/// Step 4: compares (session, generation, key) with the row, and stores with `put` before the row
-/// says so. `has` tells whether the vault shows the token of a generation.
-pub(crate) fn commit(
-    page: &mut Page,
-    attempt: &Attempt,
-    received: &Received,
-    put: impl Fn(u32, &RefreshToken) -> (bool, bool),
-    has: impl Fn(u32) -> bool,
-    rules: Rules,
-) -> Committed {
-    let row = match current(page, &attempt.session, rules) {
-        Ok(row) => row,
-        Err(reason) => return Committed::Gone(reason),
-    };
-    let next = attempt.generation.saturating_add(1);
-    let same_generation = row.generation == attempt.generation || !rules.on(Rule::CommitByGeneration);
-    let by_key = rules.on(Rule::CommitByKey) && rules.on(Rule::KeyBeforeAttempt);
-    if same_generation && (row.key == attempt.key || !by_key) {
-        let (in_row, readable) = if received.in_row {
-            (true, true)
-        } else {
-            let (written, readable) = put(next, &received.token);
-            if !written && attempt.harmless {
-                return Committed::Unwritable;
-            }
-            // Sent again, the spent token would look like theft to this server: better in the row.
-            (!written, readable || !written)
-        };
-        // A token that stays the same keeps its key: no token is ever sent with two.
-        if received.token != attempt.token {
-            row.previous_key = Some(row.key.clone());
-            row.key = row.next.take().unwrap_or_else(|| received.spare.clone());
-            if !rules.on(Rule::OneKey) {
-                row.key = received.spare.clone();
-            }
-        }
-        row.generation = next;
-        row.token = in_row.then(|| received.token.reveal().to_owned());
-        row.idempotent = received.idempotent.unwrap_or(row.idempotent);
-        (row.flight, row.not_before, row.failures) = (None, None, 0);
-        return Committed::Stored { generation: next, readable };
-    }
-    let same_attempt = row.generation == next && row.previous_key.as_ref() == Some(&attempt.key);
-    // Only an idempotent server gives the same token twice.
-    if same_attempt && attempt.idempotent && row.token.is_none() && !has(next) {
-        let (written, readable) = put(next, &received.token);
-        if !rules.on(Rule::OneKey) {
-            row.key = received.spare.clone();
-        }
-        return if written {
-            Committed::Stored { generation: next, readable }
-        } else {
-            Committed::Unwritable
-        };
-    }
-    Committed::MovedOn(row.generation)
-}
-
-/// What a terminal answer or a 409 means.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It is about the current token: the session was ended.
-    Ended,
-    /// The winner is elsewhere.
-    Ahead,
-    /// Ended before, or another session.
-    Gone(EndReason),
-}
-
-/// Step 6. `has` tells whether the vault shows the token of a generation.
-pub(crate) fn terminal(
-    page: &mut Page,
-    attempt: &Attempt,
-    reason: EndReason,
-    has: impl Fn(u32) -> bool,
-    rules: Rules,
-) -> Verdict {
-    let row = match current(page, &attempt.session, rules) {
-        Ok(row) => row,
-        Err(reason) => return Verdict::Gone(reason),
-    };
-    let by_key = rules.on(Rule::KeyBeforeAttempt);
-    let equal = row.generation == attempt.generation && (row.key == attempt.key || !by_key);
-    // The lost token's predecessor was refused: no way is left to what the row stands for.
-    let lost = attempt.previous
-        && row.generation == attempt.generation.saturating_add(1)
-        && row.previous_key.as_ref() == Some(&attempt.key)
-        && !has(row.generation);
-    if equal || lost || !rules.on(Rule::EndByCompare) {
-        row.end(reason, false);
-        return Verdict::Ended;
-    }
-    Verdict::Ahead
-}
-
-/// Step 5: moves `not_before` by full-jitter backoff, or by what the server asked for, and says for
-/// how long. `random` is any number; a row that has moved on is left alone.
-pub(crate) fn back_off(
-    page: &mut Page,
-    attempt: &Attempt,
-    owner: &str,
-    wall: u64,
-    retry_after: Option<u32>,
-    random: u32,
-) -> u32 {
-    let jittered = |failures: u32| random % ((500_u32 << failures.min(6)).min(BACKOFF) + 1);
-    let asked = retry_after.map(|seconds| seconds.saturating_mul(1_000).min(RETRY_AFTER));
-    let Some(row) = page.row.as_mut().filter(|row| row.ended.is_none()) else { return 0 };
-    row.flight.take_if(|flight| flight.owner == owner);
-    let about_it = row.generation == attempt.generation || attempt.previous;
-    if !about_it {
-        return 0;
-    }
-    let length = asked.unwrap_or_else(|| jittered(row.failures));
-    row.failures = row.failures.saturating_add(1);
-    row.not_before = Some(Wait { span: Span::new(wall, length), asked: asked.is_some() });
-    length
-}
+#[cfg(test)]
+mod tests;

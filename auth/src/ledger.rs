@@ -32,7 +32,7 @@ impl Now {
 /// One session's row.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Row {
-    v: u8,
+    pub(crate) v: u8,
     pub(crate) sid: String,
     pub(crate) sub: String,
     pub(crate) generation: u32,

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use crate::client::Client;
 use crate::custody::RefreshCustody;
-use crate::decide::BACKOFF;
 use crate::error::{EndReason, Error};
 use crate::http::HttpRequest;
 use crate::ledger::{Page, Row};
+use crate::outcome::BACKOFF;
 use crate::platform::{LedgerError, Platform};
 use crate::refresh::ATTEMPT_DEADLINE;
 use crate::session::{Access, Book, Session, State};

@@ -1,0 +1,41 @@
+//! Waiting for better times.
+
+use std::rc::Rc;
+
+use crate::client::Client;
+use crate::outcome::BACKOFF;
+use crate::platform::Platform;
+use crate::session::Age;
+
+/// How long better times are waited for after the callers are gone, in milliseconds: a page recovers
+/// from ten bad minutes without a click.
+const RECOVERY: u64 = 900_000;
+
+impl<P: Platform> Client<P> {
+    /// Tries again while a page without callers waits for better times.
+    pub(super) fn recover_later(&self, session: Rc<str>) {
+        if self.0.recovering.replace(true) {
+            return;
+        }
+        let client = self.clone();
+        self.platform().spawn(async move {
+            let started = client.platform().now();
+            let mut pause = 2_000;
+            while client.platform().now().since(started) < RECOVERY {
+                client.platform().sleep(pause / 2 + client.random() % (pause / 2)).await;
+                pause = (pause * 2).min(BACKOFF);
+                let now = client.platform().now();
+                let Some(current) = client.session().filter(|current| current.id == session) else { break };
+                let age = current.access.as_ref().map(|access| access.age(now, client.rules()));
+                if age == Some(Age::Fresh) && !client.is_degraded() {
+                    break;
+                }
+                match client.refresh(current.id, current.generation).await {
+                    Err(error) if error.retry_helps() => {}
+                    _ => break,
+                }
+            }
+            client.0.recovering.set(false);
+        });
+    }
+}
