@@ -11,6 +11,7 @@ use auth::LedgerError;
 
 use crate::options::Class;
 use crate::tasks::{Life, Owner};
+use crate::timeline;
 use crate::world::{Slot, World};
 
 type Rows = Vec<Option<String>>;
@@ -203,7 +204,7 @@ impl World {
                 self.check.borrow_mut().disturb(life);
             } else {
                 for (key, value) in job.written {
-                    self.note(life.tab, || format!("ledger: {key} = {}", value.as_deref().unwrap_or("-")));
+                    self.note(life.tab, || format!("ledger: {}", timeline::entry(&key, value.as_deref())));
                     self.committed(life, &key, value.as_deref());
                     self.ledger.borrow_mut().put(self.time(), key, value);
                 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use crate::options::Class;
 use crate::tasks::{Life, Owner};
+use crate::timeline;
 use crate::world::{Slot, World};
 
 #[derive(Default)]
@@ -109,7 +110,7 @@ impl World {
 
     pub(crate) fn post(&self, from: Life, channel: &str, text: &str, secret: bool) {
         self.check_text("a message", text, !secret);
-        self.note(from.tab, || format!("posts {text}"));
+        self.note(from.tab, || format!("posts {}", timeline::shown(text)));
         let rng = &self.chance.messages;
         let others: Vec<Life> = {
             let tabs = self.tabs.borrow();

@@ -28,6 +28,7 @@ mod server;
 mod storage;
 mod tab;
 mod tasks;
+mod timeline;
 mod token;
 mod user;
 mod world;

@@ -180,6 +180,22 @@ impl Options {
         }
     }
 
+    /// The world in words.
+    pub(crate) fn told(&self) -> String {
+        let Self { rotation, life, lifetime, absolute, custody, .. } = self;
+        let classes: Vec<_> = Class::ALL.into_iter().filter(|class| self.has(*class)).collect();
+        let locks = if self.locks { "locks" } else { "no locks" };
+        let absolute =
+            absolute.map_or(String::new(), |end| format!(", every session ends after {} s", end / 1_000));
+        format!(
+            "{rotation:?} server{absolute}; access tokens live {} s, said by {lifetime:?}; {locks}; access token: \
+             {:?}, refresh token: {:?}; faults and acts: {classes:?}",
+            life / 1_000,
+            custody.access,
+            custody.refresh
+        )
+    }
+
     pub(crate) fn has(&self, class: Class) -> bool {
         self.classes & (1 << class as u32) != 0
     }

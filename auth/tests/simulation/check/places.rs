@@ -4,6 +4,7 @@ use auth::{Area, HttpRequest};
 
 use crate::check::Completed;
 use crate::tasks::Life;
+use crate::timeline;
 use crate::token::{Kind, tokens_in};
 use crate::world::{BASE, World};
 
@@ -43,7 +44,7 @@ impl World {
 
     /// A tab writes, or removes, an entry of storage.
     pub(crate) fn stored(&self, life: Life, area: Area, key: &str, value: Option<&str>) {
-        self.note(life.tab, || format!("{area:?} storage: {key} = {}", value.unwrap_or("-")));
+        self.note(life.tab, || format!("{area:?} storage: {}", timeline::entry(key, value)));
         let Some(value) = value else { return };
         let misplaced = |kind| match area {
             Area::Tab => kind == Kind::Refresh,

@@ -1,0 +1,53 @@
+//! What is stored, as a reader of a timeline wants it: no envelope, no full random text.
+
+use serde_json::Value;
+
+const PREFIX: &str = "yew-jwt-auth:http://localhost:8000:";
+/// So much of a random text tells it from others.
+const SHORT: usize = 6;
+
+/// A storage key and what it holds, on one line.
+pub(crate) fn entry(key: &str, value: Option<&str>) -> String {
+    let key: Vec<String> = key.strip_prefix(PREFIX).unwrap_or(key).split(':').map(short).collect();
+    let value = match value {
+        None => "removed".to_owned(),
+        Some(text) => shown(text),
+    };
+    format!("{} = {value}", key.join(":"))
+}
+
+/// A stored or posted text.
+pub(crate) fn shown(text: &str) -> String {
+    serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| brief(&value))
+}
+
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let told =
+                |(name, value): &(&String, &Value)| *name != "v" && !value.is_null() && *value != false;
+            let fields = fields.iter().filter(told).map(|(name, value)| format!("{name} {}", brief(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        Value::String(text) => short(text),
+        other => other.to_string(),
+    }
+}
+
+/// Session ids and keys are 22 characters long, JWTs longer; what follows the last dot of one is its token.
+fn short(text: &str) -> String {
+    let text = text.rsplit('.').next().unwrap_or(text);
+    match text.get(..SHORT) {
+        Some(start) if text.len() >= 20 => start.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+#[test]
+fn a_row_is_told_in_short() {
+    let row = r#"{"v":1,"sid":"fpDVaaaaaaaaaaaaaaaaaa","generation":2,"next":null,"owed":false}"#;
+    let told = entry("yew-jwt-auth:http://localhost:8000:row:fpDVaaaaaaaaaaaaaaaaaa", Some(row));
+    assert_eq!(told, "row:fpDVaa = {generation 2, sid fpDVaa}");
+    assert_eq!(entry("x:RT-0-1-Z", None), "x:RT-0-1-Z = removed");
+    assert_eq!(shown("e30.abc.AT-0-1-Z"), "e30.abc.AT-0-1-Z");
+}
