@@ -146,6 +146,32 @@ impl Scene {
         self.browser.run(&edit, json!(kind)).await.map(drop)
     }
 
+    /// Changes the ledger by a script for each of its rows, which finds the row's text in `text` and may
+    /// replace it, and whether it is the row `now` in `isNow`.
+    pub async fn edit_ledger(&self, script: &str) -> Result<()> {
+        let edit = format!(
+            "const opening = indexedDB.open('yew-jwt-auth');
+             await new Promise((done, failed) => {{ opening.onsuccess = done; opening.onerror = failed; }});
+             const transaction = opening.result.transaction('ledger', 'readwrite');
+             const rows = transaction.objectStore('ledger').openCursor();
+             rows.onsuccess = () => {{
+               const row = rows.result;
+               if (!row) return;
+               const isNow = row.key.endsWith(':now');
+               let text = row.value;
+               {script};
+               row.update(text);
+               row.continue();
+             }};
+             await new Promise((done, failed) => {{
+               transaction.oncomplete = done;
+               transaction.onabort = failed;
+             }});
+             opening.result.close();"
+        );
+        self.browser.run(&edit, Value::Null).await.map(drop)
+    }
+
     /// Nothing was thrown, rejected, warned about or blocked since the page was loaded.
     pub async fn ensure_quiet(&self) -> Result<()> {
         let complaints = self.browser.complaints().await?;

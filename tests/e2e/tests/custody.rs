@@ -182,6 +182,8 @@ async fn what_was_done_to_the_records_leads_to_the_form_at_worst() -> Result<()>
         ("refresh", "record.refresh_token = 'another'"),
         ("refresh", "record.refresh_token = record.refresh_token.slice(0, -1)"),
         ("refresh", "record.generation = 4294967295"),
+        ("refresh", "record.v = 1"),
+        ("refresh", "for (const name in record) delete record[name]"),
         ("refresh", "record.sid = 'another'"),
         ("refresh", "record.user = '<img src=x onerror=alert(1)>'"),
         ("refresh", "record.extra = {deep: [1]}"),
@@ -209,6 +211,51 @@ async fn what_was_done_to_the_records_leads_to_the_form_at_worst() -> Result<()>
             scene.ensure_quiet().await
         };
         case.await.with_context(|| format!("{kind}: {change}"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_to_the_ledger_leads_to_the_form_at_worst() -> Result<()> {
+    let scene = Scene::start(Engine::Chromium).await?;
+    for change in [
+        "text = ''",
+        "text = 'null'",
+        "if (isNow) text = '{'",
+        "if (isNow) text = text.replace('\"v\":1', '\"v\":9')",
+        "if (!isNow) text = '{'",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), sid: 'another'})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), generation: 7})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), generation: -1})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), key: 'k'.repeat(22)})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), key: 'a\\r\\nb: c'})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), ended: {reason: '<b>', owed: false}})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), sub: '<img src=x onerror=alert(1)>'})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), token: 'another'})",
+        "if (!isNow) text = JSON.stringify({...JSON.parse(text), extra: {deep: [1]}})",
+    ] {
+        let case = async {
+            let page = scene.signed_in().await?;
+            scene.edit_ledger(change).await?;
+            // Found at once, by the next refresh, or never.
+            scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
+            scene.reload().await?;
+            let seen = page.wait_until("a page", |seen| seen.signed_in() || seen.signed_out()).await?;
+            if seen.signed_in() {
+                page.press_and_settle(FETCH).await?;
+            }
+            let seen = page.wait_until("rest", |seen| seen.disabled.is_empty()).await?;
+            ensure!(seen.signed_out() || seen.json().is_some(), "{seen:#?}");
+            ensure!(scene.log().requests().len() <= 4, "{:?}", scene.log().wire());
+            ensure!(!seen.text.contains("<b>"), "{seen:#?}");
+            // And a login repairs it.
+            if seen.signed_out() {
+                page.login(USERNAME, PASSWORD).await?;
+            }
+            ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+            scene.ensure_quiet().await
+        };
+        case.await.context(change)?;
     }
     Ok(())
 }
