@@ -75,12 +75,13 @@ async fn a_changed_password_ends_the_session_in_every_tab(scene: &mut Scene) -> 
     scene.proxy.add(Rule::new("POST", "/refresh", Action::json(401, &body)));
     let sentence = "Your password was changed. Log in with the new one.";
     witness::watch(&scene.browser).await?;
+    witness::hear(&scene.browser).await?;
     page.press(FETCH).await?;
     ensure_told(scene, sentence).await?;
     let told = witness::testimony(&scene.browser).await?.first(sentence).unwrap_or_default();
+    ensure_prompt(scene, sentence, told, 1).await?;
     tabs.at(0).await?;
     ensure_told(scene, sentence).await?;
-    ensure_prompt(scene, sentence, told).await?;
     scene.ensure_wire(&["GET /protected-route 401", "POST /refresh 401"])?;
     tabs.ensure_quiet().await
 }

@@ -56,10 +56,10 @@ async fn what_a_refresh_brings_after_a_logout_elsewhere_is_revoked(scene: &mut S
 
     tabs.at(0).await?;
     let clicked = click_logout(scene).await?;
+    ensure_prompt(scene, LOGGED_OUT_ELSEWHERE, clicked, 1).await?;
     tabs.at(1).await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE], "{seen:#?}");
-    ensure_prompt(scene, LOGGED_OUT_ELSEWHERE, clicked).await?;
     ensure_no_session(scene).await?;
     scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
     ensure_ended_at_server(scene, &loot).await?;

@@ -12,6 +12,7 @@ mod leaving;
 mod stage;
 mod storage;
 mod switching;
+mod tampering;
 mod trouble;
 
 /// One test for each engine, in which these scenarios are played one after the other.

@@ -37,12 +37,12 @@ async fn a_logout_shows_in_every_tab_within_a_second(scene: &mut Scene) -> Resul
 
         tabs.at(0).await?;
         let clicked = click_logout(scene).await?;
+        ensure_prompt(scene, LOGGED_OUT_ELSEWHERE, clicked, 2).await?;
         for tab in 1..tabs.len() {
             tabs.at(tab).await?;
             let seen = page.wait_until("the form", Seen::signed_out).await?;
             ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE] && seen.alerts.is_empty(), "{seen:#?}");
             ensure!(!seen.text.contains(USERNAME), "{seen:#?}");
-            ensure_prompt(scene, LOGGED_OUT_ELSEWHERE, clicked).await?;
             ensure_no_session(scene).await.context("another tab")?;
         }
         scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
@@ -86,16 +86,17 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
     page.fill_in(USERNAME, PASSWORD).await?;
     // The session begins with the server's answer, so that only what comes after it is measured.
     scene.proxy.add(Rule::new("POST", "/token", Action::HangAfter).once());
+    witness::hear(&scene.browser).await?;
     page.press(LOGIN).await?;
     let answered = |entries: &[Entry]| entries.iter().any(|it| it.upstream_status.is_some());
     scene.log().wait_until(answered, DEADLINE).await?;
     let began = scene.browser.run("return Date.now()", Value::Null).await?.as_f64().context("a time")?;
     scene.proxy.release_hung();
+    ensure_prompt(scene, FETCH, began, 2).await?;
     for tab in 1..tabs.len() {
         tabs.at(tab).await?;
         let seen = page.wait_until("signed in", Seen::signed_in).await?;
         ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
-        ensure_prompt(scene, FETCH, began).await?;
         let data = page.fetch().await?.json().context("data")?;
         ensure!(data["user"] == USERNAME, "{data}");
     }
@@ -117,9 +118,13 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
         |entries: &[Entry]| entries.iter().any(|it| it.fault.is_some() && it.upstream_status == Some(200));
     scene.log().wait_until(answered, DEADLINE).await?;
 
+    witness::watch(&scene.browser).await?;
+
     tabs.at(0).await?;
+    witness::hear(&scene.browser).await?;
     page.logout().await?;
     page.login(OTHER, PASSWORD).await?;
+    witness::heard(&scene.browser, "Continue as other", 1).await?;
 
     tabs.at(1).await?;
     let seen = wait_for_notice_of(scene, OTHER).await?;
