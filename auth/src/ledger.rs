@@ -100,11 +100,12 @@ impl Span {
         Self { since: now, until: now.saturating_add(length.into()) }
     }
 
-    /// Milliseconds that are left of it. Long before its beginning the clock was set back: it is over.
+    /// Milliseconds that are left of it. Long before its beginning the clock was set back: it is over. One
+    /// that is longer than `cap` was never written here, and would keep everybody out again and again.
     pub(crate) fn left(self, now: u64, cap: u32) -> u32 {
         let length = self.until.saturating_sub(self.since);
         let left = self.until.saturating_sub(now);
-        if left > length.saturating_mul(2) {
+        if left > length.saturating_mul(2) || length > cap.into() {
             return 0;
         }
         u32::try_from(left).unwrap_or(u32::MAX).min(cap)
@@ -258,7 +259,8 @@ mod tests {
         assert_eq!(span.left(999_999, 30_000), 30_000);
         assert_eq!(span.left(900_000, 30_000), 0, "the clock was set back");
         assert_eq!(span.left(u64::MAX, 30_000), 0);
-        assert_eq!(Span { since: 0, until: u64::MAX }.left(5, 30_000), 30_000, "an edited row");
+        assert_eq!(Span { since: 0, until: u64::MAX }.left(5, 30_000), 0, "an edited row");
+        assert_eq!(Span { since: 0, until: 30_001 }.left(5, 30_000), 0);
     }
 
     #[test]

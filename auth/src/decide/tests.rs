@@ -108,9 +108,12 @@ fn nobody_refreshes_before_the_ledgers_time() {
         (false, 3_000, NOW, Some(3_000)),
         (false, 3_000, NOW + 2_999, Some(1)),
         (false, 3_000, NOW + 3_000, None),
-        (false, 90_000, NOW, Some(BACKOFF)),
+        (false, BACKOFF, NOW, Some(BACKOFF)),
         (true, 90_000, NOW, Some(90_000)),
-        (true, 900_000, NOW, Some(RETRY_AFTER)),
+        (true, RETRY_AFTER, NOW, Some(RETRY_AFTER)),
+        // Longer ones than are ever written: somebody edited the row.
+        (false, BACKOFF + 1, NOW, None),
+        (true, RETRY_AFTER + 1, NOW, None),
     ] {
         let wait = Wait { span: Span::new(NOW, length), asked };
         let mut page = page(Row { not_before: Some(wait), ..row() });
