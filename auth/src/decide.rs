@@ -1,6 +1,7 @@
 //! What a refresh decides before it sends (step 2), as functions on the ledger's rows: data in, decision
 //! out. Each runs within one transaction; `refresh.rs` walks from one to the next.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::error::EndReason;
@@ -135,8 +136,16 @@ pub(crate) fn decide(
         Found::Unreadable => return Decision::Unreadable,
         Found::Missing if !facts.caught_up => return Decision::CatchUp(generation),
         Found::Missing => {
+            // What cannot be read is not lost.
+            let unreadable = Cell::new(false);
+            let vault = |generation| {
+                let found = vault(generation);
+                unreadable.set(unreadable.get() || matches!(found, Found::Unreadable));
+                found
+            };
             match unchanged(row, &vault, facts.fixed).or_else(|| previous(row, &vault, rules)) {
                 Some(attempt) => attempt,
+                None if unreadable.get() => return Decision::Unreadable,
                 None => {
                     let reason = if facts.alone { EndReason::Expired } else { EndReason::Lost };
                     row.end(reason, false);

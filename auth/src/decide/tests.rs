@@ -1,5 +1,3 @@
-use std::cell::Cell;
-
 use super::*;
 use crate::ledger::{Bucket, Now, Wait};
 
@@ -202,6 +200,18 @@ fn a_token_that_never_comes_is_lost() {
         let decision = decided(&mut page, &Facts { known: 5, ..facts }, shown);
         assert!(matches!(decision, Decision::Lost(why) if why == reason), "{decision:?}");
         assert!(page.row.unwrap().ended.is_some());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_not_lost() {
+    let vault = |generation| if generation == 5 { Found::Missing } else { Found::Unreadable };
+    for fixed in [false, true] {
+        let mut page = page(row());
+        let waited = Facts { caught_up: true, fixed, ..facts() };
+        let decision = decide(&mut page, &waited, vault, || key('m'));
+        assert!(matches!(decision, Decision::Unreadable), "{decision:?}");
+        assert_eq!(page.row, Some(row()));
     }
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct Family {
     pub(crate) ends: BTreeSet<&'static str>,
     /// When the ledger first said that it is over; of a session in memory, when its tab told the server.
     pub(crate) over: Option<u64>,
+    /// When a tab first told the server of its end, having told the other tabs.
+    pub(crate) told: Option<u64>,
     /// The ledger has it.
     pub(crate) entered: bool,
     /// The login call that made it returned well.
@@ -95,6 +97,14 @@ pub(crate) struct Family {
     pub(crate) refused: BTreeSet<usize>,
     /// The patience that the server asked for last.
     pub(crate) asked: Option<using::Asked>,
+}
+
+impl Family {
+    /// Since when live tabs can know that it is over: the ledger says so, and its tab was not stopped before it
+    /// could tell the others.
+    pub(crate) fn news(&self) -> Option<u64> {
+        Some(self.over?.max(self.told?))
+    }
 }
 
 /// A commit: of which refresh token, at which step, and when.

@@ -42,6 +42,9 @@ pub(crate) fn run_many(from: u64, count: u64, enough: usize, world: impl Fn(u64)
             let mut total = total.lock().unwrap();
             total.seeds += 1;
             if let Some(violation) = run.violation {
+                if progress {
+                    println!("SIM_SEED={seed}: invariant {}: {}", violation.invariant, violation.text);
+                }
                 total.failures.push((seed, violation));
                 if total.failures.len() >= enough {
                     stop.store(true, Ordering::Relaxed);

@@ -132,7 +132,7 @@ impl World {
         check.tab(life).held = Some(token);
         let left = check.tab(life).left.contains(&token.family);
         let running_since = check.tab(life).running_since;
-        let over = check.family(token.family).over;
+        let over = check.family(token.family).news();
         let crossed = operation.and_then(|operation| {
             let as_user = check.operations[operation].user.clone();
             as_user.filter(|as_user| Some(as_user) != user.as_ref())
@@ -190,6 +190,7 @@ impl World {
     fn check_logout(&self, life: Life, token: Token) {
         self.cover("logout sent");
         let excused = self.may_lose(Some(life), Some(token.family));
+        let now = self.time();
         let in_memory = {
             let mut check = self.check.borrow_mut();
             let family = check.family(token.family);
@@ -200,22 +201,26 @@ impl World {
                     .violate(2, || format!("a tab ends family {}, which nothing ended", token.family));
             }
             family.ends.insert("a tab asked the server to end it");
+            family.told.get_or_insert(now);
             family.in_memory
         };
         if in_memory {
             self.ended(token.family);
         }
+        self.spread_news(token.family);
     }
 
     /// From now on nothing of it is sent, stored or shown, as soon as a tab can know.
     pub(crate) fn ended(&self, family: usize) {
         let now = self.time();
-        let first = {
-            let mut check = self.check.borrow_mut();
-            let over = &mut check.family(family).over;
-            over.replace(over.unwrap_or(now)).is_none()
-        };
-        if first && self.news_is_prompt() && !self.is_given_up(family) {
+        self.check.borrow_mut().family(family).over.get_or_insert(now);
+        self.spread_news(family);
+    }
+
+    /// A second after both the ledger and the other tabs were told, live tabs are done with the family.
+    fn spread_news(&self, family: usize) {
+        let known = self.check.borrow_mut().family(family).news();
+        if known == Some(self.time()) && self.news_is_prompt() && !self.is_given_up(family) {
             self.after(1_200, Owner::Device, move |world| world.check_shown_after_logout(family));
         }
     }

@@ -72,7 +72,7 @@ impl World {
         let (over, user) = {
             let mut check = self.check.borrow_mut();
             let family = check.family(family);
-            (family.over, family.user.clone())
+            (family.news(), family.user.clone())
         };
         let since = over.unwrap_or_default();
         // Another session of the same user shows the same.
