@@ -143,7 +143,7 @@ pub(crate) fn decide(
                 unreadable.set(unreadable.get() || matches!(found, Found::Unreadable));
                 found
             };
-            match unchanged(row, &vault, facts.fixed).or_else(|| previous(row, &vault, rules)) {
+            match unchanged(row, vault, facts.fixed).or_else(|| previous(row, vault, rules)) {
                 Some(attempt) => attempt,
                 None if unreadable.get() => return Decision::Unreadable,
                 None => {
