@@ -47,7 +47,7 @@ const CASES: &[Case] = &[
     case(&[OneTask]),
     case(&[NeverRevokeSiblings]),
     case(&[StoreBeforeRelease]),
-    case(&[Late401, Adopt]),
+    case(&[Late401]),
     case(&[KeyBeforeAttempt]),
     case_in(
         &[OneKey],
