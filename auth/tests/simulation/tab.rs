@@ -224,7 +224,8 @@ impl Platform for Page {
         let (rings, rng) = (slot.clone(), &self.world.chance.timers);
         let late = self.world.has(Class::TimersLate) && rng.percent(30);
         let late = if late { rng.below(1_000) } else { 0 };
-        if self.lives() {
+        // What is as long as this never rings: a deadline that was switched off.
+        if self.lives() && milliseconds < u32::MAX {
             let delay = u64::from(milliseconds) + late;
             self.world.after(delay, Owner::Tab(self.life), move |_| rings.fill(()));
         }
