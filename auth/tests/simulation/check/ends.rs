@@ -36,7 +36,7 @@ impl World {
             None => check.families.iter().flat_map(|family| family.ends.clone()).collect(),
         };
         drop(check);
-        self.check_text("Debug of a state", &format!("{state:?} {state:#?}"), true);
+        self.check_text("Debug of a state", &format!("{state:?}"), true);
         self.note(life.tab, || format!("shows {state:?}"));
         self.check_user(life, state);
         let reason = match state {
