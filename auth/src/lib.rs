@@ -20,6 +20,7 @@ mod http;
 mod ledger;
 mod login;
 mod logout;
+mod look;
 mod outcome;
 mod platform;
 mod refresh;
