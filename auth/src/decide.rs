@@ -64,7 +64,7 @@ pub(crate) enum Decision {
     /// The row is newer: its access token may be had from a sibling.
     Adopt(u32),
     /// Nobody refreshes for so many milliseconds.
-    Wait { left: u32, asked: bool },
+    Wait { left: u32, limited: bool },
     /// Another tab's flight is open, for so many milliseconds more at most.
     Busy { flight: Flight, left: u32 },
     /// The token of this generation is not to be seen yet.
@@ -117,7 +117,7 @@ pub(crate) fn decide(
     if let Some(wait) = row.not_before.filter(|_| rules.on(Rule::SharedBackoff)) {
         let left = wait.span.left(facts.wall, if wait.asked { RETRY_AFTER } else { BACKOFF });
         if left > 0 {
-            return Decision::Wait { left, asked: wait.asked };
+            return Decision::Wait { left, limited: wait.limited };
         }
     }
     // Whoever waits writes nothing, but for a clock that was set back, from which time counts anew.
@@ -128,7 +128,7 @@ pub(crate) fn decide(
     }
     let left = bucket.wait(facts.wall);
     if left > 0 && rules.on(Rule::RateGate) {
-        return Decision::Wait { left, asked: false };
+        return Decision::Wait { left, limited: false };
     }
     let generation = if rules.on(Rule::DecideByLedger) { row.generation } else { facts.known };
     let attempt = match lookup(row, generation, &vault) {

@@ -86,6 +86,8 @@ pub(crate) struct Wait {
     pub(crate) span: Span,
     /// Whether the server asked for it (`Retry-After`).
     pub(crate) asked: bool,
+    /// Whether it did because there were too many attempts (429).
+    pub(crate) limited: bool,
 }
 
 /// A stretch of wall clock time, in milliseconds.

@@ -95,6 +95,14 @@ pub(crate) fn commit(
     Committed::MovedOn(row.generation)
 }
 
+/// For how long the server asks not to be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) seconds: u32,
+    /// Whether there were too many attempts (429): what a caller is told then.
+    pub(crate) limited: bool,
+}
+
 /// Step 5: moves `not_before` by full-jitter backoff, or by what the server asked for, and says for
 /// how long. `random` is any number; a row that has moved on is left alone.
 pub(crate) fn back_off(
@@ -102,11 +110,11 @@ pub(crate) fn back_off(
     attempt: &Attempt,
     owner: &str,
     wall: u64,
-    retry_after: Option<u32>,
+    patience: Option<Patience>,
     random: u32,
 ) -> u32 {
     let jittered = |failures: u32| random % ((500_u32 << failures.min(6)).min(BACKOFF) + 1);
-    let asked = retry_after.map(|seconds| seconds.saturating_mul(1_000).min(RETRY_AFTER));
+    let asked = patience.map(|asked| asked.seconds.saturating_mul(1_000).min(RETRY_AFTER));
     let Some(row) = page.row.as_mut().filter(|row| row.ended.is_none()) else { return 0 };
     row.flight.take_if(|flight| flight.owner == owner);
     if row.generation != attempt.leaves() {
@@ -114,7 +122,8 @@ pub(crate) fn back_off(
     }
     let length = asked.unwrap_or_else(|| jittered(row.failures));
     row.failures = row.failures.saturating_add(1);
-    row.not_before = Some(Wait { span: Span::new(wall, length), asked: asked.is_some() });
+    let limited = patience.is_some_and(|asked| asked.limited);
+    row.not_before = Some(Wait { span: Span::new(wall, length), asked: asked.is_some(), limited });
     length
 }
 

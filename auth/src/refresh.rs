@@ -185,8 +185,8 @@ impl<P: Platform> Client<P> {
                 return again(left.clamp(1, PAUSE), Error::Unavailable);
             }
             Ok(Decision::CatchUp(_) | Decision::Unreadable) => return again(PAUSE, Error::Unavailable),
-            Ok(Decision::Wait { left, asked: false }) => return again(left, self.trouble()),
-            Ok(Decision::Wait { left, asked: true }) => {
+            Ok(Decision::Wait { left, limited: false }) => return again(left, self.trouble()),
+            Ok(Decision::Wait { left, limited: true }) => {
                 return again(left, Error::TooManyRequests { retry_after: Some(left.div_ceil(1_000)) });
             }
         };

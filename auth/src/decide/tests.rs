@@ -113,11 +113,11 @@ fn nobody_refreshes_before_the_ledgers_time() {
         (false, BACKOFF + 1, NOW, None),
         (true, RETRY_AFTER + 1, NOW, None),
     ] {
-        let wait = Wait { span: Span::new(NOW, length), asked };
+        let wait = Wait { span: Span::new(NOW, length), asked, limited: asked };
         let mut page = page(Row { not_before: Some(wait), ..row() });
         match (decided(&mut page, &Facts { wall: now, ..facts() }, &[5]), left) {
-            (Decision::Wait { left, asked: by_server }, Some(expected)) => {
-                assert_eq!((left, by_server), (expected, asked));
+            (Decision::Wait { left, limited }, Some(expected)) => {
+                assert_eq!((left, limited), (expected, asked));
             }
             (Decision::Send(_), None) => {}
             (other, _) => panic!("{other:?}"),
@@ -132,15 +132,15 @@ fn the_eleventh_attempt_waits_and_each_takes_one() {
         sent(decided(&mut page, &facts(), &[5]));
     }
     let decision = decided(&mut page, &facts(), &[5]);
-    assert!(matches!(decision, Decision::Wait { left: 5_000, asked: false }), "{decision:?}");
+    assert!(matches!(decision, Decision::Wait { left: 5_000, limited: false }), "{decision:?}");
     sent(decided(&mut page, &Facts { wall: NOW + 5_000, ..facts() }, &[5]));
     let decision = decided(&mut page, &Facts { wall: NOW + 5_001, ..facts() }, &[5]);
-    assert!(matches!(decision, Decision::Wait { left: 4_999, asked: false }), "{decision:?}");
+    assert!(matches!(decision, Decision::Wait { left: 4_999, limited: false }), "{decision:?}");
 }
 
 #[test]
 fn who_only_waits_writes_nothing() {
-    let wait = Wait { span: Span::new(NOW + 100_000, 3_000), asked: true };
+    let wait = Wait { span: Span::new(NOW + 100_000, 3_000), asked: true, limited: true };
     let strict = Row { idempotent: false, ..row() };
     for (row, shown) in [
         (Row { not_before: Some(wait), ..row() }, &[5][..]),

@@ -22,7 +22,7 @@ fn row() -> Row {
         previous_key: Some(key('p')),
         idempotent: true,
         failures: 3,
-        not_before: Some(Wait { span: Span::new(NOW, 1_000), asked: false }),
+        not_before: Some(Wait { span: Span::new(NOW, 1_000), asked: false, limited: false }),
         flight: Some(Flight { owner: "me".to_owned(), span: Span::new(NOW, 13_000), locked: false }),
         ..Row::new(SID, "ann", key('c'), NOW)
     }
@@ -227,11 +227,14 @@ fn backing_off_is_full_jitter_that_doubles_up_to_its_cap() {
 
 #[test]
 fn the_server_may_ask_for_patience_up_to_five_minutes() {
-    for (seconds, length) in [(1, 1_000), (7, 7_000), (300, 300_000), (u32::MAX, RETRY_AFTER)] {
+    for (seconds, length, limited) in
+        [(1, 1_000, true), (7, 7_000, false), (300, 300_000, true), (u32::MAX, RETRY_AFTER, false)]
+    {
         let mut page = page(row());
-        assert_eq!(back_off(&mut page, &attempt(5, key('c')), "me", NOW, Some(seconds), 5), length);
+        let patience = Some(Patience { seconds, limited });
+        assert_eq!(back_off(&mut page, &attempt(5, key('c')), "me", NOW, patience, 5), length);
         let wait = page.row.unwrap().not_before.unwrap();
-        assert!(wait.asked && wait.span == Span::new(NOW, length));
+        assert!(wait.asked && wait.limited == limited && wait.span == Span::new(NOW, length));
     }
 }
 

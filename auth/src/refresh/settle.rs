@@ -9,7 +9,7 @@ use crate::decide::Attempt;
 use crate::error::{EndReason, Error};
 use crate::http::Answer;
 use crate::ledger::Page;
-use crate::outcome::{Committed, Received, Verdict, back_off, commit, terminal};
+use crate::outcome::{Committed, Patience, Received, Verdict, back_off, commit, terminal};
 use crate::platform::{Instant, LedgerError, Platform};
 use crate::rules::Rule;
 use crate::session::{Access, Book, Session};
@@ -136,7 +136,10 @@ impl<P: Platform> Client<P> {
         if self.is_current(&session.id) {
             self.0.trouble.set(Some(error));
         }
-        let retry_after = answer.and_then(wire::retry_after);
+        let patience = answer.and_then(|answer| {
+            let limited = answer.status == 429;
+            wire::retry_after(answer).map(|seconds| Patience { seconds, limited })
+        });
         let (client, random, owner) = (self.clone(), self.random(), self.owner());
         let (known, attempt) = (attempt.leaves(), attempt.clone());
         let back_off = move |page: &mut Page| {
@@ -145,7 +148,7 @@ impl<P: Platform> Client<P> {
             if let Some(row) = again.filter(|_| !client.rules().on(Rule::SameAttempt)) {
                 row.key = client.mint();
             }
-            back_off(page, &attempt, &owner, wall, retry_after, random)
+            back_off(page, &attempt, &owner, wall, patience, random)
         };
         let after = self.transact(session.book, &session.id, back_off).await.unwrap_or(random % PAUSE);
         if error.retry_helps() {

@@ -54,6 +54,22 @@ fn retry_after_keeps_every_tab_quiet_and_is_told_at_once() {
 }
 
 #[test]
+fn a_server_that_asks_for_patience_without_a_limit_is_not_told_as_too_many_attempts() {
+    let (world, tab, client) = World::signed_in();
+    let other = tab.duplicate().open();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Says(503, vec![("retry-after", "120")], String::new())]);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::ServerError { status: 503 }));
+    assert_eq!(
+        world.run(client.send(&me())).err(),
+        Some(Error::ServerError { status: 503 }),
+        "the next click"
+    );
+    assert_eq!(world.run(other.send(&me())).err(), Some(Error::Unavailable), "a tab that was not told");
+    assert_eq!(world.count("POST /refresh"), 1);
+}
+
+#[test]
 fn a_wait_in_the_ledger_survives_no_change_of_the_clock() {
     for skew in [86_400_000, -86_400_000] {
         let (world, _tab, client) = World::signed_in();
