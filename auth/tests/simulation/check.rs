@@ -105,6 +105,11 @@ impl Family {
     pub(crate) fn news(&self) -> Option<u64> {
         Some(self.over?.max(self.told?))
     }
+
+    /// "`memory`: the session belongs to this tab alone": a copy of the tab hears nothing of it.
+    pub(crate) fn is_foreign_to(&self, life: Life) -> bool {
+        self.in_memory && self.home != Some(life)
+    }
 }
 
 /// A commit: of which refresh token, at which step, and when.
@@ -146,7 +151,7 @@ pub(crate) struct Seen {
     pub(crate) asked: Option<(usize, using::Asked)>,
     /// Who was shown last.
     pub(crate) user: Option<String>,
-    pub(crate) asked_for_user: bool,
+    pub(crate) asked_for_user: u32,
 }
 
 impl Check {

@@ -64,7 +64,8 @@ impl World {
         let State::SignedIn { user: Some(user), .. } = state else { return };
         let mut check = self.check.borrow_mut();
         let Some(family) = check.tab(life).family else { return };
-        let over = check.family(family).over.is_some_and(|over| over < began);
+        let family_at = check.family(family);
+        let over = family_at.over.is_some_and(|over| over < began) && !family_at.is_foreign_to(life);
         // Another session of the same user shows the same.
         let again = check.families.iter().any(|family| family.user == **user && family.over.is_none());
         drop(check);

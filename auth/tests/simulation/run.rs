@@ -65,7 +65,12 @@ fn heal(world: &World, seed: u64) {
     world.after(0, Owner::Device, World::next_transaction);
     let harmless = matches!(world.options.rotation, Rotation::Idempotent | Rotation::None { .. });
     if !(harmless && seed.is_multiple_of(2)) {
-        world.open_tabs().into_iter().for_each(|tab| world.resume(tab));
+        let frozen: Vec<usize> =
+            world.open_tabs().into_iter().filter(|tab| world.tabs.borrow()[*tab].is_frozen()).collect();
+        for tab in frozen {
+            world.resume(tab);
+            world.look_again(world.life(tab));
+        }
     }
     world.run_until(world.time() + HEALING);
 }

@@ -132,7 +132,8 @@ impl World {
         check.tab(life).held = Some(token);
         let left = check.tab(life).left.contains(&token.family);
         let running_since = check.tab(life).running_since;
-        let over = check.family(token.family).news();
+        let family = check.family(token.family);
+        let over = family.news().filter(|_| !family.is_foreign_to(life));
         let crossed = operation.and_then(|operation| {
             let as_user = check.operations[operation].user.clone();
             as_user.filter(|as_user| Some(as_user) != user.as_ref())

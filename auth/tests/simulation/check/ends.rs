@@ -69,12 +69,11 @@ impl World {
 
     /// A second after a logout was made known: no live tab shows the session.
     pub(crate) fn check_shown_after_logout(&self, family: usize) {
-        let (over, user) = {
+        let (since, user) = {
             let mut check = self.check.borrow_mut();
             let family = check.family(family);
-            (family.news(), family.user.clone())
+            (family.news().unwrap_or_default(), family.user.clone())
         };
-        let since = over.unwrap_or_default();
         // Another session of the same user shows the same.
         let again =
             self.check.borrow().families.iter().filter(|f| f.user == user && f.over.is_none()).count() > 0;
@@ -88,6 +87,9 @@ impl World {
         };
         for life in lives {
             let mut check = self.check.borrow_mut();
+            if check.family(family).is_foreign_to(life) {
+                continue;
+            }
             let seen = check.tab(life);
             let shown =
                 matches!(&seen.shown, Some(State::SignedIn { user: Some(shown), .. }) if **shown == *user);

@@ -12,7 +12,8 @@ impl World {
         let check = self.check.borrow();
         let lost = |family: &super::Family| {
             // "`memory`: the session belongs to this tab alone, ledger included": it lives as long as the page.
-            family.given_up.is_some() || family.in_memory && (life.is_none() || family.home != life)
+            family.given_up.is_some()
+                || family.in_memory && life.is_none_or(|life| family.is_foreign_to(life))
         };
         match family {
             Some(family) => check.families.get(family).is_some_and(lost),

@@ -81,8 +81,8 @@ impl World {
             let well = outcome == Outcome::Done;
             if let Some(family) = family {
                 check.family(family).adopted = well;
-                check.last_login = well.then_some(family);
                 if well {
+                    check.last_login = Some(family);
                     check.tab(life).family = Some(family);
                 }
             }

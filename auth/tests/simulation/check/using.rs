@@ -139,6 +139,10 @@ impl World {
         let own = check.tabs.get(&life)?;
         // "… or g = none": a tab that has no token refreshes, and with that learns whether the session lives.
         let older = own.got.as_ref().filter(|got| got.token.family == family && got.token.number < newest);
+        // An attempt that was repeated gives a generation a second access token, and nobody asks for that.
+        let mut all = check.tabs.values().filter_map(|seen| seen.got.as_ref());
+        let held = all.find(|got| Some(got.token) == own.held).or(older);
+        let same_generation = held.and_then(|got| got.refresh);
         if older.is_none() || own.in_trouble || of.refused.contains(&newest) || !of.ends.is_empty() {
             return None;
         }
@@ -146,6 +150,7 @@ impl World {
         others.into_iter().find(|tab| {
             let seen = check.tabs.get(&tabs[*tab].life(*tab));
             let got = seen.and_then(|seen| seen.got.as_ref());
+            let got = got.filter(|got| got.refresh.is_none() || got.refresh != same_generation);
             got.filter(|got| got.token.family == family && got.token.number == newest).is_some_and(|got| {
                 let left = known.saturating_sub(now.since(got.made));
                 left > (known / 5).min(MARGIN) && !got.doubtful && got.at + HANDED_OVER < time
@@ -181,7 +186,8 @@ impl World {
         let seen = check.tab(life);
         let before = seen.user.replace(user.to_string());
         let Some(before) = before.filter(|before| **before != **user) else { return };
-        let asked = std::mem::take(&mut seen.asked_for_user);
+        let asked = seen.asked_for_user > 0;
+        seen.asked_for_user = seen.asked_for_user.saturating_sub(1);
         drop(check);
         if !asked {
             self.violate(4, || format!("tab {} shows {user} where {before} was", life.tab));
@@ -190,6 +196,6 @@ impl World {
 
     /// Somebody logs in here, or takes up the session that another tab shows.
     pub(crate) fn asks_for_user(&self, life: Life) {
-        self.check.borrow_mut().tab(life).asked_for_user = true;
+        self.check.borrow_mut().tab(life).asked_for_user += 1;
     }
 }
