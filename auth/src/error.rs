@@ -212,7 +212,9 @@ impl EndReason {
                 "You are logged out on this device. The server could not be told, so the session there ends when its time is up."
             }
             Self::LoggedOutElsewhere => "You logged out in another tab.",
-            Self::ReplacedElsewhere => "Somebody signed in in another tab. Log in again to continue here.",
+            Self::ReplacedElsewhere => {
+                "A login in another tab ended your session here. Log in again to continue."
+            }
             Self::Lost => "This browser no longer has your session. Log in again.",
             Self::Expired => "Your session has expired. Log in again.",
             Self::Revoked => "Your session was ended. Log in again.",

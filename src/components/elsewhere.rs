@@ -19,7 +19,7 @@ pub fn Elsewhere(ElsewhereProps { user }: &ElsewhereProps) -> Html {
     html! {
         <section class="card elsewhere">
             <Message text={format!(
-                "{user} signed in in another tab of this browser, which ended your session here. \
+                "Another tab of this browser signed in as {user}, which ended your session here. \
                  Continue as {user}, or log in again."
             )} />
             <div class="actions">

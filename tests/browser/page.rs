@@ -240,7 +240,7 @@ async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_ask
     // What the other tab's login leaves in the ledger, and its message.
     script::run_async(&another_login(&now)).await;
     until("named", || button("Continue as \u{96fb}").is_some()).await;
-    let sentence = "\u{96fb} signed in in another tab of this browser, which ended your session here. \
+    let sentence = "Another tab of this browser signed in as \u{96fb}, which ended your session here. \
                     Continue as \u{96fb}, or log in again.";
     assert_eq!(text(".elsewhere [role=alert]"), sentence);
     assert!(find("form").is_some() && find("pre").is_none() && button("Logout").is_none());

@@ -165,7 +165,7 @@ async fn ensure_data_of(scene: &Scene, user: &str) -> Result<()> {
 }
 
 async fn wait_for_notice_of(scene: &Scene, user: &str) -> Result<Seen> {
-    let sentence = format!("{user} signed in in another tab of this browser");
+    let sentence = format!("Another tab of this browser signed in as {user},");
     scene.page().wait_until("the notice", |seen| seen.alerts_of(&sentence)).await
 }
 
