@@ -100,8 +100,15 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
         let data = page.fetch().await?.json().context("data")?;
         ensure!(data["user"] == USERNAME, "{data}");
     }
-    // Nobody logs in twice, and nobody refreshes what a sibling has just been given.
-    scene.ensure_wire(&["POST /token 200", "GET /protected-route 200", "GET /protected-route 200"])?;
+    // Nobody logs in twice. A tab is given the access token by a sibling, or refreshes once if that takes
+    // longer than the protocol's 300 ms, as it may on a loaded machine.
+    let (refreshes, rest): (Vec<_>, Vec<_>) =
+        scene.log().wire().into_iter().partition(|call| call.starts_with("POST /refresh"));
+    ensure!(rest == ["POST /token 200", "GET /protected-route 200", "GET /protected-route 200"], "{rest:?}");
+    ensure!(
+        refreshes.len() < tabs.len() && refreshes.iter().all(|call| call.ends_with("200")),
+        "{refreshes:?}"
+    );
     tabs.ensure_quiet().await?;
     ensure_no_reuse(scene)
 }
