@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::client::{Client, with_deadline};
-use crate::ledger::{Key, Page, text};
+use crate::ledger::{Key, Page, Row, text};
 use crate::platform::{LedgerError, Platform};
 use crate::rules::Rule;
 use crate::session::Book;
@@ -55,14 +55,27 @@ impl<P: Platform> Client<P> {
         decide: Box<dyn FnOnce(&mut Page)>,
     ) -> Result<(), LedgerError> {
         let keys = vec![self.ledger_key("now"), self.row_key(sid)];
-        let sid = sid.to_owned();
+        let (client, sid) = (self.clone(), sid.to_owned());
         let on_entries = move |entries: &mut [Option<String>]| {
             let [now, row] = entries else { return };
             let mut page = Page::read(now.as_deref(), row.as_deref(), &sid);
+            client.remember(page.row.as_ref());
             decide(&mut page);
             (*now, *row) = (text(page.now.as_ref()), text(page.row.as_ref()));
         };
         self.on_entries(book, keys, Box::new(on_entries)).await
+    }
+
+    /// What was read is committed; what is decided may yet be aborted.
+    fn remember(&self, row: Option<&Row>) {
+        if let Some(row) = row {
+            *self.0.read.borrow_mut() = Some((row.sid.clone(), row.generation));
+        }
+    }
+
+    /// Whether the ledger has shown this tab that `session` is beyond `generation`.
+    pub(crate) fn has_read_beyond(&self, session: &str, generation: u32) -> bool {
+        self.0.read.borrow().as_ref().is_some_and(|(sid, read)| sid == session && *read > generation)
     }
 
     async fn decide_at_last(

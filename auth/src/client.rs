@@ -58,6 +58,8 @@ pub(crate) struct Inner<P: Platform> {
     /// Why the last attempt of the session had no usable answer.
     pub(crate) trouble: Cell<Option<Error>>,
     pub(crate) unwritten: RefCell<Option<Unwritten>>,
+    /// The session and the generation of the row that this tab read last.
+    pub(crate) read: RefCell<Option<(String, u32)>>,
     /// Another tab's flight that this one waits for, and since when on the monotonic clock.
     pub(crate) watched: RefCell<Option<(OpenFlight, u64)>>,
     pub(crate) check: RefCell<Option<Check>>,
@@ -98,6 +100,7 @@ impl<P: Platform> Client<P> {
             left: RefCell::default(),
             trouble: Cell::new(None),
             unwritten: RefCell::new(None),
+            read: RefCell::new(None),
             watched: RefCell::new(None),
             check: RefCell::new(None),
             questions: RefCell::new(Vec::new()),

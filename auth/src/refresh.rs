@@ -190,10 +190,14 @@ impl<P: Platform> Client<P> {
                 return again(left, Error::TooManyRequests { retry_after: Some(left.div_ceil(1_000)) });
             }
         };
-        // 3. Send, unless the session was ended here meanwhile, or the own flight may run out before the
-        // attempt's deadline.
+        // 3. Send, unless the session was ended here meanwhile, the ledger has shown another transaction of
+        // this tab that the token is spent, or the own flight may run out before the attempt's deadline.
         if !self.is_current(&session.id) {
             return Round::Done(Err(Error::SessionChanged));
+        }
+        let spent = self.has_read_beyond(&session.id, attempt.leaves());
+        if spent && self.rules().on(Rule::DecideByLedger) {
+            return again(0, Error::Unavailable);
         }
         let elapsed = self.platform().now().since(decided_at);
         if !attempt.harmless && elapsed > SEND_WITHIN && self.rules().on(Rule::FlightTime) {
