@@ -172,7 +172,10 @@ impl World {
         };
         let Some((decide, keys, rows, life)) = taken else { return };
         let mut after = rows.clone();
-        self.check.borrow_mut().looked_at_ledger(life, self.steps.get());
+        // Who only asks which session is the current one has seen no row of it.
+        if keys.iter().any(|key| self.named_by(key).is_some()) {
+            self.check.borrow_mut().looked_at_ledger(life, self.steps.get());
+        }
         decide(&mut after);
         let changed = keys.into_iter().zip(rows.into_iter().zip(after));
         let written: Vec<_> = changed
