@@ -140,7 +140,7 @@ pub(crate) struct Seen {
     pub(crate) shown: Option<auth::State>,
     /// How long it had run when it began to restore.
     pub(crate) restoring: Option<u64>,
-    /// When it last looked into the ledger because its page came back.
+    /// When its page last came back or looked.
     pub(crate) came_back: u64,
     /// True time since when it has run without a pause.
     pub(crate) running_since: u64,
@@ -186,7 +186,8 @@ impl Check {
     }
 
     pub(crate) fn resumed(&mut self, life: Life, now: u64) {
-        self.tab(life).running_since = now;
+        let seen = self.tab(life);
+        (seen.running_since, seen.came_back) = (now, now);
     }
 }
 

@@ -228,10 +228,16 @@ impl World {
 
     pub(crate) fn answered(&self, id: usize, outcome: Result<&Answer, &HttpError>) {
         self.learn_from_answer(id, outcome.ok());
+        let body = outcome.ok().map(|answer| String::from_utf8_lossy(&answer.body));
+        let brought = body.and_then(|body| tokens_in(&body).next());
         let outcome = outcome.map_or(Answered::Lost, |answer| Answered::Status(answer.status));
         let mut check = self.check.borrow_mut();
         let call = &mut check.calls[id];
         call.outcome = outcome;
+        // A browser that repeats a login makes two; the one that is answered counts.
+        if call.path == "/token" {
+            call.login = brought.map(|token| token.family).or(call.login);
+        }
         let (life, path, ok) = (call.life, call.path.clone(), matches!(outcome, Answered::Status(200..300)));
         let (token, now) = (call.token, self.time());
         let held = check.tab(life).held;
@@ -284,7 +290,7 @@ impl World {
                 let user = self.server.borrow().families[family].user.clone();
                 let mut check = self.check.borrow_mut();
                 check.family(family).user = user;
-                check.calls[id].login = Some(family);
+                check.calls[id].login.get_or_insert(family);
                 self.cover("login served");
             }
             Deed::Rotated { .. } => {
