@@ -196,14 +196,7 @@ async fn what_was_done_to_the_records_leads_to_the_form_at_worst() -> Result<()>
         let case = async {
             let page = scene.signed_in().await?;
             scene.edit(kind, change).await?;
-            scene.reload().await?;
-            let seen = page.wait_until("a page", |seen| seen.signed_in() || seen.signed_out()).await?;
-            if seen.signed_in() {
-                page.press_and_settle(FETCH).await?;
-            }
-            let seen = page.wait_until("rest", |seen| seen.disabled.is_empty()).await?;
-            ensure!(seen.signed_out() || seen.json().is_some(), "{seen:#?}");
-            ensure!(scene.log().requests().len() <= 4, "{:?}", scene.log().wire());
+            let seen = reload_and_use(&scene, &page).await?;
             ensure!(
                 !seen.text.contains('<') || seen.text.contains("<img src=x onerror=alert(1)>"),
                 "{seen:#?}"
@@ -213,6 +206,19 @@ async fn what_was_done_to_the_records_leads_to_the_form_at_worst() -> Result<()>
         case.await.with_context(|| format!("{kind}: {change}"))?;
     }
     Ok(())
+}
+
+/// Loads the page over what was edited, and fetches if it is signed in: data or the form, in few requests.
+async fn reload_and_use(scene: &Scene, page: &LoginPage<'_>) -> Result<Seen> {
+    scene.reload().await?;
+    let seen = page.wait_until("a page", |seen| seen.signed_in() || seen.signed_out()).await?;
+    if seen.signed_in() {
+        page.press_and_settle(FETCH).await?;
+    }
+    let seen = page.wait_until("rest", |seen| seen.disabled.is_empty()).await?;
+    ensure!(seen.signed_out() || seen.json().is_some(), "{seen:#?}");
+    ensure!(scene.log().requests().len() <= 4, "{:?}", scene.log().wire());
+    Ok(seen)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,14 +245,7 @@ async fn what_was_done_to_the_ledger_leads_to_the_form_at_worst() -> Result<()> 
             scene.edit_ledger(change).await?;
             // Found at once, by the next refresh, or never.
             scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
-            scene.reload().await?;
-            let seen = page.wait_until("a page", |seen| seen.signed_in() || seen.signed_out()).await?;
-            if seen.signed_in() {
-                page.press_and_settle(FETCH).await?;
-            }
-            let seen = page.wait_until("rest", |seen| seen.disabled.is_empty()).await?;
-            ensure!(seen.signed_out() || seen.json().is_some(), "{seen:#?}");
-            ensure!(scene.log().requests().len() <= 4, "{:?}", scene.log().wire());
+            let seen = reload_and_use(&scene, &page).await?;
             ensure!(!seen.text.contains("<b>"), "{seen:#?}");
             // And a login repairs it.
             if seen.signed_out() {

@@ -65,12 +65,7 @@ async fn a_lost_answer_is_asked_for_again_after_a_reload(scene: &Scene) -> Resul
     lose_an_answer(scene, &page).await?;
     scene.reload().await?;
     scene.proxy.set_rules(vec![]);
-    let seen = page.wait_until("signed in", Seen::signed_in).await?;
-    ensure!(seen.alerts.is_empty(), "{seen:#?}");
-    ensure!(page.fetch().await?.json().is_some());
-    ensure_one_attempt(scene)?;
-    ensure_one_entry(scene, 1).await?;
-    scene.ensure_quiet().await
+    ensure_recovered(scene, &page).await
 }
 
 async fn a_lost_answer_is_asked_for_by_the_next_tab(scene: &Scene) -> Result<()> {
@@ -83,6 +78,11 @@ async fn a_lost_answer_is_asked_for_by_the_next_tab(scene: &Scene) -> Result<()>
     scene.proxy.set_rules(vec![]);
     tabs.at(0).await?;
     let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
+    ensure_recovered(scene, &page).await
+}
+
+/// The next life of the page is signed in and goes on, and to the server it was the same attempt.
+async fn ensure_recovered(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(seen.alerts.is_empty(), "{seen:#?}");
     ensure!(page.fetch().await?.json().is_some());
