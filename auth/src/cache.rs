@@ -38,10 +38,12 @@ impl Unstored {
 
     /// Learns from the answer to a request that was sent with `mode`.
     pub(crate) fn learn(&mut self, method: Method, url: &str, mode: CacheMode, answer: &Answer) {
+        if method != Method::Get {
+            return;
+        }
         let directives = answer.header("cache-control").unwrap_or_default();
         let unstored = directives.split(',').any(|part| part.trim().eq_ignore_ascii_case("no-store"));
         match self.0.iter().position(|known| known.url == url) {
-            _ if method != Method::Get => {}
             Some(at) if !unstored => drop(self.0.remove(at)),
             Some(at) if mode == CacheMode::Reload => {
                 if let Some(known) = self.0.get_mut(at) {
@@ -105,6 +107,22 @@ mod tests {
             modes(&[no_store, no_store, no_store, None, no_store]),
             [NoStore, Reload, Default, Default, NoStore]
         );
+    }
+
+    #[test]
+    fn what_was_sent_before_the_first_answer_came_replaces_nothing() {
+        let mut known = Unstored::default();
+        for _ in 0..2 {
+            known.learn(Method::Get, URL, CacheMode::NoStore, &answer(Some("no-store")));
+        }
+        assert_eq!(known.mode(Method::Get, URL), CacheMode::Reload);
+    }
+
+    #[test]
+    fn nothing_is_learnt_from_what_is_never_cached() {
+        let mut known = Unstored::default();
+        known.learn(Method::Post, URL, CacheMode::Default, &answer(Some("no-store")));
+        assert_eq!(known.mode(Method::Get, URL), CacheMode::NoStore);
     }
 
     #[test]
