@@ -29,30 +29,32 @@ Runs the session protocol in simulated worlds, one a seed, and checks its invari
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let sabotage = args.flag("--sabotage");
+    let seeds = number(&mut args, "--seeds")?;
     let mut variables = vec![
-        ("SIM_SEEDS", number(&mut args, "--seeds")?),
-        ("SIM_FROM", number(&mut args, "--from")?),
+        ("SIM_SEEDS", seeds.map(|seeds| seeds.to_string())),
+        ("SIM_FROM", text(&mut args, "--from")?),
         ("SIM_PROGRESS", Some("1".to_owned())),
     ];
     if sabotage {
         variables.push(("SIM_ONLY", args.value("--rule")?));
-        variables.push(("SIM_FINDS", number(&mut args, "--finds")?));
+        variables.push(("SIM_FINDS", text(&mut args, "--finds")?));
     } else {
-        variables.push(("SIM_SEED", number(&mut args, "--seed")?));
+        variables.push(("SIM_SEED", text(&mut args, "--seed")?));
         variables.push(("SIM_WHOLE", args.flag("--whole").then(|| "1".to_owned())));
         variables.push(("SIM_WITHOUT", args.value("--without")?));
     }
     args.finish()?;
     let without = variables.iter().any(|(name, value)| *name == "SIM_WITHOUT" && value.is_some());
-    let mut command = command(if sabotage { RULES } else { INVARIANTS }, sabotage || without);
+    let build = if seeds.is_some_and(|seeds| seeds >= MANY) { Build::Fast } else { Build::Soon };
+    let mut command = command(if sabotage { RULES } else { INVARIANTS }, sabotage || without, build);
     command.envs(variables.into_iter().filter_map(|(name, value)| Some((name, value?))));
     process::run(&mut command, "The simulation")
 }
 
 /// What `cargo xtask test` runs of it: every invariant, and for each rule the first violation.
 pub(crate) fn steps(report: &mut Report) -> Result<()> {
-    report.step("simulation", Counter::Cargo, &mut command(INVARIANTS, false))?;
-    let mut rules = command(RULES, true);
+    report.step("simulation", Counter::Cargo, &mut command(INVARIANTS, false, Build::Soon))?;
+    let mut rules = command(RULES, true, Build::Soon);
     report.step("simulation: every rule", Counter::Cargo, rules.env("SIM_FINDS", "1"))?;
     Ok(())
 }
@@ -71,11 +73,32 @@ const VARIABLES: [&str; 8] = [
     "SIM_PROGRESS",
 ];
 
-fn command(test: &str, sabotage: bool) -> Command {
+/// So many worlds are worth the longer build.
+const MANY: u64 = 500_000;
+
+/// How the program is optimised.
+#[derive(Clone, Copy)]
+enum Build {
+    /// Ready soon.
+    Soon,
+    /// Half a minute later, and a third more worlds in a second.
+    Fast,
+}
+
+impl Build {
+    /// What ships is built for size; here only the speed counts, and a sum that overflows is a finding.
+    fn settings(self) -> [&'static str; 4] {
+        match self {
+            Self::Soon => ["opt-level=3", "overflow-checks=true", "lto=\"off\"", "codegen-units=16"],
+            Self::Fast => ["opt-level=3", "overflow-checks=true", "lto=\"fat\"", "codegen-units=1"],
+        }
+    }
+}
+
+fn command(test: &str, sabotage: bool, build: Build) -> Command {
     let mut command = cargo();
     command.args(["test", "--locked", "--quiet", "--package", "auth", "--test", "simulation", "--release"]);
-    // What ships is built for size; here only the speed counts, and a sum that overflows is a finding.
-    for setting in ["opt-level=3", "lto=\"off\"", "codegen-units=16", "overflow-checks=true"] {
+    for setting in build.settings() {
         command.args(["--config", &format!("profile.release.{setting}")]);
     }
     if sabotage {
@@ -88,10 +111,14 @@ fn command(test: &str, sabotage: bool) -> Command {
     command
 }
 
-fn number(args: &mut Args, name: &str) -> Result<Option<String>> {
+fn text(args: &mut Args, name: &str) -> Result<Option<String>> {
+    Ok(number(args, name)?.map(|number| number.to_string()))
+}
+
+fn number(args: &mut Args, name: &str) -> Result<Option<u64>> {
     let Some(text) = args.value(name)? else { return Ok(None) };
-    match text.parse::<u64>() {
-        Ok(number) => Ok(Some(number.to_string())),
+    match text.parse() {
+        Ok(number) => Ok(Some(number)),
         Err(_) => Err(Usage(format!("{name} needs a number, not `{text}`.")).into()),
     }
 }
