@@ -21,6 +21,8 @@ use crate::server::Server;
 pub(crate) const BASE: &str = "http://localhost:8000";
 /// 2026-01-01, in milliseconds.
 const EPOCH: u64 = 1_767_225_600_000;
+/// A client that asks for more in one world runs in circles: its test fails and does not hang.
+const STEPS: u64 = 1_000_000;
 /// The network's time for one way, in milliseconds.
 const ONE_WAY: u64 = 10;
 
@@ -115,6 +117,7 @@ struct Inner {
     skew: Cell<i64>,
     timers: RefCell<Timers>,
     counter: Cell<u64>,
+    steps: Cell<u64>,
     seed: Cell<u64>,
     profile: Storage,
     ledger: Storage,
@@ -149,6 +152,7 @@ impl World {
             skew: Cell::new(0),
             timers: RefCell::default(),
             counter: Cell::new(0),
+            steps: Cell::new(0),
             seed: Cell::new(0x9e37_79b9_7f4a_7c15),
             profile: RefCell::default(),
             ledger: RefCell::default(),
@@ -204,8 +208,14 @@ impl World {
     }
 
     fn number(&self) -> u64 {
+        self.step();
         self.0.counter.set(self.0.counter.get() + 1);
         self.0.counter.get()
+    }
+
+    fn step(&self) {
+        self.0.steps.set(self.0.steps.get() + 1);
+        assert!(self.0.steps.get() < STEPS, "the client runs in circles");
     }
 
     // Time and tasks.
@@ -295,6 +305,7 @@ impl World {
     }
 
     fn now(&self) -> Instant {
+        self.step();
         let wall = (EPOCH + self.0.time.get()).checked_add_signed(self.0.skew.get()).unwrap();
         Instant { monotonic: self.monotonic(), wall }
     }
