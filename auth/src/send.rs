@@ -25,12 +25,7 @@ impl<P: Platform> Client<P> {
         let (carried, refreshed) = self.credentials().await?;
         let answer = self.transmit(request, url.clone(), &carried).await;
         #[cfg(feature = "sabotage")]
-        let answer = match answer {
-            Err(_) if !self.rules().on(Rule::OnlyAfter401) => {
-                self.transmit(request, url.clone(), &carried).await
-            }
-            answer => answer,
-        };
+        let answer = self.without(Rule::OnlyAfter401, answer, request, &url, &carried).await;
         let answer = answer?;
         if !self.contract().is_expired(&answer) {
             return Ok(answer);
@@ -46,14 +41,30 @@ impl<P: Platform> Client<P> {
                 self.carried_on(&carried.session)?
             }
         };
+        let answer = self.transmit(request, url.clone(), &carried).await;
         #[cfg(feature = "sabotage")]
-        if !self.rules().on(Rule::OneRetry) {
-            let answer = self.transmit(request, url.clone(), &carried).await?;
-            if !self.contract().is_expired(&answer) {
-                return Ok(answer);
-            }
+        let answer = self.without(Rule::OneRetry, answer, request, &url, &carried).await;
+        answer
+    }
+
+    /// What a client without `rule` makes of `answer`: it sends the request again.
+    #[cfg(feature = "sabotage")]
+    async fn without(
+        &self,
+        rule: Rule,
+        answer: Result<Answer, Error>,
+        request: &Request,
+        url: &str,
+        carried: &Carried,
+    ) -> Result<Answer, Error> {
+        let again = match &answer {
+            Ok(answer) => rule == Rule::OneRetry && self.contract().is_expired(answer),
+            Err(_) => rule == Rule::OnlyAfter401,
+        };
+        if again && !self.rules().on(rule) {
+            return self.transmit(request, url.to_owned(), carried).await;
         }
-        self.transmit(request, url, &carried).await
+        answer
     }
 
     /// The access token to send, and whether it took a refresh: as it is if it is fresh or ageing,
