@@ -61,3 +61,21 @@ impl FromStr for RefreshCustody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_custody_goes_by_its_name_and_by_no_other() {
+        assert_eq!("session".parse(), Ok(AccessCustody::Session));
+        assert_eq!("memory".parse(), Ok(AccessCustody::Memory));
+        assert_eq!("local".parse(), Ok(RefreshCustody::Local));
+        assert_eq!("database".parse(), Ok(RefreshCustody::Database));
+        assert_eq!("memory".parse(), Ok(RefreshCustody::Memory));
+        for text in ["", "Local", " local", "cookie"] {
+            assert_eq!(text.parse::<AccessCustody>(), Err(UnknownCustody));
+            assert_eq!(text.parse::<RefreshCustody>(), Err(UnknownCustody));
+        }
+    }
+}

@@ -131,7 +131,7 @@ pub(crate) fn decide(
         return Decision::Wait { left, limited: false };
     }
     let generation = if rules.on(Rule::DecideByLedger) { row.generation } else { facts.known };
-    let attempt = match lookup(row, generation, &vault) {
+    let mut attempt = match lookup(row, generation, &vault) {
         Found::Token(token) => attempt(row, generation, token, row.key.clone(), facts.fixed),
         Found::Unreadable => return Decision::Unreadable,
         Found::Missing if !facts.caught_up => return Decision::CatchUp(generation),
@@ -170,8 +170,10 @@ pub(crate) fn decide(
     }
     bucket.take();
     row.bucket = bucket;
-    let key = if rules.on(Rule::KeyBeforeAttempt) { attempt.key.clone() } else { mint() };
-    Decision::Send(Attempt { key, ..attempt })
+    if !rules.on(Rule::KeyBeforeAttempt) {
+        attempt.key = mint();
+    }
+    Decision::Send(attempt)
 }
 
 /// For how long another tab's flight is open. The wall clock alone proves nothing, since it may have been

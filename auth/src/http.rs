@@ -228,3 +228,20 @@ pub enum HttpError {
     /// The body is larger than [`HttpRequest::body_limit`].
     TooLarge,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_sound_if_http_can_carry_it() {
+        let sound = |name, value: &str| Request::get("/x").header(name, value).is_sound();
+        assert!(sound("x-1!#$%&'*+-.^_`|~", "a\tb ~") && sound("x", ""));
+        for name in ["", "x y", "x:", "x\n", "\u{e9}"] {
+            assert!(!sound(name, "v"), "{name:?}");
+        }
+        for value in ["a\nb", "a\rb", "\0", "\u{7f}", "\u{e9}"] {
+            assert!(!sound("x", value), "{value:?}");
+        }
+    }
+}

@@ -137,14 +137,10 @@ impl Bucket {
     /// Lets time fill the bucket. A clock that was set back fills nothing, and counts anew.
     pub(crate) fn fill(&mut self, now: u64) {
         let more = now.saturating_sub(self.since) / u64::from(Self::REFILL);
-        let left = u64::from(self.left.min(Self::SIZE)).saturating_add(more);
-        if left >= u64::from(Self::SIZE) || now < self.since {
-            let left = u32::try_from(left).unwrap_or(Self::SIZE).min(Self::SIZE);
-            *self = Self { left, since: now };
-        } else {
-            self.left = u32::try_from(left).unwrap_or(Self::SIZE);
-            self.since = self.since.saturating_add(more.saturating_mul(Self::REFILL.into()));
-        }
+        let left = u64::from(self.left).saturating_add(more);
+        self.left = u32::try_from(left).unwrap_or(Self::SIZE).min(Self::SIZE);
+        let counted = self.since.saturating_add(more.saturating_mul(Self::REFILL.into()));
+        self.since = if self.left == Self::SIZE { now } else { counted.min(now) };
     }
 
     /// Milliseconds until there is one to take; 0 if there is.
@@ -259,7 +255,8 @@ mod tests {
         assert_eq!(span.left(1_029_999, 30_000), 1);
         assert_eq!(span.left(1_030_000, 30_000), 0);
         assert_eq!(span.left(999_999, 30_000), 30_000);
-        assert_eq!(span.left(900_000, 30_000), 0, "the clock was set back");
+        assert_eq!(span.left(970_000, 30_000), 30_000);
+        assert_eq!(span.left(969_999, 30_000), 0, "the clock was set back");
         assert_eq!(span.left(u64::MAX, 30_000), 0);
         assert_eq!(Span { since: 0, until: u64::MAX }.left(5, 30_000), 0, "an edited row");
         assert_eq!(Span { since: 0, until: 30_001 }.left(5, 30_000), 0);
@@ -287,6 +284,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_neither_fills_nor_closes_the_bucket() {
         let mut bucket = Bucket { left: 0, since: 1_000_000 };
+        assert!(bucket.is_ahead(999_999) && !bucket.is_ahead(1_000_000));
         bucket.fill(500);
         assert_eq!((bucket.left, bucket.wait(500)), (0, 5_000));
         bucket.fill(5_500);
@@ -300,10 +298,30 @@ mod tests {
         let kept = text(Some(&row)).unwrap();
         assert_eq!(Page::read(None, Some(&kept), "s").row, Some(row.clone()));
         assert!(Page::read(None, Some(&kept), "t").row.is_none(), "another session's");
-        for garbage in
-            ["", "null", "{}", "[]", &kept.replace("\"v\":1", "\"v\":0"), &kept.replace('k', "\u{e9}")]
-        {
+        let with_key = |key: &str| kept.replace(&"k".repeat(22), key);
+        assert_eq!(
+            Page::read(None, Some(&with_key(&"z".repeat(22))), "s").row.unwrap().key.0,
+            "z".repeat(22)
+        );
+        for garbage in [
+            "",
+            "null",
+            "{}",
+            "[]",
+            &kept.replace("\"v\":1", "\"v\":0"),
+            &with_key(&"k".repeat(21)),
+            &with_key(&"\u{e9}".repeat(22)),
+        ] {
             assert!(Page::read(Some(garbage), Some(garbage), "s").row.is_none(), "{garbage}");
+        }
+    }
+
+    #[test]
+    fn now_survives_its_text_and_garbage_is_none() {
+        let kept = text(Some(&Now::new("s", Some("r".into())))).unwrap();
+        assert_eq!(Page::read(Some(&kept), None, "s").now.unwrap().before.as_deref(), Some("r"));
+        for garbage in ["{}", &kept.replace("\"v\":1", "\"v\":2"), &kept.replace("\"s\"", "\"\"")] {
+            assert!(Page::read(Some(garbage), None, "s").now.is_none(), "{garbage}");
         }
     }
 

@@ -321,3 +321,10 @@ fn errors_know_whether_the_session_lives_and_whether_retrying_helps() {
         assert_eq!((error.session_lives(), error.retry_helps()), (lives, helps), "{error:?}");
     }
 }
+
+#[test]
+fn an_error_tells_how_long_to_wait_if_the_server_did() {
+    assert_eq!(Error::TooManyRequests { retry_after: Some(7) }.wait(), Some(7));
+    assert_eq!(Error::TooManyRequests { retry_after: None }.wait(), None);
+    assert_eq!(Error::ServerError { status: 503 }.wait(), None);
+}
