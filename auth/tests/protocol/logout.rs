@@ -115,13 +115,40 @@ fn a_server_without_logout_is_not_called() {
 }
 
 #[test]
+fn a_logout_that_finds_no_token_to_end_says_so_unless_nobody_is_to_be_told() {
+    let without_logout = || Contract { logout: None, ..Contract::default() };
+    let without_refresh = || Contract { refresh: None, ..Contract::default() };
+    for (custody, contract, states) in [
+        (RefreshCustody::Local, Contract::default(), vec![LOGGED_OUT, HERE_ONLY]),
+        (RefreshCustody::Local, without_logout(), vec![LOGGED_OUT]),
+        (RefreshCustody::Memory, without_logout(), vec![LOGGED_OUT]),
+        (RefreshCustody::Memory, without_refresh(), vec![LOGGED_OUT]),
+    ] {
+        let custody = Custody { access: AccessCustody::Session, refresh: custody };
+        let world = World::new();
+        let tab = world.tab();
+        let client = tab.open_with(contract.clone(), custody);
+        world.run(client.login("ann", "secret")).unwrap();
+        // Somebody clears the shared storage and loads the page again.
+        world.edit_profile_to(Default::default());
+        let client = tab.open_with(contract, custody);
+        world.take_log();
+        let seen = watch(&client);
+        client.logout();
+        world.settle();
+        assert_eq!((seen.take(), world.take_log()), (states, vec![]));
+    }
+}
+
+#[test]
 fn a_session_that_lost_its_refresh_token_to_a_reload_cannot_tell_the_server_and_says_so() {
     let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
     let (world, tab, _before_the_reload) = World::new().sign_in_with(custody);
     let client = tab.open_with(Contract::default(), custody);
+    let seen = watch(&client);
     client.logout();
     world.settle();
-    assert_eq!((client.state(), world.take_log()), (HERE_ONLY, vec![]));
+    assert_eq!((seen.take(), world.take_log()), (vec![HERE_ONLY], vec![]));
     assert!(tab.is_wiped());
 }
 

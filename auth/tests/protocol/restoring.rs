@@ -130,7 +130,10 @@ fn an_access_token_in_memory_costs_a_reload_one_refresh() {
 #[test]
 fn a_refresh_token_in_memory_leaves_a_reload_the_access_token() {
     let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
-    let (world, tab, _before_the_reload) = World::new().sign_in_with(custody);
+    let (world, tab, before_the_reload) = World::new().sign_in_with(custody);
+    world.pass(900_000);
+    world.run(before_the_reload.send(&me())).unwrap();
+    world.take_log();
     for _ in 0..2 {
         let client = tab.open_with(Contract::default(), custody);
         assert_eq!(client.state(), UNCONFIRMED);
