@@ -125,10 +125,17 @@ mod tests {
             (" https://API.Example.org:443/v1/ ", "https://api.example.org"),
             ("HTTP://host:80", "http://host"),
             ("http://[::1]:8000/", "http://[::1]:8000"),
+            ("http://[::1]", "http://[::1]"),
         ] {
             assert_eq!(base(text).origin(), origin);
         }
         assert_eq!(base("https://h/v1/").resolve("/x?y=1").unwrap(), "https://h/v1/x?y=1");
+        assert_eq!(base("https://h").resolve("https://h").unwrap(), "https://h");
+    }
+
+    #[test]
+    fn whoever_gave_no_base_url_reads_what_one_looks_like() {
+        assert!(InvalidBaseUrl.to_string().contains("https://api.example.org"));
     }
 
     #[test]

@@ -136,13 +136,28 @@ mod tests {
         assert_eq!(lifetime(r#"{"sub":"a","iat":1000,"exp":1900,"aud":["x","y"]}"#), Some(900));
         assert_eq!(lifetime(r#"{"iat":1000.25,"exp":1900.75}"#), Some(900));
         assert_eq!(lifetime(r#"{"iat":"1000","exp":"1900"}"#), Some(900));
+        assert_eq!(lifetime(r#"{"iat":0,"exp":253402300799}"#), Some(253_402_300_799));
     }
 
     #[test]
     fn an_absurd_exp_is_no_lifetime() {
-        for exp in
-            ["null", "\"soon\"", "-5", "1e400", "999999999999999999999", "[]", "{}", "true", "1.", "\"\""]
-        {
+        for exp in [
+            "null",
+            "\"soon\"",
+            "-5",
+            "1e400",
+            "999999999999999999999",
+            "[]",
+            "{}",
+            "true",
+            "1.",
+            "\"\"",
+            "253402300800",
+            "\"+1900\"",
+            "\"1900.\"",
+            "\".5\"",
+            "\"1900.x\"",
+        ] {
             assert_eq!(lifetime(&format!(r#"{{"iat":1000,"exp":{exp}}}"#)), None, "{exp}");
         }
         assert_eq!(lifetime(r#"{"iat":1000,"exp":NaN}"#), None);
@@ -167,21 +182,20 @@ mod tests {
 
     #[test]
     fn what_could_break_a_header_is_no_access_token() {
-        for text in ["", "=", "a b", "a\r\nX: y", "a\0", "tökén", "a,b", "a=b", &"a".repeat(TOKEN_LIMIT + 1)]
-        {
+        for text in ["", "=", "a b", "a\r\nX: y", "a\0", "tökén", "a,b", "a=b", &"a".repeat(8_193)] {
             assert!(AccessToken::parse(text).is_none(), "{text:?}");
         }
-        assert!(AccessToken::parse(&"a".repeat(TOKEN_LIMIT)).is_some());
+        assert!(AccessToken::parse(&"a".repeat(8_192)).is_some());
         assert!(AccessToken::parse("az09-._~+/==").is_some());
     }
 
     #[test]
     fn a_refresh_token_is_visible_ascii() {
         assert!(RefreshToken::parse("1|abc def~").is_some());
-        for text in ["", "a\n", "\u{7f}", "é", &"a".repeat(TOKEN_LIMIT + 1)] {
+        for text in ["", "a\n", "\u{7f}", "é", &"a".repeat(8_193)] {
             assert!(RefreshToken::parse(text).is_none(), "{text:?}");
         }
-        assert!(RefreshToken::parse(&"a".repeat(TOKEN_LIMIT)).is_some());
+        assert!(RefreshToken::parse(&"a".repeat(8_192)).is_some());
     }
 
     #[test]

@@ -258,3 +258,6 @@ pub(crate) fn is_session_id(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     (1..=64).contains(&text.len()) && text.bytes().all(plain)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 //! The ledger refuses, or its word is late.
 
+use std::future::Future as _;
+
 use auth::{AccessCustody, Custody, EndReason, Error, RefreshCustody, State};
 
-use crate::world::{LedgerFault, World, signed_in, watch};
+use crate::world::{Broken, EPOCH, Fault, LedgerFault, World, me, signed_in, watch};
 
 #[test]
 fn a_login_of_which_the_ledger_gives_no_word_is_taken_back() {
@@ -75,5 +77,42 @@ fn a_page_that_heard_nothing_finds_out_how_its_session_ended() {
         assert_eq!(client.state(), signed_in("ann"));
         assert!(world.run(client.recheck()));
         assert_eq!(client.state(), State::SignedOut(Some(reason)));
+    }
+}
+
+#[test]
+fn an_answer_that_could_not_be_written_is_written_before_the_next_attempt() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    world.break_storage(Broken::FULL);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.break_storage(Broken::NOTHING);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    let refreshes = world.sent().into_iter().filter(|request| request.url.ends_with("/refresh"));
+    let bodies: Vec<_> = refreshes.map(|r| String::from_utf8(r.body.unwrap()).unwrap()).collect();
+    assert_eq!(bodies, [r#"{"refresh_token":"refresh-1"}"#, r#"{"refresh_token":"refresh-2"}"#]);
+    assert!(tab.stored().contains("refresh-3"));
+}
+
+#[test]
+fn a_flight_that_may_run_out_before_its_attempt_is_entered_anew() {
+    // The page is frozen between its decision and the attempt.
+    for (frozen, anew) in [(0, false), (5_000, true)] {
+        let (world, _tab, client) = World::signed_in();
+        world.pass(900_000);
+        world.next_transactions([LedgerFault::Slow(500), LedgerFault::Slow(500)]);
+        world.next("/refresh", [Fault::Silent]);
+        let request = me();
+        let mut sending = std::pin::pin!(client.send(&request));
+        let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(sending.as_mut().poll(context).is_pending());
+        world.pass(100);
+        let decided = world.time() - 100;
+        world.sleep(frozen);
+        world.pass(2_000);
+        assert_eq!(world.count("POST /refresh silent"), 1);
+        let flight = |at: u64| world.ledger().contains(&format!(r#"since\":{}"#, EPOCH + at));
+        assert_eq!((flight(decided), anew), (!anew, anew));
     }
 }

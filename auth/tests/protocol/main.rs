@@ -20,6 +20,7 @@ mod logout;
 mod pauses;
 mod rates;
 mod refreshing;
+mod reloading;
 mod requests;
 mod restoring;
 mod secrecy;

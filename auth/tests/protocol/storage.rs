@@ -143,6 +143,8 @@ fn custody_in_memory_stores_nothing_anywhere() {
     let tab = world.tab();
     let client = tab.open_with(Contract::default(), MEMORY_ONLY);
     world.run(client.login("ann", "secret")).unwrap();
+    assert!(world.run(client.recheck()));
+    assert_eq!(world.listeners(), 0);
     for _ in 0..3 {
         assert!(tab.is_wiped());
         assert_eq!(client.state(), signed_in("ann"), "kept as configured: no notice");
@@ -297,4 +299,21 @@ fn absurd_numbers_in_a_sound_record_do_no_harm() {
         tab.edit(&record.replace(from, &to));
         survives(&world, &tab);
     }
+}
+
+#[test]
+fn a_token_that_cannot_be_read_any_more_is_not_taken_for_the_one_that_was() {
+    let (world, tab, client) = World::signed_in();
+    let other = tab.duplicate().open();
+    world.without_messages();
+    world.pass(900_000);
+    assert_eq!(world.run(other.send(&me())).unwrap().status, 200);
+    world.break_storage(Broken { read: true, ..Broken::NOTHING });
+    world.pass(900_000);
+    world.take_log();
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::Unavailable));
+    assert_eq!(world.take_log(), [""; 0]);
+    world.break_storage(Broken::NOTHING);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.server(|server| server.reuses), 0);
 }

@@ -1,5 +1,8 @@
 //! Several tabs: who refreshes, who adopts, who is told.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use auth::{Client, Custody, EndReason, Error, RefreshCustody, State};
 use futures_util::future::{join, join_all};
 
@@ -233,4 +236,36 @@ fn a_duplicated_tab_adopts_what_its_original_fetched() {
     world.take_log();
     assert_eq!(world.run(copy.send(&me())).unwrap().status, 200);
     assert_eq!(world.take_log(), ["GET /me 200"]);
+}
+
+#[test]
+fn an_access_token_is_offered_to_who_asks_for_its_session_and_generation() {
+    use auth::Platform as _;
+    let (world, _tab, client) = World::signed_in();
+    assert!(world.run(client.recheck()), "which does not make it hear twice");
+    assert_eq!(world.listeners(), 1);
+    let stranger = world.tab();
+    let heard: Rc<RefCell<Vec<String>>> = Rc::default();
+    let sink = heard.clone();
+    let channel = "yew-jwt-auth:http://localhost:8000:tabs";
+    let _listening = stranger.listen(channel, move |text| sink.borrow_mut().push(text));
+    let sid = world.profile().into_keys().next().unwrap().split(':').nth_back(1).unwrap().to_owned();
+    for (sid, generation, offers) in [("other", 0, 0), (&sid, 1, 0), (&sid, 0, 1)] {
+        let question = format!(
+            r#"{{"v":1,"say":{{"Ask":{{"question":"q","sid":"{sid}","generation":{generation}}}}}}}"#
+        );
+        stranger.post(channel, &question, false);
+        world.settle();
+        let heard = heard.take();
+        assert_eq!(heard.len(), offers, "{heard:?}");
+        assert!(heard.iter().all(|offer| offer.contains("access-1")));
+    }
+    world.pass(900_000);
+    stranger.post(
+        channel,
+        &format!(r#"{{"v":1,"say":{{"Ask":{{"question":"q","sid":"{sid}","generation":0}}}}}}"#),
+        false,
+    );
+    world.settle();
+    assert_eq!(heard.take(), [""; 0], "what is stale helps nobody");
 }

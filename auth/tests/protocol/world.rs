@@ -20,7 +20,7 @@ use crate::server::Server;
 
 pub(crate) const BASE: &str = "http://localhost:8000";
 /// 2026-01-01, in milliseconds.
-const EPOCH: u64 = 1_767_225_600_000;
+pub(crate) const EPOCH: u64 = 1_767_225_600_000;
 /// A client that asks for more in one world runs in circles: its test fails and does not hang.
 const STEPS: u64 = 50_000;
 /// The network's time for one way, in milliseconds.
@@ -85,6 +85,8 @@ pub(crate) enum LedgerFault {
     CommitsUnheard,
     /// Nothing ever happens.
     Hangs,
+    /// It runs, and is committed so many milliseconds later.
+    Slow(u64),
 }
 
 /// Which locks there are, and who waits for them; the first of a queue holds it.
@@ -441,6 +443,11 @@ impl World {
         self.0.has_locks.set(false);
     }
 
+    /// How many clients hear others.
+    pub(crate) fn listeners(&self) -> usize {
+        self.0.tabs.borrow().len()
+    }
+
     /// No message arrives.
     pub(crate) fn without_messages(&self) {
         self.0.deaf.set(true);
@@ -631,6 +638,9 @@ impl Platform for Tab {
             let decided = decide(&mut entries);
             if fault == Some(LedgerFault::Aborts) {
                 return Err(LedgerError::Aborted);
+            }
+            if let Some(LedgerFault::Slow(milliseconds)) = fault {
+                world.timer(milliseconds).await;
             }
             let mut ledger = world.0.ledger.borrow_mut();
             for (key, entry) in keys.into_iter().zip(entries) {
