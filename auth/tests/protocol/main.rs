@@ -27,4 +27,5 @@ mod secrecy;
 mod server;
 mod storage;
 mod tabs;
+mod views;
 mod world;

@@ -1,14 +1,15 @@
 //! How long is waited between two tries: random, longer each time, and bounded.
 
-use crate::world::{Fault, World, me, signed_in};
+use auth::Error;
 
-/// The pauses between the first requests that begin with `entry`, to within 10 ms.
-fn pauses(world: &World, entry: &str, requests: usize) -> Vec<u64> {
-    let mut times: Vec<u64> = Vec::new();
-    while times.len() < requests {
+use crate::world::{Fault, LedgerFault, World, me, signed_in};
+
+/// The pauses between the next `events`, which `count` counts, to within 10 ms.
+fn pauses(world: &World, events: usize, count: impl Fn() -> usize) -> Vec<u64> {
+    let (mut times, before): (Vec<u64>, _) = (Vec::new(), count());
+    while times.len() < events {
         world.pass(10);
-        let more = world.count(entry) - times.len();
-        times.extend(std::iter::repeat_n(world.time(), more));
+        times.resize(count() - before, world.time());
     }
     times.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
@@ -26,7 +27,7 @@ fn a_logout_that_fails_is_repeated_after_half_a_second_to_half_a_minute() {
         world.take_log();
         world.always("/logout", Fault::says(503, ""));
         client.logout();
-        let pauses = pauses(&world, "POST /logout", 8);
+        let pauses = pauses(&world, 8, || world.count("POST /logout"));
         for (n, pause) in pauses.iter().enumerate() {
             let longest = 500 + (1_000 << n).min(30_000) + 40;
             assert!((500..longest).contains(pause), "{n}: {pauses:?}");
@@ -59,4 +60,42 @@ fn a_page_that_is_well_again_before_its_turn_asks_nobody() {
     assert_eq!(client.state(), signed_in("ann"));
     world.settle();
     assert_eq!(world.take_log(), ["GET /me 200"]);
+}
+
+#[test]
+fn a_page_without_callers_looks_for_better_times_after_a_second_to_half_a_minute() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    // So long nobody asks the server; the ledger says so at each try.
+    world.next("/refresh", [Fault::Says(503, vec![("retry-after", "300")], String::new())]);
+    assert!(world.run(client.send(&me())).is_err());
+    let pauses = pauses(&world, 10, || world.transactions());
+    for (n, pause) in pauses.iter().enumerate() {
+        let longest = (4_000 << n.min(9)).min(30_000);
+        assert!((longest / 2 - 10..longest + 10).contains(pause), "{n}: {pauses:?}");
+    }
+    world.settle();
+    assert_eq!((client.state(), world.timers()), (signed_in("ann"), 0));
+}
+
+#[test]
+fn a_page_without_callers_gives_up_where_retrying_does_not_help() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.always("/refresh", Fault::says(503, ""));
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::ServerError { status: 503 }));
+    world.always("/refresh", Fault::says(404, ""));
+    world.settle();
+    assert_eq!(world.count("POST /refresh 404"), 1);
+}
+
+#[test]
+fn a_failed_attempt_that_the_ledger_does_not_take_down_is_repeated_soon() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Lost, Fault::None]);
+    world.next_transactions_after(1, LedgerFault::Aborts);
+    let started = world.time();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert!(world.time() - started < 400);
 }

@@ -124,6 +124,7 @@ struct Inner {
     profile: Storage,
     ledger: Storage,
     ledger_denied: Cell<bool>,
+    transactions: Cell<usize>,
     ledger_faults: RefCell<VecDeque<LedgerFault>>,
     has_locks: Cell<bool>,
     locks: RefCell<BTreeMap<String, Queue>>,
@@ -159,6 +160,7 @@ impl World {
             profile: RefCell::default(),
             ledger: RefCell::default(),
             ledger_denied: Cell::new(false),
+            transactions: Cell::new(0),
             ledger_faults: RefCell::default(),
             has_locks: Cell::new(true),
             locks: RefCell::default(),
@@ -203,6 +205,7 @@ impl World {
         Tab {
             world: self.clone(),
             storage: Rc::default(),
+            late: Rc::default(),
             number: self.number(),
             life: 0,
             lives: Rc::default(),
@@ -419,6 +422,11 @@ impl World {
         self.0.ledger_denied.set(true);
     }
 
+    /// How many transactions there were.
+    pub(crate) fn transactions(&self) -> usize {
+        self.0.transactions.get()
+    }
+
     /// What happens to the next transactions, one after the other.
     pub(crate) fn next_transactions(&self, faults: impl IntoIterator<Item = LedgerFault>) {
         self.0.ledger_faults.borrow_mut().extend(faults);
@@ -511,6 +519,8 @@ impl Drop for Timer {
 pub(crate) struct Tab {
     pub(crate) world: World,
     storage: Rc<Storage>,
+    /// What it sees of the profile's storage, if that is the past.
+    late: Rc<RefCell<Option<BTreeMap<String, String>>>>,
     number: u64,
     life: u64,
     lives: Rc<Cell<u64>>,
@@ -558,6 +568,31 @@ impl Tab {
         self.records().is_empty() && self.world.profile().is_empty()
     }
 
+    /// From now on others' writes are not seen here.
+    pub(crate) fn stop_seeing(&self) {
+        *self.late.borrow_mut() = Some(self.world.profile());
+    }
+
+    /// One write of others is seen after all: to an entry named `name` beside those of the session.
+    pub(crate) fn see(&self, name: &str) {
+        let mut late = self.late.borrow_mut();
+        let late = late.as_mut().unwrap();
+        let entry = late.keys().next().unwrap().rsplit_once(':').unwrap().0.to_owned();
+        late.insert(format!("{entry}:{name}"), String::new());
+    }
+
+    pub(crate) fn see_everything(&self) {
+        *self.late.borrow_mut() = None;
+    }
+
+    /// What the tab sees of `area`.
+    fn sight(&self, area: Area) -> BTreeMap<String, String> {
+        match (area, &*self.late.borrow()) {
+            (Area::Profile, Some(late)) => late.clone(),
+            _ => self.area(area).borrow().clone(),
+        }
+    }
+
     fn area(&self, area: Area) -> &Storage {
         match area {
             Area::Tab => &self.storage,
@@ -593,7 +628,7 @@ impl Platform for Tab {
         if self.world.0.broken.get().read {
             return Err(StorageError);
         }
-        Ok(self.area(area).borrow().get(key).cloned())
+        Ok(self.sight(area).get(key).cloned())
     }
 
     fn write(&self, area: Area, key: &str, text: &str) -> Result<(), StorageError> {
@@ -616,7 +651,7 @@ impl Platform for Tab {
         if self.world.0.broken.get().read {
             return Err(StorageError);
         }
-        Ok(self.area(area).borrow().keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+        Ok(self.sight(area).into_keys().filter(|key| key.starts_with(prefix)).collect())
     }
 
     fn transact<T: 'static>(
@@ -629,6 +664,7 @@ impl Platform for Tab {
             if world.0.ledger_denied.get() {
                 return Err(LedgerError::Denied);
             }
+            world.0.transactions.set(world.0.transactions.get() + 1);
             let fault = world.0.ledger_faults.borrow_mut().pop_front();
             if fault == Some(LedgerFault::Hangs) {
                 std::future::pending::<()>().await;
