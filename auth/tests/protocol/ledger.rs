@@ -101,7 +101,7 @@ fn a_flight_that_may_run_out_before_its_attempt_is_entered_anew() {
     for (frozen, anew) in [(0, false), (5_000, true)] {
         let (world, _tab, client) = World::signed_in();
         world.pass(900_000);
-        world.next_transactions([LedgerFault::Slow(500), LedgerFault::Slow(500)]);
+        world.next_transactions([LedgerFault::HeardLate(500), LedgerFault::HeardLate(500)]);
         world.next("/refresh", [Fault::Silent]);
         let request = me();
         let mut sending = std::pin::pin!(client.send(&request));

@@ -164,15 +164,21 @@ fn the_same_users_login_elsewhere_is_adopted_without_traffic() {
 
 #[test]
 fn what_was_wrong_with_a_session_is_not_wrong_with_the_next() {
-    let (world, _tab, client) = World::signed_in();
-    let other = world.tab().open();
-    world.settle();
-    world.next("/me", [Fault::Lost]);
-    assert_eq!(world.run(client.send(&me())).err(), Some(Error::Unreachable));
-    assert_ne!(client.state(), signed_in("ann"));
-    world.run(other.login("ann", "secret")).unwrap();
-    world.settle();
-    assert_eq!(client.state(), signed_in("ann"));
+    for offered in [true, false] {
+        let (world, _tab, client) = World::signed_in();
+        let other = world.tab().open();
+        world.settle();
+        world.next("/me", [Fault::Lost]);
+        assert_eq!(world.run(client.send(&me())).err(), Some(Error::Unreachable));
+        assert_ne!(client.state(), signed_in("ann"));
+        world.run(other.login("ann", "secret")).unwrap();
+        if !offered {
+            other.pause();
+        }
+        world.settle();
+        let user = offered.then(|| "ann".into());
+        assert_eq!(client.state(), State::SignedIn { user, degraded: None, kept: true });
+    }
 }
 
 #[test]

@@ -85,8 +85,8 @@ pub(crate) enum LedgerFault {
     CommitsUnheard,
     /// Nothing ever happens.
     Hangs,
-    /// It runs, and is committed so many milliseconds later.
-    Slow(u64),
+    /// It is committed, and the page hears of it so many milliseconds later.
+    HeardLate(u64),
 }
 
 /// Which locks there are, and who waits for them; the first of a queue holds it.
@@ -675,15 +675,16 @@ impl Platform for Tab {
             if fault == Some(LedgerFault::Aborts) {
                 return Err(LedgerError::Aborted);
             }
-            if let Some(LedgerFault::Slow(milliseconds)) = fault {
-                world.timer(milliseconds).await;
-            }
             let mut ledger = world.0.ledger.borrow_mut();
             for (key, entry) in keys.into_iter().zip(entries) {
                 match entry {
                     Some(text) => drop(ledger.insert(key, text)),
                     None => drop(ledger.remove(&key)),
                 }
+            }
+            drop(ledger);
+            if let Some(LedgerFault::HeardLate(milliseconds)) = fault {
+                world.timer(milliseconds).await;
             }
             if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(decided) }
         }
