@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use crate::error::EndReason;
 use crate::ledger::{Flight, Key, Page, Row, Span};
-use crate::outcome::{BACKOFF, RETRY_AFTER};
 use crate::rules::{Rule, Rules};
 use crate::token::RefreshToken;
 use crate::vault::Found;
@@ -115,7 +114,7 @@ pub(crate) fn decide(
         return Decision::Adopt(row.generation);
     }
     if let Some(wait) = row.not_before.filter(|_| rules.on(Rule::SharedBackoff)) {
-        let left = wait.span.left(facts.wall, if wait.asked { RETRY_AFTER } else { BACKOFF });
+        let left = wait.left(facts.wall);
         if left > 0 {
             return Decision::Wait { left, limited: wait.limited };
         }

@@ -103,6 +103,13 @@ pub(crate) struct Patience {
     pub(crate) limited: bool,
 }
 
+impl Wait {
+    /// Milliseconds that are left of it.
+    pub(crate) fn left(self, wall: u64) -> u32 {
+        self.span.left(wall, if self.asked { RETRY_AFTER } else { BACKOFF })
+    }
+}
+
 /// Step 5: moves `not_before` by full-jitter backoff, or by what the server asked for, and says for
 /// how long. `random` is any number; a row that has moved on is left alone.
 pub(crate) fn back_off(
@@ -122,6 +129,11 @@ pub(crate) fn back_off(
     }
     let length = asked.unwrap_or_else(|| jittered(row.failures));
     row.failures = row.failures.saturating_add(1);
+    // Another attempt was under way when the server asked for patience: its failure shortens nothing.
+    let left = row.not_before.filter(|wait| wait.asked).map_or(0, |wait| wait.left(wall));
+    if left > length {
+        return left;
+    }
     let limited = patience.is_some_and(|asked| asked.limited);
     row.not_before = Some(Wait { span: Span::new(wall, length), asked: asked.is_some(), limited });
     length

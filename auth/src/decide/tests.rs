@@ -1,5 +1,6 @@
 use super::*;
 use crate::ledger::{Bucket, Now, Wait};
+use crate::outcome::{BACKOFF, RETRY_AFTER};
 
 const SID: &str = "sid";
 const NOW: u64 = 1_000_000;

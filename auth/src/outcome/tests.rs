@@ -239,6 +239,17 @@ fn the_server_may_ask_for_patience_up_to_five_minutes() {
 }
 
 #[test]
+fn what_the_server_asked_for_is_made_longer_and_never_shorter() {
+    for (left, length) in [(7_000, 100), (101, 100), (100, 100), (99, 100), (7_000, 9_000)] {
+        let wait = Wait { span: Span::new(NOW - 2_000, left + 2_000), asked: true, limited: true };
+        let mut page = page(Row { not_before: Some(wait), failures: 6, ..row() });
+        assert_eq!(back_off(&mut page, &attempt(5, key('c')), "me", NOW, None, length), left.max(length));
+        let row = page.row.unwrap();
+        assert_eq!((row.failures, row.not_before.unwrap().asked), (7, left > length));
+    }
+}
+
+#[test]
 fn only_ones_own_flight_is_over_and_a_row_that_moved_on_is_not_slowed_down() {
     let previous = Attempt { previous: true, ..attempt(4, key('p')) };
     for (about, owner, closed, slowed) in [

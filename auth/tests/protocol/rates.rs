@@ -1,7 +1,9 @@
 //! However wrong a server is, refreshes stay under a fixed rate.
 
 use auth::Error;
+use futures_util::future::join;
 
+use crate::server::Rotation;
 use crate::world::{Fault, World, me};
 
 #[test]
@@ -67,6 +69,24 @@ fn a_server_that_asks_for_patience_without_a_limit_is_not_told_as_too_many_attem
     );
     assert_eq!(world.run(other.send(&me())).err(), Some(Error::Unavailable), "a tab that was not told");
     assert_eq!(world.count("POST /refresh"), 1);
+}
+
+#[test]
+fn an_attempt_that_fails_later_does_not_shorten_what_the_server_asked_for() {
+    let world = World::with(|server| server.rotation = Rotation::Idempotent);
+    world.without_locks();
+    let (world, tab, client) = world.sign_in();
+    let other = tab.duplicate().open();
+    world.pass(900_000);
+    let limited = Fault::Says(429, vec![("retry-after", "120")], String::new());
+    world.next("/refresh", [Fault::Silent, limited]);
+    let refused = Some(Error::TooManyRequests { retry_after: Some(120) });
+    let (first, second) = world.run(join(client.send(&me()), other.send(&me())));
+    assert_eq!((first.err(), second.err()), (Some(Error::TimedOut), refused));
+    world.pass(110_000);
+    assert_eq!(world.take_log(), ["POST /refresh silent", "POST /refresh 429"]);
+    world.pass(40_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
 }
 
 #[test]
