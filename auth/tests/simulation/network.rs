@@ -239,7 +239,9 @@ impl World {
         }
         let (status, body) = (reply.status, reply.body.into_bytes());
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        self.after(back, Owner::Tab(life), move |world| {
+        // An answer that nobody waits for is the browser's own: the page has nothing of it that runs.
+        let owner = if slot.is_awaited() { Owner::Tab(life) } else { Owner::Device };
+        self.after(back, owner, move |world| {
             let received = world.now();
             slot.fill(Ok(Answer { status, headers, body, received }));
         });

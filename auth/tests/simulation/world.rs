@@ -297,6 +297,11 @@ impl<T> Slot<T> {
         Self(Rc::new(RefCell::new((None, None))))
     }
 
+    /// Whether anybody else holds it, who may be waiting.
+    pub(crate) fn is_awaited(&self) -> bool {
+        Rc::strong_count(&self.0) > 1
+    }
+
     pub(crate) fn fill(&self, value: T) {
         let waker = {
             let mut slot = self.0.borrow_mut();
