@@ -199,6 +199,10 @@ impl<P: Platform> Client<P> {
         if spent && self.rules().on(Rule::DecideByLedger) {
             return again(0, Error::Unavailable);
         }
+        // The token before goes only while its successor is lost: another tab may have put it back.
+        if attempt.previous && !self.lacks(&session.id, attempt.leaves()) {
+            return again(0, Error::Unavailable);
+        }
         let elapsed = self.platform().now().since(decided_at);
         if !attempt.harmless && elapsed > SEND_WITHIN && self.rules().on(Rule::FlightTime) {
             return again(0, Error::Unavailable);

@@ -130,6 +130,11 @@ impl<P: Platform> Client<P> {
         matches!(self.look_up(session, generation), Found::Token(_))
     }
 
+    /// Whether storage shows that it does not hold the token. What cannot be read is not lost.
+    pub(super) fn lacks(&self, session: &str, generation: u32) -> bool {
+        matches!(self.look_up(session, generation), Found::Missing)
+    }
+
     /// Whether this tab has come by a newer access token than that of `generation` itself.
     fn has_newer(&self, session: &str, generation: u32) -> bool {
         let current = self.session().filter(|current| *current.id == *session);

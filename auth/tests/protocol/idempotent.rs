@@ -124,6 +124,30 @@ fn a_lost_vault_entry_is_fetched_again_with_the_previous_key() {
 }
 
 #[test]
+fn a_lost_vault_entry_that_is_back_before_the_attempt_goes_out_is_used() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    let older = world.profile();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    let newer = world.profile();
+    world.edit_profile_to(older);
+    let again = tab.open();
+    world.pass(900_000);
+    // Waited for in vain; but the page hears of its decision late, and another tab was quicker.
+    world.next_transactions_after(1, LedgerFault::HeardLate(1_500));
+    let put_back = async {
+        world.timer(2_000).await;
+        world.edit_profile_to(newer);
+    };
+    let (answer, ()) = world.run(async { join(again.send(&me()), put_back).await });
+    assert_eq!(answer.unwrap().status, 200);
+    let sent = attempts(&world);
+    assert_ne!(sent[0], sent[1], "what is not lost needs no predecessor");
+    assert_eq!(sent.len(), 2);
+    single_use(&world);
+}
+
+#[test]
 fn a_transaction_that_aborts_or_is_not_heard_of_changes_nothing() {
     for fault in [LedgerFault::Aborts, LedgerFault::CommitsUnheard, LedgerFault::Hangs] {
         for which in 0..4 {
