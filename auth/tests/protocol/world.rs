@@ -675,14 +675,15 @@ impl Platform for Tab {
             if fault == Some(LedgerFault::Aborts) {
                 return Err(LedgerError::Aborted);
             }
-            let mut ledger = world.0.ledger.borrow_mut();
-            for (key, entry) in keys.into_iter().zip(entries) {
-                match entry {
-                    Some(text) => drop(ledger.insert(key, text)),
-                    None => drop(ledger.remove(&key)),
+            {
+                let mut ledger = world.0.ledger.borrow_mut();
+                for (key, entry) in keys.into_iter().zip(entries) {
+                    match entry {
+                        Some(text) => drop(ledger.insert(key, text)),
+                        None => drop(ledger.remove(&key)),
+                    }
                 }
             }
-            drop(ledger);
             if let Some(LedgerFault::HeardLate(milliseconds)) = fault {
                 world.timer(milliseconds).await;
             }
