@@ -49,6 +49,8 @@ pub(crate) struct Inner<P: Platform> {
     pub(crate) entering: RefCell<Option<Rc<str>>>,
     /// A logout came before the page knew its session.
     pub(crate) leaving: Cell<bool>,
+    /// The page looked into the ledger while it restored, and must look once more.
+    pub(crate) overtaken: Cell<bool>,
     /// Somebody waits for better times on behalf of the session.
     pub(crate) recovering: Cell<bool>,
     /// Whose page this was last.
@@ -95,6 +97,7 @@ impl<P: Platform> Client<P> {
             signing_in: Cell::new(false),
             entering: RefCell::default(),
             leaving: Cell::new(false),
+            overtaken: Cell::new(false),
             recovering: Cell::new(false),
             last_user: RefCell::new(None),
             left: RefCell::default(),

@@ -61,7 +61,7 @@ impl<P: Platform> Client<P> {
         let asked = again.clone();
         let outcome = async move {
             let checked = loop {
-                let checked = client.look().await;
+                let checked = client.look(&asked).await;
                 if !checked || !asked.replace(false) {
                     break checked;
                 }
@@ -77,7 +77,8 @@ impl<P: Platform> Client<P> {
         outcome.await
     }
 
-    async fn look(&self) -> bool {
+    /// Asks for another one, `again`, if it cannot judge what the page has come to show meanwhile.
+    async fn look(&self, again: &Cell<bool>) -> bool {
         let before = self.session();
         let alone = before.as_ref().is_some_and(|session| session.book == Book::Own);
         if alone || self.0.custody.refresh == RefreshCustody::Memory {
@@ -90,8 +91,14 @@ impl<P: Platform> Client<P> {
         };
         let id = |session: &Option<Session>| session.as_ref().map(|session| session.id.clone());
         let restoring = self.state() == State::Restoring && before.is_none();
-        if restoring || id(&self.session()) != id(&before) {
-            // What was read is already the past; who made it so has told.
+        if restoring {
+            // What the page is about to take up may have been read before this.
+            self.0.overtaken.set(true);
+            return true;
+        }
+        if id(&self.session()) != id(&before) {
+            // Either may be the past: a page that was frozen shows late what it read or wrote long ago.
+            again.set(true);
             return true;
         }
         let live = page.live().filter(|row| !self.0.left.borrow().contains(row.sid.as_str()));

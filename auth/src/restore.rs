@@ -28,7 +28,12 @@ impl<P: Platform> Client<P> {
         self.set_state(State::Restoring);
         self.listen();
         let client = self.clone();
-        self.platform().spawn(async move { client.restore().await });
+        self.platform().spawn(async move {
+            client.restore().await;
+            if client.0.overtaken.take() {
+                client.check_ledger().await;
+            }
+        });
     }
 
     async fn restore(&self) {

@@ -129,3 +129,21 @@ fn a_request_that_waits_for_a_refresh_is_dropped_when_another_user_signs_in() {
     assert_eq!(answer.err(), Some(Error::SessionChanged));
     assert_eq!(world.count("GET /me"), 0);
 }
+
+#[test]
+fn a_login_elsewhere_that_a_page_hears_of_while_it_restores_is_not_missed() {
+    // The page has read its session; what it does next takes two seconds. The look that the message causes ends
+    // before the page shows anything, or after it.
+    for (before, look) in [(0, LedgerFault::None), (1_800, LedgerFault::HeardLate(500))] {
+        let (world, tab, _) = World::signed_in();
+        let other = tab.duplicate().open();
+        world.settle();
+        world.next_transactions_after(2, LedgerFault::Hangs);
+        let client = tab.open();
+        world.pass(before);
+        world.run(other.login("bob", "secret")).unwrap();
+        world.next_transactions([look]);
+        world.settle();
+        assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
+    }
+}

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use auth::{Client, Custody, EndReason, Error, RefreshCustody, State};
+use auth::{Client, Contract, Custody, EndReason, Error, RefreshCustody, State};
 use futures_util::future::{join, join_all};
 
 use crate::server::Rotation;
-use crate::world::{Fault, Tab, World, me, signed_in, watch};
+use crate::world::{Fault, LedgerFault, Tab, World, me, signed_in, watch};
 
 const DATABASE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Database };
 
@@ -107,6 +107,23 @@ fn a_tab_that_heard_nothing_finds_the_logout_when_it_rechecks() {
     assert_eq!(other.state(), signed_in("ann"));
     assert!(world.run(other.recheck()));
     assert_eq!(other.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
+}
+
+#[test]
+fn a_session_that_a_page_comes_to_show_during_its_recheck_is_checked_too() {
+    let world = World::new();
+    world.without_messages();
+    let client = world.tab().open();
+    world.next_transactions([LedgerFault::HeardLate(1_000)]);
+    let (checked, ()) = world.run(join(client.recheck(), async {
+        client.login("ann", "secret").await.unwrap();
+        let other = world.tab().client(Contract::default(), Custody::default());
+        other.start();
+        world.timer(500).await;
+        other.logout();
+    }));
+    assert!(checked);
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
 }
 
 #[test]
