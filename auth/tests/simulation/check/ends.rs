@@ -12,9 +12,11 @@ impl World {
     pub(crate) fn loaded(&self, life: Life) {
         let newest = |text: &str| tokens_in(text).map(|token| token.family).max();
         let own = self.tabs.borrow()[life.tab].session.values().filter_map(|text| newest(text)).max();
-        let shared = self.profile.borrow().values().filter_map(newest).max();
+        let stored: Vec<usize> = self.profile.borrow().values().filter_map(newest).collect();
         let now = self.time();
         let mut check = self.check.borrow_mut();
+        // The vault only holds, the ledger decides: an entry whose login is not committed is no session yet.
+        let shared = stored.into_iter().filter(|family| check.family(*family).entered).max();
         let seen = check.tab(life);
         seen.family = own.or(shared);
         seen.running_since = now;
