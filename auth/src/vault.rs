@@ -135,11 +135,11 @@ impl Vault {
         newest.or_else(seen)
     }
 
-    /// The names of `session`'s entries, as storage shows them to this tab.
-    pub(crate) fn view<P: Platform>(&self, platform: &P, session: &str) -> Vec<String> {
-        let mut names = platform.keys(Area::Profile, &self.entries(session)).unwrap_or_default();
+    /// The names of `session`'s entries, as storage shows them to this tab; nothing if it throws.
+    pub(crate) fn view<P: Platform>(&self, platform: &P, session: &str) -> Option<Vec<String>> {
+        let mut names = platform.keys(Area::Profile, &self.entries(session)).ok()?;
         names.sort_unstable();
-        names
+        Some(names)
     }
 
     /// Removes the entries of generations before `generation`.

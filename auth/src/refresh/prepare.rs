@@ -47,7 +47,7 @@ impl<P: Platform> Client<P> {
 
     /// Waits until this tab's view of storage shows the token of `generation`. If it does not, within
     /// the catch-up bound: what it shows of the session instead. A view that changes meanwhile is one
-    /// that somebody has just written to, so the wait begins anew.
+    /// that somebody has just written to, so the wait begins anew; storage that throws has shown nothing.
     async fn catch_up(&self, session: &str, generation: u32) -> Option<Vec<String>> {
         let mut view = self.vault().view(self.platform(), session);
         let (mut looks, mut renewals) = (0, 0);
@@ -58,12 +58,15 @@ impl<P: Platform> Client<P> {
             self.platform().sleep(CATCH_UP.1).await;
             looks += 1;
             let now = self.vault().view(self.platform(), session);
-            if now != view && renewals < RENEWALS {
+            if now.is_none() || now == view {
+                continue;
+            }
+            if renewals < RENEWALS {
                 (looks, renewals) = (0, renewals + 1);
             }
             view = now;
         }
-        Some(view)
+        view
     }
 
     /// Remembers since when this tab sees another's flight.
@@ -107,7 +110,7 @@ impl<P: Platform> Client<P> {
                 .map(|(flight, since)| Watched { flight, elapsed: now.monotonic.saturating_sub(since) });
             // What was waited for in vain may be coming, if storage has moved since.
             facts.caught_up = caught_up.is_some_and(|view| {
-                facts.alone || view == client.vault().view(client.platform(), &facts.session)
+                facts.alone || Some(view) == client.vault().view(client.platform(), &facts.session)
             }) || !facts.rules.on(Rule::CatchUp);
             // What this tab's own ledger lacks was never in the vault, which may throw for ever.
             let vault = |generation| match facts.alone {

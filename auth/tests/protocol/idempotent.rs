@@ -1,6 +1,8 @@
 //! A server whose rotation is idempotent: the same attempt, however often and late, has the same
 //! outcome. And what such attempts look like when the ledger or the vault fails.
 
+use std::collections::BTreeMap;
+
 use auth::{EndReason, Error, HttpRequest, State};
 use futures_util::future::join;
 
@@ -120,6 +122,32 @@ fn a_lost_vault_entry_is_fetched_again_with_the_previous_key() {
     world.pass(900_000);
     assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
     assert!(world.run(again.send(&me())).unwrap().status == 200);
+    single_use(&world);
+}
+
+/// A throw is no news of what others wrote: it must not use up the waits that are for such news.
+#[test]
+fn storage_that_throws_during_the_wait_for_a_token_does_not_shorten_it() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    let older = world.profile();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    let newer = world.profile();
+    world.edit_profile_to(older);
+    let again = tab.open();
+    world.pass(900_000);
+    let others = async {
+        world.timer(150).await;
+        world.break_storage(Broken { read: true, ..Broken::NOTHING });
+        world.timer(100).await;
+        world.break_storage(Broken::NOTHING);
+        // Another tab puts the lost token back; its removal of the older entry is seen first.
+        world.timer(700).await;
+        world.edit_profile_to(BTreeMap::new());
+        world.timer(450).await;
+        world.edit_profile_to(newer);
+    };
+    assert_eq!(world.run(async { join(again.send(&me()), others).await }).0.unwrap().status, 200);
     single_use(&world);
 }
 
