@@ -32,6 +32,7 @@ pub(crate) const LONGEST_WAIT: u32 = 15_000;
 const SEND_WITHIN: u64 = 2_000;
 /// The pause while another tab's flight is open or the ledger refuses, in milliseconds.
 const PAUSE: u32 = 250;
+
 /// The one refresh under way in this tab. Later callers share its outcome.
 pub(crate) struct Flight {
     session: Rc<str>,

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use auth::{EndReason, Error, HttpRequest, State};
+use auth::{Client, EndReason, Error, HttpRequest, State};
 use futures_util::future::join;
 
 use crate::server::header;
-use crate::world::{Broken, Fault, LedgerFault, World, me, signed_in};
+use crate::world::{Broken, Fault, LedgerFault, Tab, World, me, signed_in};
 
 fn attempts(world: &World) -> Vec<(String, Option<String>)> {
     let of = |request: &HttpRequest| {
@@ -25,6 +25,20 @@ fn single_use(world: &World) {
         assert!(attempts.iter().all(|(t, k)| (t == token) == (k == key)), "{attempts:?}");
     }
     assert_eq!(world.server(|server| (server.reuses, server.conflicts, server.alive())), (0, 0, 1));
+}
+
+/// A page whose browser crashed, so that storage went back to before its last refresh, and whose access
+/// token is old; and what storage lost.
+fn rolled_back() -> (World, Client<Tab>, BTreeMap<String, String>) {
+    let (world, tab, client) = World::signed_in_idempotently();
+    let older = world.profile();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    let lost = world.profile();
+    world.edit_profile_to(older);
+    let again = tab.open();
+    world.pass(900_000);
+    (world, again, lost)
 }
 
 #[test]
@@ -112,14 +126,7 @@ fn a_vault_that_cannot_be_written_leaves_the_row_and_repeats_the_attempt() {
 
 #[test]
 fn a_lost_vault_entry_is_fetched_again_with_the_previous_key() {
-    let (world, tab, client) = World::signed_in_idempotently();
-    let older = world.profile();
-    world.pass(900_000);
-    world.run(client.send(&me())).unwrap();
-    // The browser crashed, and its storage went back.
-    world.edit_profile_to(older);
-    let again = tab.open();
-    world.pass(900_000);
+    let (world, again, _lost) = rolled_back();
     assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
     assert!(world.run(again.send(&me())).unwrap().status == 200);
     single_use(&world);
@@ -128,14 +135,7 @@ fn a_lost_vault_entry_is_fetched_again_with_the_previous_key() {
 /// A throw is no news of what others wrote: it must not use up the waits that are for such news.
 #[test]
 fn storage_that_throws_during_the_wait_for_a_token_does_not_shorten_it() {
-    let (world, tab, client) = World::signed_in_idempotently();
-    let older = world.profile();
-    world.pass(900_000);
-    world.run(client.send(&me())).unwrap();
-    let newer = world.profile();
-    world.edit_profile_to(older);
-    let again = tab.open();
-    world.pass(900_000);
+    let (world, again, lost) = rolled_back();
     let others = async {
         world.timer(150).await;
         world.break_storage(Broken { read: true, ..Broken::NOTHING });
@@ -145,7 +145,7 @@ fn storage_that_throws_during_the_wait_for_a_token_does_not_shorten_it() {
         world.timer(700).await;
         world.edit_profile_to(BTreeMap::new());
         world.timer(450).await;
-        world.edit_profile_to(newer);
+        world.edit_profile_to(lost);
     };
     assert_eq!(world.run(async { join(again.send(&me()), others).await }).0.unwrap().status, 200);
     single_use(&world);
@@ -153,19 +153,12 @@ fn storage_that_throws_during_the_wait_for_a_token_does_not_shorten_it() {
 
 #[test]
 fn a_lost_vault_entry_that_is_back_before_the_attempt_goes_out_is_used() {
-    let (world, tab, client) = World::signed_in_idempotently();
-    let older = world.profile();
-    world.pass(900_000);
-    world.run(client.send(&me())).unwrap();
-    let newer = world.profile();
-    world.edit_profile_to(older);
-    let again = tab.open();
-    world.pass(900_000);
+    let (world, again, lost) = rolled_back();
     // Waited for in vain; but the page hears of its decision late, and another tab was quicker.
     world.next_transactions_after(1, LedgerFault::HeardLate(1_500));
     let put_back = async {
         world.timer(2_000).await;
-        world.edit_profile_to(newer);
+        world.edit_profile_to(lost);
     };
     let (answer, ()) = world.run(async { join(again.send(&me()), put_back).await });
     assert_eq!(answer.unwrap().status, 200);

@@ -40,10 +40,7 @@ fn a_logout_that_fails_is_repeated_after_half_a_second_to_half_a_minute() {
 
 #[test]
 fn a_page_that_comes_back_degraded_asks_the_server_within_half_a_second() {
-    let (world, _tab, client) = World::signed_in();
-    world.next("/me", [Fault::Lost]);
-    let _ = world.run(client.send(&me()));
-    world.take_log();
+    let (world, client) = World::degraded();
     assert!(world.run(client.recheck()));
     world.pass(520);
     assert_eq!(world.take_log(), ["POST /refresh 200"]);
@@ -51,10 +48,7 @@ fn a_page_that_comes_back_degraded_asks_the_server_within_half_a_second() {
 
 #[test]
 fn a_page_that_is_well_again_before_its_turn_asks_nobody() {
-    let (world, _tab, client) = World::signed_in();
-    world.next("/me", [Fault::Lost]);
-    let _ = world.run(client.send(&me()));
-    world.take_log();
+    let (world, client) = World::degraded();
     assert!(world.run(client.recheck()));
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert_eq!(client.state(), signed_in("ann"));

@@ -1,11 +1,20 @@
 //! A reload that finds the ledger slow, or another tab ahead.
 
-use auth::{Contract, Custody, Error, State};
+use auth::{Client, Contract, Custody, Error, State};
 use futures_util::future::join;
 
-use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
+use crate::world::{Fault, LedgerFault, Tab, UNCONFIRMED, World, me, signed_in, watch};
 
-const UNCONFIRMED: State = State::SignedIn { user: None, degraded: None, kept: true };
+/// Two tabs of a session whose access token is old and whose next refresh takes a second.
+fn slow_refresh() -> (World, Client<Tab>, Client<Tab>) {
+    let (world, tab, client) = World::signed_in();
+    let other = tab.duplicate().open();
+    world.settle();
+    world.pass(900_000);
+    world.take_log();
+    world.next("/refresh", [Fault::Slow(0, 1_000)]);
+    (world, client, other)
+}
 
 #[test]
 fn a_ledger_that_refuses_at_the_start_is_asked_again() {
@@ -86,15 +95,10 @@ fn a_page_that_restores_shows_nothing_before_it_is_done() {
 #[test]
 fn a_request_that_waits_for_a_refresh_goes_on_with_the_same_users_next_session() {
     for messages in [true, false] {
-        let (world, tab, client) = World::signed_in();
-        let other = tab.duplicate().open();
-        world.settle();
+        let (world, client, other) = slow_refresh();
         if !messages {
             world.without_messages();
         }
-        world.pass(900_000);
-        world.take_log();
-        world.next("/refresh", [Fault::Slow(0, 1_000)]);
         let request = me();
         let (answer, login) = world.run(join(client.send(&request), other.login("ann", "secret")));
         assert_eq!((answer.unwrap().status, login), (200, Ok(())));
@@ -106,11 +110,7 @@ fn a_request_that_waits_for_a_refresh_goes_on_with_the_same_users_next_session()
 
 #[test]
 fn a_request_that_went_on_with_the_next_session_is_repeated_after_a_401_like_any() {
-    let (world, tab, client) = World::signed_in();
-    let other = tab.duplicate().open();
-    world.settle();
-    world.pass(900_000);
-    world.next("/refresh", [Fault::Slow(0, 1_000)]);
+    let (world, client, other) = slow_refresh();
     world.next("/me", [Fault::says(401, r#"{"detail":"Could not validate credentials"}"#)]);
     let request = me();
     let (answer, _) = world.run(join(client.send(&request), other.login("ann", "secret")));
@@ -119,11 +119,7 @@ fn a_request_that_went_on_with_the_next_session_is_repeated_after_a_401_like_any
 
 #[test]
 fn a_request_that_waits_for_a_refresh_is_dropped_when_another_user_signs_in() {
-    let (world, tab, client) = World::signed_in();
-    let other = tab.duplicate().open();
-    world.settle();
-    world.pass(900_000);
-    world.next("/refresh", [Fault::Slow(0, 1_000)]);
+    let (world, client, other) = slow_refresh();
     let request = me();
     let (answer, _) = world.run(join(client.send(&request), other.login("bob", "secret")));
     assert_eq!(answer.err(), Some(Error::SessionChanged));

@@ -2,9 +2,7 @@
 
 use auth::{AccessCustody, Contract, Custody, Degraded, EndReason, RefreshCustody, State};
 
-use crate::world::{Fault, World, me, signed_in, watch};
-
-const UNCONFIRMED: State = State::SignedIn { user: None, degraded: None, kept: true };
+use crate::world::{Fault, UNCONFIRMED, World, me, signed_in, watch};
 
 #[test]
 fn without_a_stored_session_the_page_is_signed_out_at_once() {

@@ -138,10 +138,7 @@ fn a_recheck_without_a_change_is_no_event_and_no_traffic() {
 
 #[test]
 fn a_recheck_of_a_degraded_page_asks_the_server_once() {
-    let (world, _tab, client) = World::signed_in();
-    world.next("/me", [Fault::Lost]);
-    let _ = world.run(client.send(&me()));
-    world.take_log();
+    let (world, client) = World::degraded();
     let _ = world.run(join_all((0..20).map(|_| client.recheck())));
     world.settle();
     assert_eq!(world.take_log(), ["POST /refresh 200"]);

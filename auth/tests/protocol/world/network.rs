@@ -1,0 +1,141 @@
+//! The network, the server behind it, and what happens to requests.
+
+use std::collections::VecDeque;
+
+use auth::{Answer, HttpError, HttpRequest};
+
+use super::World;
+use crate::server::Server;
+
+pub(crate) const BASE: &str = "http://localhost:8000";
+/// The network's time for one way, in milliseconds.
+const ONE_WAY: u64 = 10;
+
+/// What happens to one request.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// Nothing.
+    None,
+    /// Something in front of the server answers.
+    Says(u16, Vec<(&'static str, &'static str)>, String),
+    /// As `Says`, but so many milliseconds late.
+    SaysLate(u64, u16, &'static str),
+    /// The network fails before the server is reached.
+    Lost,
+    /// The server acts; the network fails on the way back.
+    LostAnswer,
+    /// No answer ever comes, and the server does not act.
+    Silent,
+    /// The server acts; no answer ever comes.
+    SilentAfter,
+    /// The server acts; the connection ends within the body.
+    Cut,
+    /// The server acts; the answer's body is another.
+    Body(String),
+    /// The server answers with a redirect.
+    Redirects,
+    /// The server acts; so many milliseconds more go by on the way there and back.
+    Slow(u64, u64),
+}
+
+impl Fault {
+    pub(crate) fn says(status: u16, body: &str) -> Self {
+        Self::Says(status, Vec::new(), body.to_owned())
+    }
+}
+
+impl World {
+    pub(crate) fn server<T>(&self, look: impl FnOnce(&mut Server) -> T) -> T {
+        look(&mut self.0.server.borrow_mut())
+    }
+
+    /// What happens to the next requests to `path`, one after the other.
+    pub(crate) fn next(&self, path: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.0.faults.borrow_mut().entry(path.to_owned()).or_default().extend(faults);
+    }
+
+    /// What happens to every request to `path` from now on.
+    pub(crate) fn always(&self, path: &str, fault: Fault) {
+        self.0.standing.borrow_mut().insert(path.to_owned(), fault);
+    }
+
+    /// Nothing reaches the server from now on.
+    pub(crate) fn go_offline(&self) {
+        self.always("*", Fault::Lost);
+    }
+
+    /// No more faults.
+    pub(crate) fn heal(&self) {
+        self.0.faults.borrow_mut().clear();
+        self.0.standing.borrow_mut().clear();
+    }
+
+    /// What was on the wire since the last look, in the order in which the server saw it.
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        self.0.log.take()
+    }
+
+    pub(crate) fn count(&self, entry: &str) -> usize {
+        self.0.log.borrow().iter().filter(|e| e.starts_with(entry)).count()
+    }
+
+    /// Every request that was made so far.
+    pub(crate) fn sent(&self) -> Vec<HttpRequest> {
+        self.0.sent.borrow().clone()
+    }
+
+    pub(super) async fn carry(self, request: HttpRequest) -> Result<Answer, HttpError> {
+        let path = request.url.strip_prefix(BASE).unwrap().to_owned();
+        let queued = self.0.faults.borrow_mut().get_mut(&path).and_then(VecDeque::pop_front);
+        let standing = || {
+            let standing = self.0.standing.borrow();
+            standing.get(&path).or_else(|| standing.get("*")).cloned()
+        };
+        let fault = queued.or_else(standing).unwrap_or(Fault::None);
+        let log = |what: &str| {
+            self.0.log.borrow_mut().push(format!("{} {path} {what}", request.method.name()));
+        };
+        let (there, back) = match fault {
+            Fault::Slow(there, back) => (there, back),
+            Fault::SaysLate(back, ..) => (0, back),
+            _ => (0, 0),
+        };
+        self.timer(ONE_WAY + there).await;
+        let reply = match &fault {
+            Fault::Lost => {
+                log("lost");
+                return Err(HttpError::Unreachable);
+            }
+            Fault::Silent => {
+                log("silent");
+                std::future::pending::<()>().await;
+                unreachable!()
+            }
+            Fault::Redirects => {
+                log("redirect");
+                return Err(HttpError::Redirected);
+            }
+            Fault::Says(status, _, body) => (*status, body.clone()),
+            Fault::SaysLate(_, status, body) => (*status, (*body).to_owned()),
+            _ => self.0.server.borrow_mut().handle(&request, &path, self.time()),
+        };
+        log(&reply.0.to_string());
+        self.timer(ONE_WAY + back).await;
+        let (status, mut body) = reply;
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        match fault {
+            Fault::LostAnswer => return Err(HttpError::Unreachable),
+            Fault::SilentAfter => std::future::pending().await,
+            Fault::Cut => return Err(HttpError::Interrupted),
+            Fault::Body(other) => body = other,
+            Fault::Says(_, given, _) => {
+                headers = given.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            }
+            _ => {}
+        }
+        if body.len() > request.body_limit {
+            return Err(HttpError::TooLarge);
+        }
+        Ok(Answer { status, headers, body: body.into_bytes(), received: self.now() })
+    }
+}

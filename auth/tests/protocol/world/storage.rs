@@ -1,0 +1,83 @@
+//! The profile's storage and the ledger, and what happens to them.
+
+use std::collections::BTreeMap;
+
+use super::World;
+
+/// Which storage calls throw.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Broken {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) remove: bool,
+}
+
+impl Broken {
+    pub(crate) const NOTHING: Self = Self { read: false, write: false, remove: false };
+    pub(crate) const EVERYTHING: Self = Self { read: true, write: true, remove: true };
+    pub(crate) const EVERYTHING_BUT_READING: Self = Self { read: false, write: true, remove: true };
+    pub(crate) const FULL: Self = Self { read: false, write: true, remove: false };
+}
+
+/// What happens to one transaction of the ledger.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum LedgerFault {
+    /// Nothing.
+    None,
+    /// It runs and is aborted.
+    Aborts,
+    /// It is committed, but the page never hears of it.
+    CommitsUnheard,
+    /// Nothing ever happens.
+    Hangs,
+    /// It is committed, and the page hears of it so many milliseconds later.
+    HeardLate(u64),
+}
+
+impl World {
+    pub(crate) fn break_storage(&self, broken: Broken) {
+        self.0.broken.set(broken);
+    }
+
+    /// IndexedDB is not to be had.
+    pub(crate) fn deny_ledger(&self) {
+        self.0.ledger_denied.set(true);
+    }
+
+    /// How many transactions there were.
+    pub(crate) fn transactions(&self) -> usize {
+        self.0.transactions.get()
+    }
+
+    /// What happens to the next transactions, one after the other.
+    pub(crate) fn next_transactions(&self, faults: impl IntoIterator<Item = LedgerFault>) {
+        self.0.ledger_faults.borrow_mut().extend(faults);
+    }
+
+    /// What happens to the one after `count` good transactions.
+    pub(crate) fn next_transactions_after(&self, count: usize, fault: LedgerFault) {
+        self.next_transactions(std::iter::repeat_n(LedgerFault::None, count).chain([fault]));
+    }
+
+    /// The text of all rows.
+    pub(crate) fn ledger(&self) -> String {
+        format!("{:?}", self.0.ledger.borrow())
+    }
+
+    pub(crate) fn edit_ledger(&self, edit: impl Fn(&str) -> String) {
+        self.0.ledger.borrow_mut().values_mut().for_each(|row| *row = edit(row));
+    }
+
+    pub(crate) fn profile(&self) -> BTreeMap<String, String> {
+        self.0.profile.borrow().clone()
+    }
+
+    pub(crate) fn edit_profile_to(&self, profile: BTreeMap<String, String>) {
+        *self.0.profile.borrow_mut() = profile;
+    }
+
+    /// Replaces the one record of the profile.
+    pub(crate) fn edit_profile(&self, text: &str) {
+        self.0.profile.borrow_mut().values_mut().for_each(|value| *value = text.to_owned());
+    }
+}

@@ -1,0 +1,249 @@
+//! A tab: what surrounds one client.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+
+use auth::{
+    Answer, Area, Client, Contract, Custody, HttpError, HttpRequest, Instant, LedgerError, Platform,
+    StorageError,
+};
+use futures_util::task::LocalSpawnExt as _;
+
+use super::{BASE, Deafening, Held, LedgerFault, Listener, Storage, Waiting, World};
+
+/// A browser tab: its own storage, the profile's shared.
+#[derive(Clone)]
+pub(crate) struct Tab {
+    pub(crate) world: World,
+    storage: Rc<Storage>,
+    /// What it sees of the profile's storage, if that is the past.
+    late: Rc<RefCell<Option<BTreeMap<String, String>>>>,
+    number: u64,
+    life: u64,
+    lives: Rc<Cell<u64>>,
+}
+
+impl World {
+    pub(crate) fn tab(&self) -> Tab {
+        Tab {
+            world: self.clone(),
+            storage: Rc::default(),
+            late: Rc::default(),
+            number: self.number(),
+            life: 0,
+            lives: Rc::default(),
+        }
+    }
+}
+
+impl Tab {
+    /// Loads the page: a new client over what the tab and the profile hold.
+    pub(crate) fn open(&self) -> Client<Self> {
+        self.open_with(Contract::default(), Custody::default())
+    }
+
+    pub(crate) fn open_with(&self, contract: Contract, custody: Custody) -> Client<Self> {
+        let client = self.client(contract, custody);
+        client.start();
+        self.world.idle();
+        client
+    }
+
+    /// A client that has not been started.
+    pub(crate) fn client(&self, contract: Contract, custody: Custody) -> Client<Self> {
+        self.lives.set(self.lives.get() + 1);
+        let life = Self { life: self.lives.get(), ..self.clone() };
+        Client::new(life, BASE.parse().unwrap(), contract, custody)
+    }
+
+    pub(crate) fn records(&self) -> BTreeMap<String, String> {
+        self.storage.borrow().clone()
+    }
+
+    pub(crate) fn edit(&self, text: &str) {
+        self.storage.borrow_mut().values_mut().for_each(|value| *value = text.to_owned());
+    }
+
+    /// All text that lies in storage.
+    pub(crate) fn stored(&self) -> String {
+        format!("{:?} {:?}", self.records(), self.world.profile())
+    }
+
+    /// The browser's "duplicate tab": the tab's storage is copied.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { storage: Rc::new(RefCell::new(self.records())), ..self.world.tab() }
+    }
+
+    pub(crate) fn is_wiped(&self) -> bool {
+        self.records().is_empty() && self.world.profile().is_empty()
+    }
+
+    /// From now on others' writes are not seen here.
+    pub(crate) fn stop_seeing(&self) {
+        *self.late.borrow_mut() = Some(self.world.profile());
+    }
+
+    /// One write of others is seen after all: to an entry named `name` beside those of the session.
+    pub(crate) fn see(&self, name: &str) {
+        let mut late = self.late.borrow_mut();
+        let late = late.as_mut().unwrap();
+        let entry = late.keys().next().unwrap().rsplit_once(':').unwrap().0.to_owned();
+        late.insert(format!("{entry}:{name}"), String::new());
+    }
+
+    pub(crate) fn see_everything(&self) {
+        *self.late.borrow_mut() = None;
+    }
+
+    /// What the tab sees of `area`.
+    fn sight(&self, area: Area) -> BTreeMap<String, String> {
+        match (area, &*self.late.borrow()) {
+            (Area::Profile, Some(late)) => late.clone(),
+            _ => self.area(area).borrow().clone(),
+        }
+    }
+
+    fn area(&self, area: Area) -> &Storage {
+        match area {
+            Area::Tab => &self.storage,
+            Area::Profile => &self.world.0.profile,
+        }
+    }
+}
+
+impl Platform for Tab {
+    fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        for byte in bytes {
+            // SplitMix64.
+            let seed = self.world.0.seed.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+            self.world.0.seed.set(seed);
+            let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            *byte = (mixed >> 56) as u8;
+        }
+    }
+
+    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static {
+        self.world.timer(milliseconds.into())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.world.0.spawner.spawn_local(task).unwrap();
+    }
+
+    fn read(&self, area: Area, key: &str) -> Result<Option<String>, StorageError> {
+        if self.world.0.broken.get().read {
+            return Err(StorageError);
+        }
+        Ok(self.sight(area).get(key).cloned())
+    }
+
+    fn write(&self, area: Area, key: &str, text: &str) -> Result<(), StorageError> {
+        if self.world.0.broken.get().write {
+            return Err(StorageError);
+        }
+        self.area(area).borrow_mut().insert(key.to_owned(), text.to_owned());
+        Ok(())
+    }
+
+    fn remove(&self, area: Area, key: &str) -> Result<(), StorageError> {
+        if self.world.0.broken.get().remove {
+            return Err(StorageError);
+        }
+        self.area(area).borrow_mut().remove(key);
+        Ok(())
+    }
+
+    fn keys(&self, area: Area, prefix: &str) -> Result<Vec<String>, StorageError> {
+        if self.world.0.broken.get().read {
+            return Err(StorageError);
+        }
+        Ok(self.sight(area).into_keys().filter(|key| key.starts_with(prefix)).collect())
+    }
+
+    fn transact<T: 'static>(
+        &self,
+        keys: Vec<String>,
+        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
+    ) -> impl Future<Output = Result<T, LedgerError>> + 'static {
+        let world = self.world.clone();
+        async move {
+            if world.0.ledger_denied.get() {
+                return Err(LedgerError::Denied);
+            }
+            world.0.transactions.set(world.0.transactions.get() + 1);
+            let fault = world.0.ledger_faults.borrow_mut().pop_front();
+            if fault == Some(LedgerFault::Hangs) {
+                std::future::pending::<()>().await;
+            }
+            let mut entries: Vec<_> =
+                keys.iter().map(|key| world.0.ledger.borrow().get(key).cloned()).collect();
+            let decided = decide(&mut entries);
+            if fault == Some(LedgerFault::Aborts) {
+                return Err(LedgerError::Aborted);
+            }
+            {
+                let mut ledger = world.0.ledger.borrow_mut();
+                for (key, entry) in keys.into_iter().zip(entries) {
+                    match entry {
+                        Some(text) => drop(ledger.insert(key, text)),
+                        None => drop(ledger.remove(&key)),
+                    }
+                }
+            }
+            if let Some(LedgerFault::HeardLate(milliseconds)) = fault {
+                world.timer(milliseconds).await;
+            }
+            if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(decided) }
+        }
+    }
+
+    type Lock = Held;
+
+    fn lock(&self, name: &str) -> impl Future<Output = Option<Held>> + 'static {
+        let (world, name, number) = (self.world.clone(), name.to_owned(), self.world.number());
+        let ticket = world.0.has_locks.get().then(|| {
+            world.0.locks.borrow_mut().entry(name.clone()).or_default().push_back((number, None));
+            Held { world, name, number }
+        });
+        Waiting(ticket)
+    }
+
+    fn post(&self, channel: &str, text: &str, _secret: bool) {
+        if self.world.0.deaf.get() {
+            return;
+        }
+        for listener in self.world.0.tabs.borrow().iter() {
+            let alive = listener.life == listener.lives.get();
+            if listener.channel == channel && listener.tab != self.number && alive {
+                let (listener, text) = (listener.listener.clone(), text.to_owned());
+                self.world.0.spawner.spawn_local(async move { listener(text) }).unwrap();
+            }
+        }
+    }
+
+    type Listening = Deafening;
+
+    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> Deafening {
+        let number = self.world.number();
+        self.world.0.tabs.borrow_mut().push(Listener {
+            number,
+            tab: self.number,
+            life: self.life,
+            lives: self.lives.clone(),
+            channel: channel.to_owned(),
+            listener: Rc::new(listener),
+        });
+        Deafening { world: self.world.clone(), number }
+    }
+
+    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {
+        self.world.0.sent.borrow_mut().push(request.clone());
+        self.world.clone().carry(request)
+    }
+}
