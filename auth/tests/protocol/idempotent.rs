@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use auth::{Client, EndReason, Error, HttpRequest, State};
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 
 use crate::server::header;
 use crate::world::{Broken, Fault, LedgerFault, Tab, World, me, signed_in};
@@ -165,6 +165,27 @@ fn a_lost_vault_entry_that_is_back_before_the_attempt_goes_out_is_used() {
     let sent = attempts(&world);
     assert_ne!(sent[0], sent[1], "what is not lost needs no predecessor");
     assert_eq!(sent.len(), 2);
+    single_use(&world);
+}
+
+#[test]
+fn a_token_that_the_ledger_showed_to_be_spent_before_its_attempt_does_not_go_out() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    world.without_locks();
+    let other = tab.duplicate().open();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Slow(0, 2_500)]);
+    let request = me();
+    let meanwhile = async {
+        // The other tab's attempt is so slow that the page decides to repeat it, but hears of that late.
+        world.timer(1_900).await;
+        world.next_transactions([LedgerFault::HeardLate(1_500)]);
+        world.timer(700).await;
+        assert!(client.recheck().await, "which reads the row that the other tab has committed by now");
+    };
+    let (first, second, ()) = world.run(join3(other.send(&request), client.send(&request), meanwhile));
+    assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
+    assert_eq!(attempts(&world).len(), 1);
     single_use(&world);
 }
 

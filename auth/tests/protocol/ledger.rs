@@ -4,7 +4,23 @@ use std::future::Future as _;
 
 use auth::{AccessCustody, Custody, EndReason, Error, RefreshCustody, State};
 
+use crate::server::header;
 use crate::world::{Broken, EPOCH, Fault, LedgerFault, World, me, signed_in, watch};
+
+#[test]
+fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keeps_the_newer_token() {
+    let world = World::new();
+    let tab = world.tab();
+    // The page's first look fails; its second comes after the login's commit and before its word.
+    world.next_transactions([LedgerFault::Aborts, LedgerFault::None, LedgerFault::HeardLate(2_000)]);
+    let client = tab.open();
+    world.run(client.login("ann", "secret")).unwrap();
+    assert_eq!(world.take_log(), ["POST /token 200", "POST /refresh 200"]);
+    assert!(tab.stored().contains("access-2"));
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(header(world.sent().last().unwrap(), "authorization"), Some("Bearer access-2"));
+    assert_eq!(client.state(), signed_in("ann"));
+}
 
 #[test]
 fn a_login_of_which_the_ledger_gives_no_word_is_taken_back() {

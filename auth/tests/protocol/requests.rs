@@ -65,9 +65,11 @@ fn a_401_right_after_a_good_refresh_is_the_answer() {
 fn many(count: usize) {
     let (world, _tab, client) = World::signed_in();
     world.pass(1_000_000);
+    let before = world.transactions();
     let answers = world.run(join_all((0..count).map(|_| async { client.send(&me()).await.unwrap().status })));
     assert_eq!(answers, vec![200; count]);
     assert_eq!((world.count("POST /refresh"), world.count("GET /me")), (1, count));
+    assert_eq!(world.transactions() - before, 2, "one decision and one commit");
 }
 
 #[test]
