@@ -2,7 +2,8 @@
 
 use std::future::Future as _;
 
-use auth::{AccessCustody, Custody, EndReason, Error, RefreshCustody, State};
+use auth::{AccessCustody, Contract, Custody, EndReason, Error, RefreshCustody, State};
+use futures_util::future::join;
 
 use crate::server::header;
 use crate::world::{Broken, EPOCH, Fault, LedgerFault, World, me, signed_in, watch};
@@ -20,6 +21,25 @@ fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keep
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert_eq!(header(world.sent().last().unwrap(), "authorization"), Some("Bearer access-2"));
     assert_eq!(client.state(), signed_in("ann"));
+}
+
+#[test]
+fn a_login_is_usable_at_once_although_the_page_refreshes_its_session_already() {
+    let world = World::new();
+    world.next_transactions([LedgerFault::Aborts, LedgerFault::None, LedgerFault::HeardLate(1_900)]);
+    let client = world.tab().open();
+    let other = world.tab().client(Contract::default(), Custody::default());
+    let (login, ()) = world.run(join(client.login("ann", "secret"), async {
+        world.timer(100).await;
+        other.start();
+        // The page finds what the other tab made of the session, and needs an access token of its own.
+        world.timer(100).await;
+        world.next("/refresh", [Fault::Slow(0, 5_000)]);
+    }));
+    assert_eq!((login, world.count("POST /refresh")), (Ok(()), 2));
+    let logged_in = world.time();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.time() - logged_in, 20);
 }
 
 #[test]
