@@ -89,7 +89,8 @@ impl<P: Platform> Client<P> {
             self.decide_once(book, sid, Box::new(move |page| decide(page)))
         };
         let mut outcome = attempt().await;
-        for _ in 0..REPEATS {
+        let repeats = if self.rules().on(Rule::RepeatAborted) { REPEATS } else { 0 };
+        for _ in 0..repeats {
             if outcome != Err(LedgerError::Aborted) {
                 break;
             }

@@ -10,6 +10,7 @@ use crate::ledger::{Page, Row};
 use crate::outcome::BACKOFF;
 use crate::platform::{LedgerError, Platform};
 use crate::refresh::ATTEMPT_DEADLINE;
+use crate::rules::Rule;
 use crate::session::{Access, Book, Session, State};
 use crate::token::RefreshToken;
 use crate::vault::Kept;
@@ -169,7 +170,8 @@ impl<P: Platform> Client<P> {
     }
 
     async fn tell_server(&self, token: &RefreshToken) -> Result<(), Error> {
-        let Some(endpoint) = &self.contract().logout else { return Ok(()) };
+        let endpoint = self.contract().logout.as_ref().filter(|_| self.rules().on(Rule::TellServer));
+        let Some(endpoint) = endpoint else { return Ok(()) };
         let request = wire::carrying(self.base(), self.contract(), endpoint, token)?;
         let answer = self.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
         match answer.status {

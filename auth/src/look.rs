@@ -98,7 +98,7 @@ impl<P: Platform> Client<P> {
         }
         if id(&self.session()) != id(&before) {
             // Either may be the past: a page that was frozen shows late what it read or wrote long ago.
-            again.set(true);
+            again.set(self.rules().on(Rule::LookAgain));
             return true;
         }
         let live = page.live().filter(|row| !self.0.left.borrow().contains(row.sid.as_str()));

@@ -119,6 +119,7 @@ pub(crate) fn back_off(
     wall: u64,
     patience: Option<Patience>,
     random: u32,
+    rules: Rules,
 ) -> u32 {
     let jittered = |failures: u32| random % ((500_u32 << failures.min(6)).min(BACKOFF) + 1);
     let asked = patience.map(|asked| asked.seconds.saturating_mul(1_000).min(RETRY_AFTER));
@@ -130,7 +131,8 @@ pub(crate) fn back_off(
     let length = asked.unwrap_or_else(|| jittered(row.failures));
     row.failures = row.failures.saturating_add(1);
     // Another attempt was under way when the server asked for patience: its failure shortens nothing.
-    let left = row.not_before.filter(|wait| wait.asked).map_or(0, |wait| wait.left(wall));
+    let asked_before = row.not_before.filter(|wait| wait.asked).filter(|_| rules.on(Rule::LongerWait));
+    let left = asked_before.map_or(0, |wait| wait.left(wall));
     if left > length {
         return left;
     }

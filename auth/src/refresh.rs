@@ -201,7 +201,8 @@ impl<P: Platform> Client<P> {
             return again(0, Error::Unavailable);
         }
         // The token before goes only while its successor is lost: another tab may have put it back.
-        if attempt.previous && !self.lacks(&session.id, attempt.leaves()) {
+        let back = attempt.previous && !self.lacks(&session.id, attempt.leaves());
+        if back && self.rules().on(Rule::SecondLook) {
             return again(0, Error::Unavailable);
         }
         let elapsed = self.platform().now().since(decided_at);

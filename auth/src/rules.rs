@@ -83,6 +83,22 @@ pub enum Rule {
     TellTabs,
     /// Another user's login is not adopted silently.
     AskBeforeAdopting,
+    /// A commit that was aborted is repeated with the same values.
+    RepeatAborted,
+    /// An answer that could not be committed is kept, and committed before anything is sent.
+    KeepUnwritten,
+    /// The server is told of what was ended here.
+    TellServer,
+    /// After a 409 the server is told to end the family: somebody else holds the successor.
+    TellOfReuse,
+    /// What a server asked for is made longer by another attempt's failure, never shorter.
+    LongerWait,
+    /// The wait for a token begins anew when storage moves.
+    RenewCatchUp,
+    /// The vault is looked at once more before the token before is sent.
+    SecondLook,
+    /// A look during which another session came to be shown is made again.
+    LookAgain,
 }
 
 #[cfg(not(feature = "sabotage"))]

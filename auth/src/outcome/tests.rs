@@ -182,7 +182,7 @@ fn nothing_is_committed_to_a_session_that_is_over() {
         let verdict = terminal(page, &about, EndReason::Reuse, |_| false, Rules::default());
         assert_eq!(verdict, Verdict::Gone(reason));
         let before = page.row.clone();
-        let waits = back_off(page, &about, "me", NOW, None, 77);
+        let waits = back_off(page, &about, "me", NOW, None, 77, Rules::default());
         assert_eq!(waits == 0, before.unwrap().ended.is_some());
     }
 }
@@ -215,7 +215,7 @@ fn backing_off_is_full_jitter_that_doubles_up_to_its_cap() {
     for (failures, cap) in [(0, 500), (1, 1_000), (2, 2_000), (5, 16_000), (6, BACKOFF), (60, BACKOFF)] {
         for (random, length) in [(0, 0), (cap, cap), (cap + 1, 0), (cap / 3, cap / 3)] {
             let mut page = page(Row { failures, ..row() });
-            let waits = back_off(&mut page, &attempt(5, key('c')), "me", NOW, None, random);
+            let waits = back_off(&mut page, &attempt(5, key('c')), "me", NOW, None, random, Rules::default());
             assert_eq!(waits, length, "{failures} failures, {random}");
             let row = page.row.unwrap();
             assert_eq!(row.failures, failures + 1);
@@ -232,7 +232,10 @@ fn the_server_may_ask_for_patience_up_to_five_minutes() {
     {
         let mut page = page(row());
         let patience = Some(Patience { seconds, limited });
-        assert_eq!(back_off(&mut page, &attempt(5, key('c')), "me", NOW, patience, 5), length);
+        assert_eq!(
+            back_off(&mut page, &attempt(5, key('c')), "me", NOW, patience, 5, Rules::default()),
+            length
+        );
         let wait = page.row.unwrap().not_before.unwrap();
         assert!(wait.asked && wait.limited == limited && wait.span == Span::new(NOW, length));
     }
@@ -243,7 +246,10 @@ fn what_the_server_asked_for_is_made_longer_and_never_shorter() {
     for (left, length) in [(7_000, 100), (101, 100), (100, 100), (99, 100), (7_000, 9_000)] {
         let wait = Wait { span: Span::new(NOW - 2_000, left + 2_000), asked: true, limited: true };
         let mut page = page(Row { not_before: Some(wait), failures: 6, ..row() });
-        assert_eq!(back_off(&mut page, &attempt(5, key('c')), "me", NOW, None, length), left.max(length));
+        assert_eq!(
+            back_off(&mut page, &attempt(5, key('c')), "me", NOW, None, length, Rules::default()),
+            left.max(length)
+        );
         let row = page.row.unwrap();
         assert_eq!((row.failures, row.not_before.unwrap().asked), (7, left > length));
     }
@@ -259,7 +265,7 @@ fn only_ones_own_flight_is_over_and_a_row_that_moved_on_is_not_slowed_down() {
         (previous, "me", true, true),
     ] {
         let mut page = page(Row { not_before: None, ..row() });
-        back_off(&mut page, &about, owner, NOW, None, 100);
+        back_off(&mut page, &about, owner, NOW, None, 100, Rules::default());
         let row = page.row.unwrap();
         assert_eq!((row.flight.is_none(), row.not_before.is_some()), (closed, slowed), "{about:?} {owner}");
     }

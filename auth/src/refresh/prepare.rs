@@ -51,6 +51,7 @@ impl<P: Platform> Client<P> {
     async fn catch_up(&self, session: &str, generation: u32) -> Option<Vec<String>> {
         let mut view = self.vault().view(self.platform(), session);
         let (mut looks, mut renewals) = (0, 0);
+        let most = if self.rules().on(Rule::RenewCatchUp) { RENEWALS } else { 0 };
         while looks < CATCH_UP.0 {
             if self.shows(session, generation) {
                 return None;
@@ -61,7 +62,7 @@ impl<P: Platform> Client<P> {
             if now.is_none() || now == view {
                 continue;
             }
-            if renewals < RENEWALS {
+            if renewals < most {
                 (looks, renewals) = (0, renewals + 1);
             }
             view = now;

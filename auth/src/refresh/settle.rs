@@ -51,7 +51,8 @@ impl<P: Platform> Client<P> {
             }
             Ok(Committed::Unwritable) | Err(_) => {
                 self.moved_on(session, unwritten.attempt.generation, access, false);
-                *self.0.unwritten.borrow_mut() = Some(unwritten);
+                let kept = Some(unwritten).filter(|_| self.rules().on(Rule::KeepUnwritten));
+                *self.0.unwritten.borrow_mut() = kept;
             }
             Ok(Committed::Gone(reason)) => {
                 // Nobody will hold this token, so the server is told to forget it.
@@ -148,7 +149,7 @@ impl<P: Platform> Client<P> {
             if let Some(row) = again.filter(|_| !client.rules().on(Rule::SameAttempt)) {
                 row.key = client.mint();
             }
-            back_off(page, &attempt, &owner, wall, patience, random)
+            back_off(page, &attempt, &owner, wall, patience, random, client.rules())
         };
         let after = self.transact(session.book, &session.id, back_off).await.unwrap_or(random % PAUSE);
         if error.retry_helps() {
@@ -181,7 +182,7 @@ impl<P: Platform> Client<P> {
             Ok(Verdict::Ended) => {
                 let ended = self.close(&session.id, reason);
                 self.announce();
-                if spent {
+                if spent && self.rules().on(Rule::TellOfReuse) {
                     self.revoke(attempt.token.clone(), false, None);
                 }
                 Round::Done(Err(ended))

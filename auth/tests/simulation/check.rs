@@ -41,9 +41,11 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) token: Option<Token>,
     pub(crate) outcome: Answered,
-    /// Its tab froze, died or slept, or its ledger failed, after the call was made: the client cannot be
-    /// held to have committed its answer.
+    /// Its tab froze, died or slept after the call was made: the client cannot be held to have committed its
+    /// answer.
     pub(crate) disturbed: bool,
+    /// The ledger failed its tab after the call was made: others may not hear of its answer in time.
+    pub(crate) unheard: bool,
     pub(crate) operation: Option<usize>,
     /// The family that it created.
     pub(crate) login: Option<usize>,
@@ -173,6 +175,15 @@ impl Check {
     /// From now on this life's calls may have been in vain.
     pub(crate) fn disturb(&mut self, life: Life) {
         self.calls.iter_mut().filter(|call| call.life == life).for_each(|call| call.disturbed = true);
+    }
+
+    /// The ledger failed this life: it has to keep what it could not commit, and the others cannot know of it.
+    pub(crate) fn ledger_failed(&mut self, life: Life) {
+        self.calls.iter_mut().filter(|call| call.life == life).for_each(|call| call.unheard = true);
+    }
+
+    pub(crate) fn ledger_failed_all(&mut self) {
+        self.calls.iter_mut().for_each(|call| call.unheard = true);
     }
 
     /// The browser crashed: nobody will hear what the server does with calls that are under way.

@@ -67,6 +67,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "tab killed",
     "tab killed between closure and commit",
     "token stolen",
+    "token stolen with its key",
     "transaction aborted after its closure ran",
     "transaction committed",
     "transaction given up after its closure ran",

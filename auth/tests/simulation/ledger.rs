@@ -39,6 +39,10 @@ struct Job {
 }
 
 impl Ledger {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows.iter().map(|(key, row)| (key.as_str(), row.as_str()))
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.rows.values().map(String::as_str)
     }
@@ -206,7 +210,7 @@ impl World {
             if aborts {
                 self.cover("transaction aborted after its closure ran");
                 self.note(life.tab, || "ledger: aborted after the closure ran".to_owned());
-                self.check.borrow_mut().disturb(life);
+                self.check.borrow_mut().ledger_failed(life);
             } else {
                 for (key, value) in job.written {
                     self.note(life.tab, || format!("ledger: {}", timeline::entry(&key, value.as_deref())));
@@ -248,7 +252,7 @@ impl World {
             if job.decide.is_none() {
                 self.cover("transaction given up after its closure ran");
             }
-            self.check.borrow_mut().disturb(job.life);
+            self.check.borrow_mut().ledger_failed(job.life);
             self.note(job.life.tab, || "ledger: transaction given up".to_owned());
         }
         drop(job);

@@ -38,6 +38,7 @@ pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> 
     if !world.is_over() {
         heal(&world, seed);
         check_idle(&world);
+        world.check_told();
         judge(&world);
     }
     let covered = world.covered.take();

@@ -11,6 +11,7 @@ use auth::Rule::{self, *};
 use auth::{RefreshCustody, Rules};
 
 use crate::acts::{self, Step};
+use crate::check::using::tabs_go_on;
 use crate::many::{Total, run_many};
 use crate::options::{Class, Lifetime, Options, Rotation};
 use crate::run::{self, Run};
@@ -92,6 +93,33 @@ const CASES: &[Case] = &[
     case(&[LookFirst]),
     case(&[TellTabs]),
     case(&[AskBeforeAdopting]),
+    case_in(&[RepeatAborted, KeepUnwritten], "not idempotent, transactions abort", |options| {
+        one_at_a_time(options) && options.has(Class::LedgerAborts)
+    }),
+    case_in(&[KeepUnwritten], "not idempotent, ledger blocked", |options| {
+        one_at_a_time(options) && options.has(Class::LedgerBlocked)
+    }),
+    case(&[TellServer]),
+    case(&[TellOfReuse]),
+    case_in(&[LongerWait], "crossing attempts, a proxy, pages and transactions go on", |options| {
+        let crossing = idempotent(options) && !options.locks && options.life == 5_000;
+        crossing && options.has(Class::Slow) && options.has(Class::Proxy) && tabs_go_on(options)
+    }),
+    case_in(&[RenewCatchUp], "idempotent, local, no locks, late storage, crashes, 5 s", |options| {
+        short_and_local(options) && !options.locks && options.has(Class::StorageLate)
+    }),
+    case_in(
+        &[SecondLook],
+        "idempotent, local, lost answers, outages, crashes, pages freeze, 5 s",
+        |options| {
+            let lossy = options.has(Class::LostAnswer) && options.has(Class::Outage);
+            short_and_local(options) && lossy && options.has(Class::Freeze)
+        },
+    ),
+    case_in(&[LookAgain], "not idempotent, database, lost answers, pages freeze, 5 s", |options| {
+        let short = options.life == 5_000 && options.custody.refresh == RefreshCustody::Database;
+        one_at_a_time(options) && short && options.has(Class::LostAnswer) && options.has(Class::Freeze)
+    }),
 ];
 
 fn idempotent(options: &Options) -> bool {
@@ -110,6 +138,12 @@ fn bad_network(options: &Options) -> bool {
 /// An attempt can be overtaken by two others.
 fn crossing(options: &Options) -> bool {
     idempotent(options) && !options.locks && options.life == 5_000 && bad_network(options)
+}
+
+/// A crash can take back what the vault of an idempotent session holds, soon and often.
+fn short_and_local(options: &Options) -> bool {
+    let local = options.custody.refresh == RefreshCustody::Local;
+    idempotent(options) && local && options.life == 5_000 && options.has(Class::Crash)
 }
 
 /// So many finds make a median; the odd one lies in the middle.

@@ -77,7 +77,7 @@ impl World {
             }
             Act::BlockLedger(time) => {
                 self.cover("ledger blocked");
-                self.check.borrow_mut().disturb_all();
+                self.check.borrow_mut().ledger_failed_all();
                 self.ledger.borrow_mut().blocked_until = self.time() + time;
                 self.after(time, Owner::Device, Self::next_transaction);
             }
@@ -205,15 +205,16 @@ impl World {
         });
     }
 
-    /// Somebody copies a refresh token out of storage, with or without its key, and uses it.
+    /// Somebody copies a refresh token out of storage, with its key or without, and uses it; perhaps once more what
+    /// that brought.
     fn steal(&self) {
-        let token = {
-            let profile = self.profile.borrow();
-            let found: Option<Token> =
-                profile.values().flat_map(tokens_in).filter(|t| t.kind == TokenKind::Refresh).max();
-            found
+        let (token, key) = {
+            let (profile, ledger) = (self.profile.borrow(), self.ledger.borrow());
+            let all = profile.values().chain(ledger.values()).flat_map(tokens_in);
+            let Some(token) = all.filter(|t| t.kind == TokenKind::Refresh).max() else { return };
+            let row = ledger.entries().find(|(name, _)| self.named_by(name) == Some(token.family));
+            (token, row.and_then(|(_, row)| key_in(row)))
         };
-        let Some(token) = token else { return };
         self.cover("token stolen");
         {
             let mut check = self.check.borrow_mut();
@@ -221,10 +222,30 @@ impl World {
             family.stolen = true;
             family.ends.insert("stolen");
         }
-        self.after(self.chance.network.below(100), Owner::Elsewhere, move |world| {
-            let now = world.time();
-            let key = Some("thief".to_owned());
-            drop(world.server.borrow_mut().rotate(token, key, now));
+        let rng = &self.chance.network;
+        let key = key.filter(|_| rng.percent(50));
+        let again = rng.percent(50).then(|| rng.below(self.options.life * 2));
+        self.after(rng.below(100), Owner::Elsewhere, move |world| {
+            if key.is_some() {
+                world.cover("token stolen with its key");
+            }
+            world.use_stolen(token, key);
+            if let Some(pause) = again {
+                let next = Token { number: token.number + 1, ..token };
+                world.after(pause, Owner::Elsewhere, move |world| world.use_stolen(next, None));
+            }
         });
     }
+
+    fn use_stolen(&self, token: Token, key: Option<String>) {
+        let (now, key) = (self.time(), key.unwrap_or_else(|| "thief".to_owned()));
+        let reply = self.server.borrow_mut().rotate(token, Some(key), now);
+        self.note(None, || format!("the thief's {token:?}: {} {:?}", reply.status, reply.deed));
+    }
+}
+
+/// The key that a row's own token goes with.
+fn key_in(row: &str) -> Option<String> {
+    let row: serde_json::Value = serde_json::from_str(row).ok()?;
+    row.get("key")?.as_str().map(str::to_owned)
 }

@@ -52,6 +52,7 @@ impl World {
             token,
             outcome: Answered::NotYet,
             disturbed: false,
+            unheard: false,
             operation,
             login: None,
             late: None,

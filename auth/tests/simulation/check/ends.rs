@@ -2,7 +2,7 @@
 
 use auth::{EndReason, State};
 
-use crate::check::Answered;
+use crate::check::{Answered, Call};
 use crate::options::Rotation;
 use crate::tasks::Life;
 use crate::token::{Kind, Token, tokens_in};
@@ -103,6 +103,41 @@ impl World {
         }
     }
 
+    /// "Logout: … send logout with the last token", and "after a 409 also send logout with the own token": at the end,
+    /// when everything that can be told has been, the server knows what a page says.
+    pub(crate) fn check_told(&self) {
+        let running: Vec<Life> = {
+            let tabs = self.tabs.borrow();
+            let lives = tabs.iter().enumerate().map(|(at, tab)| tab.life(at));
+            lives.filter(|life| tabs[life.tab].runs(*life)).collect()
+        };
+        for life in running {
+            let check = self.check.borrow();
+            let Some(seen) = check.tabs.get(&life) else { continue };
+            let alive = |family: &usize| self.server.borrow().families[*family].alive;
+            let Some(family) = seen.family.filter(alive) else { continue };
+            let told = |call: &Call| call.path == "/logout" && call.token.is_some_and(|t| t.family == family);
+            let of = |call: &&Call| call.life == life && call.token.is_some_and(|t| t.family == family);
+            let mut own = check.calls.iter().filter(of);
+            let untold = match &seen.shown {
+                // "You are signed out" of what one was seen to log out of; the page says if it is so here only.
+                Some(State::SignedOut(Some(EndReason::LoggedOut))) => {
+                    !seen.logged_out && seen.left.contains(&family)
+                }
+                Some(State::SignedOut(Some(EndReason::Reuse))) => {
+                    own.any(|call| call.outcome == Answered::Status(409)) && !check.calls.iter().any(told)
+                }
+                _ => false,
+            };
+            drop(check);
+            if untold {
+                self.violate(3, || {
+                    format!("tab {} ended family {family}, which lives on at the server", life.tab)
+                });
+            }
+        }
+    }
+
     /// The server saw a spent token and ended the family.
     pub(crate) fn check_theft(&self, id: usize, token: Token) {
         self.cover("server: reuse detected");
@@ -114,7 +149,10 @@ impl World {
         // "Against a server without idempotent rotation a lost answer can end a session": the answer that
         // brought the successor was lost, or its tab froze, died or slept, or the browser repeated the bytes.
         // But nobody may send the token while the call of a running tab is under way.
-        let vain = |at: usize| check.calls[at].disturbed || check.calls[at].outcome == Answered::Lost;
+        // What the ledger did not take, the tab itself still knows, and the others cannot.
+        let unheard = |at: usize| check.calls[at].unheard && check.calls[at].life != check.calls[id].life;
+        let vain =
+            |at: usize| check.calls[at].disturbed || check.calls[at].outcome == Answered::Lost || unheard(at);
         let first = check.calls.iter().position(|call| call.rotated && call.token == Some(token));
         // A request that was given up arrives after all, behind the one that followed it.
         let overtaken = first.is_some_and(|first| id < first && vain(id));

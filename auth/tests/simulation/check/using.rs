@@ -4,7 +4,7 @@
 use auth::{Answer, Instant, State};
 
 use crate::check::Call;
-use crate::options::{Class, Lifetime};
+use crate::options::{Class, Lifetime, Options};
 use crate::tasks::Life;
 use crate::token::{Kind, Token, tokens_in};
 use crate::world::World;
@@ -37,6 +37,13 @@ pub(crate) struct Asked {
     number: usize,
     until: u64,
     written: Option<u64>,
+}
+
+/// Whether pages and transactions go on all the time, by right clocks.
+pub(crate) fn tabs_go_on(options: &Options) -> bool {
+    use Class::{Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep};
+    let stops = [Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep];
+    !stops.into_iter().any(|class| options.has(class))
 }
 
 impl World {
@@ -92,9 +99,7 @@ impl World {
 
     /// Judged where nothing keeps a tab from knowing.
     fn all_is_known(&self) -> bool {
-        use Class::{Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep};
-        let doubtful = [Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep];
-        !doubtful.into_iter().any(|class| self.options.has(class)) && self.storage_is_sound()
+        tabs_go_on(&self.options) && self.storage_is_sound()
     }
 
     /// A refresh goes out: the tab must have a reason, and the server's leave.
