@@ -14,7 +14,7 @@ use crate::custody::Custody;
 use crate::error::Error;
 use crate::ledger::Flight as OpenFlight;
 use crate::look::Check;
-use crate::platform::Platform;
+use crate::platform::{Instant, Platform};
 use crate::refresh::{Flight, Unwritten};
 use crate::rules::Rules;
 use crate::session::{Degraded, Session, State};
@@ -40,6 +40,8 @@ pub(crate) struct Inner<P: Platform> {
     pub(crate) session: RefCell<Option<Session>>,
     state: RefCell<State>,
     pub(crate) degraded: Cell<Option<Degraded>>,
+    /// When the server could not be used last.
+    pub(crate) failed: Cell<Option<Instant>>,
     flight: RefCell<Option<Flight>>,
     listeners: RefCell<Vec<Weak<Listener>>>,
     own_ledger: RefCell<BTreeMap<String, String>>,
@@ -51,8 +53,8 @@ pub(crate) struct Inner<P: Platform> {
     pub(crate) leaving: Cell<bool>,
     /// The page looked into the ledger while it restored, and must look once more.
     pub(crate) overtaken: Cell<bool>,
-    /// Somebody waits for better times on behalf of the session.
-    pub(crate) recovering: Cell<bool>,
+    /// The session on whose behalf somebody waits for better times.
+    pub(crate) recovering: RefCell<Option<Rc<str>>>,
     /// Whose page this was last.
     pub(crate) last_user: RefCell<Option<Rc<str>>>,
     /// The sessions that were ended here, whatever the ledger says of them yet.
@@ -91,6 +93,7 @@ impl<P: Platform> Client<P> {
             session: RefCell::new(None),
             state: RefCell::new(State::Restoring),
             degraded: Cell::new(None),
+            failed: Cell::new(None),
             flight: RefCell::new(None),
             listeners: RefCell::new(Vec::new()),
             own_ledger: RefCell::default(),
@@ -98,7 +101,7 @@ impl<P: Platform> Client<P> {
             entering: RefCell::default(),
             leaving: Cell::new(false),
             overtaken: Cell::new(false),
-            recovering: Cell::new(false),
+            recovering: RefCell::default(),
             last_user: RefCell::new(None),
             left: RefCell::default(),
             trouble: Cell::new(None),
@@ -168,7 +171,7 @@ impl<P: Platform> Client<P> {
         }
         *self.0.state.borrow_mut() = state.clone();
         // Listeners may subscribe, or drop a subscription, from within.
-        self.0.listeners.borrow_mut().retain(|listener| listener.strong_count() > 0);
+        self.0.listeners.borrow_mut().retain(|listener| listener.upgrade().is_some());
         let listeners = self.0.listeners.borrow().clone();
         for listener in listeners.iter().filter_map(Weak::upgrade) {
             listener(state.clone());

@@ -177,11 +177,15 @@ pub(crate) fn decide(
 
 /// For how long another tab's flight is open. The wall clock alone proves nothing, since it may have been
 /// set: either the lock is free as well, which the flight's owner held, or this tab has seen that very
-/// flight for as long as one lasts.
+/// flight for as long as one lasts. Neither is enough while that lock is held.
 fn still_open(flight: &Flight, facts: &Facts) -> u32 {
     let left = flight.span.left(facts.wall, FLIGHT);
     if !facts.rules.on(Rule::ProvenOver) {
         return left;
+    }
+    if flight.locked && facts.turn == Turn::RanOut {
+        // Whoever holds the lock may be its owner, stopped with its attempt out, or with the answer in hand.
+        return FLIGHT;
     }
     if left == 0 && flight.locked && facts.turn == Turn::Held {
         return 0;

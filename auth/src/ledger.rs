@@ -2,7 +2,7 @@
 //! `decide.rs`, as functions on these rows.
 //!
 //! Times in a row are wall clock times, which other tabs and other lives of the page compare. A clock
-//! that was set makes a wait end at once or last for its own length at most, never longer.
+//! that was set makes a wait end at once or last for twice its own length at most, never longer.
 
 use std::fmt;
 

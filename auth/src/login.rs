@@ -44,7 +44,17 @@ impl<P: Platform> Client<P> {
         if empty != Fields::default() {
             return Err(Error::EmptyFields(empty));
         }
-        let _turn = Turn::take(&self.0.signing_in).ok_or(Error::AlreadySigningIn)?;
+        let turn = Turn::take(&self.0.signing_in).ok_or(Error::AlreadySigningIn)?;
+        let outcome = self.sign_in(username, password).await;
+        drop(turn);
+        if outcome.is_err() {
+            // Meanwhile nothing was adopted: somebody may have signed in elsewhere.
+            self.look_until_seen();
+        }
+        outcome
+    }
+
+    async fn sign_in(&self, username: &str, password: &str) -> Result<(), Error> {
         let request = wire::login(self.base(), self.contract(), username, password)?;
         let sent = self.platform().now();
         let answer = self.exchange(request, ATTEMPT_DEADLINE).await?;
@@ -98,7 +108,8 @@ impl<P: Platform> Client<P> {
             self.own_ledger().borrow_mut().clear();
         }
         let adopted = before.as_ref().filter(|session| *session.id == *id);
-        if let Some(session) = before.as_ref().filter(|_| adopted.is_none()) {
+        // One that was found since the try that nobody heard of may have replaced this one.
+        if let Some(session) = before.as_ref().filter(|_| adopted.is_none() && !entered.unheard) {
             self.vault().forget(self.platform(), &session.id);
         }
         // The page may have come across this very session while the ledger's word of it was late.
@@ -131,11 +142,8 @@ impl<P: Platform> Client<P> {
         });
         self.announce();
         if entered.unheard {
-            let client = self.clone();
             // The row may have moved on, or be another login's, since the try that nobody heard of.
-            self.platform().spawn(async move {
-                client.check_ledger().await;
-            });
+            self.look_until_seen();
         }
         for token in [own, replaced].into_iter().flatten() {
             self.revoke(token, false, None);

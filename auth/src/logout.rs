@@ -1,5 +1,6 @@
 //! How a session ends here, and how the server hears of it.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::client::Client;
@@ -38,24 +39,32 @@ impl<P: Platform> Client<P> {
             (Book::Shared, RefreshCustody::Local) => self.vault().newest(self.platform(), &session.id),
             (Book::Shared, _) => None,
         };
+        let unwritten = self.0.unwritten.borrow_mut().take_if(|unwritten| unwritten.is_of(&session.id));
+        let unwritten = unwritten.map(|unwritten| unwritten.token());
         // A reload may have left an access token alone, and an access token ends no session.
         let in_row = session.book == Book::Shared;
         let told = token.is_some() || in_row || !self.can_tell();
         self.0.left.borrow_mut().insert(session.id.clone());
         self.close(&session.id, if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly });
         let client = self.clone();
-        self.platform().spawn(async move { client.settle_logout(&session, token).await });
+        self.platform().spawn(async move { client.settle_logout(&session, unwritten, token).await });
     }
 
-    /// The row ended and owed, the vault wiped once more, the tabs told, then the server.
-    async fn settle_logout(&self, session: &Session, token: Option<RefreshToken>) {
+    /// The row ended and owed, the vault wiped once more, the tabs told, then the server: with the token that
+    /// no commit could store, else with the newest that the ledger or the vault shows.
+    async fn settle_logout(
+        &self,
+        session: &Session,
+        unwritten: Option<RefreshToken>,
+        token: Option<RefreshToken>,
+    ) {
         let mut token = token;
         if session.book == Book::Shared {
             token = self.end_row(&session.id).await.or(token);
             self.vault().forget(self.platform(), &session.id);
             self.announce();
         }
-        match token {
+        match unwritten.or(token) {
             Some(token) => self.revoke(token, true, Some(session.clone())),
             None if self.can_tell() => self.here_only(),
             None => {}
@@ -68,24 +77,27 @@ impl<P: Platform> Client<P> {
 
     /// Ends the row, and gives the token that it holds or points at.
     pub(crate) async fn end_row(&self, session: &Rc<str>) -> Option<RefreshToken> {
+        // What a try found that was committed, and not heard of, is in no row any more.
+        let found = Rc::new(RefCell::new(None));
         for n in 0..TRIES {
-            let (client, sid) = (self.clone(), session.clone());
+            let (client, sid, seen) = (self.clone(), session.clone(), found.clone());
             let end = move |page: &mut Page| {
-                let row = page.row.as_mut()?;
+                let Some(row) = page.row.as_mut() else { return };
                 let in_row = row.token.as_deref().and_then(RefreshToken::parse);
                 let token = in_row.or_else(|| client.vault().newest(client.platform(), &sid));
                 if row.ended.is_none() {
                     row.end(EndReason::LoggedOut, true);
                 }
-                token
+                if token.is_some() {
+                    *seen.borrow_mut() = token;
+                }
             };
             match self.transact(Book::Shared, session, end).await {
-                Ok(token) => return token,
-                Err(LedgerError::Denied) => return None,
+                Ok(()) | Err(LedgerError::Denied) => break,
                 Err(LedgerError::Aborted) => self.platform().sleep(self.pause_before(n)).await,
             }
         }
-        None
+        found.take()
     }
 
     /// Ends `session` in the ledger and here.
@@ -184,7 +196,7 @@ impl<P: Platform> Client<P> {
     }
 
     /// Full jitter: half a second at first, thirty at last.
-    fn pause_before(&self, n: u32) -> u32 {
+    pub(crate) fn pause_before(&self, n: u32) -> u32 {
         self.random() % ((1_000 << n.min(5)).min(BACKOFF)) + 500
     }
 }

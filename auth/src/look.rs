@@ -16,6 +16,11 @@ use crate::session::{Book, Session, State};
 /// The longest jitter before a page that came back asks the server, in milliseconds.
 const JITTER: u32 = 500;
 
+/// How often the ledger is asked that gives no answer, in half a minute.
+const LOOKS: u32 = 8;
+/// The first pause before that, in milliseconds; each is twice as long as the one before.
+const PAUSE: u32 = 250;
+
 /// A look into the ledger that is under way.
 pub(crate) struct Check {
     /// Weak: its task keeps it alive, and with it the client.
@@ -28,13 +33,14 @@ impl<P: Platform> Client<P> {
     /// Looks whether the session is still what this tab shows, and ends or adopts accordingly: for a
     /// page that was hidden, frozen, cached or offline. Calls at the same time share one look.
     ///
-    /// Within 2 s, without traffic and without an event unless the state changes. `false` if this
+    /// Each transaction takes 2 s at most. Without traffic, and without an event unless the state changes. `false` if this
     /// browser's storage gave no answer: then nothing private should be shown yet. If the server could
     /// not be reached before, it is tried again in the background, jittered.
     pub async fn recheck(&self) -> bool {
         self.listen();
         let checked = !self.rules().on(Rule::LookFirst) || self.check_ledger().await;
-        if let Some(session) = self.session()
+        // Without a refresh token there is nothing to ask with: the next request will tell.
+        if let Some(session) = self.session().filter(|session| session.renewable)
             && self.is_degraded()
         {
             let client = self.clone();
@@ -46,6 +52,19 @@ impl<P: Platform> Client<P> {
             });
         }
         checked
+    }
+
+    /// Looks in the background, until the ledger answers: who is not told once more must not miss it.
+    pub(crate) fn look_until_seen(&self) {
+        let client = self.clone();
+        self.platform().spawn(async move {
+            for n in 0..LOOKS {
+                if client.check_ledger().await {
+                    break;
+                }
+                client.platform().sleep(PAUSE << n).await;
+            }
+        });
     }
 
     /// One look, which calls at the same time share.

@@ -45,6 +45,7 @@ type Attempts = LocalBoxFuture<'static, Result<(), Error>>;
 type Outcome = Shared<Attempts>;
 
 /// An answer whose commit the ledger or the vault refused. It is committed before anything is sent.
+#[derive(Clone)]
 pub(crate) struct Unwritten {
     attempt: Attempt,
     token: RefreshToken,
@@ -54,6 +55,10 @@ pub(crate) struct Unwritten {
 impl Unwritten {
     pub(crate) fn is_of(&self, session: &str) -> bool {
         *self.attempt.session == *session
+    }
+
+    pub(crate) fn token(&self) -> RefreshToken {
+        self.token.clone()
     }
 }
 
@@ -103,6 +108,7 @@ impl<P: Platform> Client<P> {
             drop(flight);
             if let Err(error) = outcome
                 && error.retry_helps()
+                && client.is_current(&named)
             {
                 client.recover_later(named);
             }

@@ -7,6 +7,7 @@ use crate::ledger::{Now, Page, Row};
 use crate::logout::TRIES;
 use crate::platform::{LedgerError, Platform};
 use crate::refresh::LONGEST_WAIT;
+use crate::rules::Rule;
 use crate::session::{Age, Book, Session, State};
 use crate::vault::Kept;
 
@@ -19,7 +20,8 @@ impl<P: Platform> Client<P> {
     /// Takes up the session that an earlier life of the page, or another tab, stored.
     ///
     /// An access token that may still be fresh causes no traffic. Otherwise the state stays
-    /// [`State::Restoring`] until the server has answered, or cannot be reached: 15 s at most. In
+    /// [`State::Restoring`] until the server has answered, or cannot be reached: 15 s at most, and as
+    /// long again for a ledger that gives no answer. In
     /// [`State::SignedInElsewhere`] a second call takes up the other user's session.
     pub fn start(&self) {
         if self.session().is_some() {
@@ -38,6 +40,7 @@ impl<P: Platform> Client<P> {
 
     async fn restore(&self) {
         let kept = self.vault().kept(self.platform());
+        let before = kept.as_ref().map(|kept| (kept.session.clone(), kept.user.clone()));
         let mut page = self.find().await;
         for _ in 0..TRIES {
             // Who has logged out meanwhile gives nobody up for a ledger that is slow.
@@ -72,6 +75,12 @@ impl<P: Platform> Client<P> {
         };
         if leaving {
             return self.leave(session);
+        }
+        let another = before.filter(|(id, user)| *id != session.id && *user != session.user);
+        if let Some((_, user)) = another.filter(|_| self.rules().on(Rule::AskBeforeAdopting)) {
+            // The page was loaded again after another user had signed in elsewhere.
+            *self.0.last_user.borrow_mut() = Some(user);
+            return self.set_state(State::SignedInElsewhere { user: session.user });
         }
         let (id, generation) = (session.id.clone(), session.generation);
         let now = self.platform().now();

@@ -67,8 +67,8 @@ impl<P: Platform> Client<P> {
         answer
     }
 
-    /// The access token to send, and whether it took a refresh: as it is if it is fresh or ageing,
-    /// after a refresh if it is stale.
+    /// The access token to send, and whether the server made it since this was called: as it is if it is
+    /// fresh or ageing, after a refresh if it is stale.
     async fn credentials(&self) -> Result<(Carried, bool), Error> {
         let session = self.session().ok_or(Error::NotSignedIn)?;
         let now = self.platform().now();
@@ -83,19 +83,26 @@ impl<P: Platform> Client<P> {
             return Ok((carried, false));
         }
         let outcome = self.refresh(session.id.clone(), session.generation).await;
+        // A sibling's token may be old, and refused: then a refresh is still to come.
+        let made_since = || {
+            let current = self.0.session.borrow();
+            let access = current.as_ref().and_then(|session| session.access.as_ref());
+            access.is_some_and(|access| access.received.monotonic >= now.monotonic)
+        };
         if let Err(Error::SessionChanged) = outcome
             && let Some(adopted) = self.session().filter(|now| now.user == session.user)
         {
             // The same user signed in anew, and nothing of this request is out yet.
-            let now = self.platform().now();
-            let usable = adopted.access.as_ref().is_some_and(|a| a.age(now, self.rules()) != Age::Stale);
-            if !usable {
-                self.refresh(adopted.id.clone(), adopted.generation).await?;
+            let later = self.platform().now();
+            let usable = adopted.access.as_ref().is_some_and(|a| a.age(later, self.rules()) != Age::Stale);
+            if usable {
+                return Ok((self.carried_on(&adopted.id)?, false));
             }
-            return Ok((self.carried_on(&adopted.id)?, !usable));
+            self.refresh(adopted.id.clone(), adopted.generation).await?;
+            return Ok((self.carried_on(&adopted.id)?, made_since()));
         }
         outcome?;
-        Ok((self.carried_on(&session.id)?, true))
+        Ok((self.carried_on(&session.id)?, made_since()))
     }
 
     /// The token of `session` after a refresh of it.
@@ -139,6 +146,9 @@ impl<P: Platform> Client<P> {
             Err(Error::Unreachable | Error::TimedOut | Error::Interrupted) => Some(Degraded::Unreachable),
             Ok(_) | Err(_) => None,
         };
+        if degraded.is_some() {
+            self.0.failed.set(Some(self.platform().now()));
+        }
         if self.0.degraded.replace(degraded) != degraded && matches!(self.state(), State::SignedIn { .. }) {
             self.show_session();
         }

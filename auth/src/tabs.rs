@@ -92,12 +92,7 @@ impl<P: Platform> Client<P> {
     fn hear(&self, text: &str) {
         let Ok(Message { v: VERSION, say }) = serde_json::from_str(text) else { return };
         match say {
-            Say::Changed => self.platform().spawn({
-                let client = self.clone();
-                async move {
-                    client.check_ledger().await;
-                }
-            }),
+            Say::Changed => self.look_until_seen(),
             Say::Ask { question, sid, generation } => {
                 if let Some(offer) = self.offer(&sid, generation) {
                     self.say(Say::Offer { question, offer });
@@ -133,8 +128,10 @@ impl<P: Platform> Client<P> {
     pub(crate) async fn adopt(&self, session: &Session, generation: u32) -> bool {
         let id = random_text(self.platform());
         let question = Rc::new(Question { id: id.clone(), answer: RefCell::default() });
-        self.0.questions.borrow_mut().retain(|open| open.strong_count() > 0);
+        self.0.questions.borrow_mut().retain(|open| open.upgrade().is_some());
         self.0.questions.borrow_mut().push(Rc::downgrade(&question));
+        // What happens between the sibling's word and its being heard counts too: this page may be frozen then.
+        let asked = self.platform().now();
         self.say(Say::Ask { question: id, sid: session.id.to_string(), generation });
         let answer = poll_fn(|cx| {
             let (answer, waker) = &mut *question.answer.borrow_mut();
@@ -143,11 +140,15 @@ impl<P: Platform> Client<P> {
         });
         let Some(offer) = with_deadline(self.platform(), HAND_OVER, answer).await else { return false };
         let Some(token) = AccessToken::parse(&offer.access_token) else { return false };
-        let now = self.platform().now();
         let received = Instant {
-            monotonic: now.monotonic.saturating_sub(offer.age),
-            wall: now.wall.saturating_sub(offer.age),
+            monotonic: asked.monotonic.saturating_sub(offer.age),
+            wall: asked.wall.saturating_sub(offer.age),
         };
+        // The server has answered a sibling since it failed here.
+        if self.0.failed.get().is_none_or(|failed| received.monotonic > failed.monotonic) {
+            self.0.degraded.set(None);
+            self.0.trouble.set(None);
+        }
         let access = Access { token, received, lifetime: offer.lifetime };
         let confirmed = offer.confirmed;
         self.take_up(&session.id, generation, access, |current| current.confirmed |= confirmed);

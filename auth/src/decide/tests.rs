@@ -253,7 +253,10 @@ fn another_tabs_flight_is_over_by_proof_and_never_by_the_wall_clock() {
         (Turn::NoLocks, false, NOW, seen(length, flight(NOW, false)), false),
         (Turn::NoLocks, false, NOW, seen(length - 1, flight(NOW, false)), true),
         (Turn::NoLocks, false, NOW, seen(length, flight(NOW + 1, false)), true),
-        (Turn::RanOut, true, NOW, seen(length, flight(NOW, true)), false),
+        (Turn::Held, true, NOW, seen(length, flight(NOW, true)), false),
+        (Turn::RanOut, false, NOW, seen(length, flight(NOW, false)), false),
+        // Its owner held the lock, and somebody still does.
+        (Turn::RanOut, true, NOW, seen(length, flight(NOW, true)), true),
     ] {
         let taken = Row { idempotent: false, flight: Some(flight(NOW, locked)), ..row() };
         let mut page = page(taken);

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use crate::client::Client;
+use crate::logout::TRIES;
 use crate::outcome::BACKOFF;
 use crate::platform::Platform;
-use crate::session::Age;
+use crate::session::{Age, Session};
 
 /// How long better times are waited for after the callers are gone, in milliseconds: a page recovers
 /// from ten bad minutes without a click.
@@ -14,7 +15,7 @@ const RECOVERY: u64 = 900_000;
 impl<P: Platform> Client<P> {
     /// Tries again while a page without callers waits for better times.
     pub(super) fn recover_later(&self, session: Rc<str>) {
-        if self.0.recovering.replace(true) {
+        if self.0.recovering.replace(Some(session.clone())).as_ref() == Some(&session) {
             return;
         }
         let client = self.clone();
@@ -35,7 +36,21 @@ impl<P: Platform> Client<P> {
                     _ => break,
                 }
             }
-            client.0.recovering.set(false);
+            client.0.recovering.borrow_mut().take_if(|recovering| *recovering == session);
+        });
+    }
+
+    /// Commits in the background what the ledger refused, as soon as it takes it: until then other tabs know
+    /// the spent token only.
+    pub(super) fn write_later(&self, session: Session) {
+        let client = self.clone();
+        self.platform().spawn(async move {
+            for n in 0..TRIES {
+                client.platform().sleep(client.pause_before(n)).await;
+                if client.write_the_unwritten(&session).await.is_ok() {
+                    break;
+                }
+            }
         });
     }
 }

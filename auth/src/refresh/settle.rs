@@ -49,10 +49,13 @@ impl<P: Platform> Client<P> {
                     self.revoke(unwritten.token, false, None);
                 }
             }
-            Ok(Committed::Unwritable) | Err(_) => {
+            refused @ (Ok(Committed::Unwritable) | Err(_)) => {
                 self.moved_on(session, unwritten.attempt.generation, access, false);
                 let kept = Some(unwritten).filter(|_| self.rules().on(Rule::KeepUnwritten));
                 *self.0.unwritten.borrow_mut() = kept;
+                if refused.is_err() {
+                    self.write_later(session.clone());
+                }
             }
             Ok(Committed::Gone(reason)) => {
                 // Nobody will hold this token, so the server is told to forget it.
@@ -95,15 +98,24 @@ impl<P: Platform> Client<P> {
 
     /// What the last commit could not write comes before anything is sent again.
     pub(super) async fn write_the_unwritten(&self, session: &Session) -> Result<(), LedgerError> {
-        let of_session = |unwritten: &mut Unwritten| unwritten.is_of(&session.id);
-        let Some(unwritten) = self.0.unwritten.borrow_mut().take_if(of_session) else { return Ok(()) };
-        match self.store(session, &unwritten).await {
-            Ok(Committed::Unwritable) => *self.0.unwritten.borrow_mut() = Some(unwritten),
-            Ok(_) => {}
-            Err(error) => {
-                *self.0.unwritten.borrow_mut() = Some(unwritten);
-                return Err(error);
+        // It stays known while it is being written: nobody may send the spent token meanwhile.
+        let of_session = |unwritten: &&Unwritten| unwritten.is_of(&session.id);
+        let Some(unwritten) = self.0.unwritten.borrow().as_ref().filter(of_session).cloned() else {
+            return Ok(());
+        };
+        let committed = self.store(session, &unwritten).await?;
+        if committed == Committed::Unwritable {
+            return Ok(());
+        }
+        let mine = self.0.unwritten.borrow_mut().take_if(|kept| kept.token == unwritten.token);
+        match committed {
+            Committed::Stored { generation, readable } => {
+                self.stored(session, readable);
+                self.vault().drop_older(self.platform(), &session.id, generation);
             }
+            // Who ended the session here meanwhile tells the server itself.
+            Committed::Gone(_) if mine.is_some() => self.revoke(unwritten.token, false, None),
+            Committed::MovedOn(_) | Committed::Gone(_) | Committed::Unwritable => {}
         }
         Ok(())
     }
@@ -116,6 +128,16 @@ impl<P: Platform> Client<P> {
             current.kept = if current.book == Book::Shared { kept } else { current.kept };
             current.confirmed = true;
         });
+    }
+
+    /// The refresh token is where it was meant to go, at last. The access token keeps its number, since requests
+    /// with it may be under way.
+    fn stored(&self, session: &Session, kept: bool) {
+        if let Some(mut current) = self.session().filter(|current| current.id == session.id) {
+            current.kept |= kept;
+            self.set_session(Some(current));
+            self.show_session();
+        }
     }
 
     /// When a token was made, as far as can be known: half-way between request and answer.

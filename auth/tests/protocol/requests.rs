@@ -83,6 +83,18 @@ fn a_thousand_requests_on_a_stale_token_share_one_refresh() {
 }
 
 #[test]
+fn a_401_to_a_token_that_a_sibling_gave_is_refreshed_like_any() {
+    let (world, _tab, client) = World::signed_in();
+    let sibling = world.tab().open();
+    world.pass(900_000);
+    assert_eq!(world.run(sibling.send(&me())).unwrap().status, 200);
+    world.server(|server| server.expire_access());
+    world.take_log();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 401", "POST /refresh 200", "GET /me 200"]);
+}
+
+#[test]
 fn a_hundred_parallel_401s_share_one_refresh() {
     let (world, _tab, client) = World::signed_in();
     world.server(|server| server.expire_access());

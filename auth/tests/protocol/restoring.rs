@@ -154,7 +154,9 @@ fn another_sessions_access_token_in_the_tab_is_not_used() {
     world.run(second.login("bob", "secret")).unwrap();
     world.take_log();
     let client = tab.open();
-    assert_eq!(client.state(), State::Restoring);
+    world.settle();
+    assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
+    client.start();
     world.settle();
     assert_eq!(client.state(), signed_in("bob"));
     assert!(!tab.stored().contains("access-1"));

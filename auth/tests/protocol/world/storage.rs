@@ -59,6 +59,11 @@ impl World {
         self.next_transactions(std::iter::repeat_n(LedgerFault::None, count).chain([fault]));
     }
 
+    /// Nothing more happens to transactions.
+    pub(crate) fn unblock_ledger(&self) {
+        self.0.ledger_faults.borrow_mut().clear();
+    }
+
     /// The text of all rows.
     pub(crate) fn ledger(&self) -> String {
         format!("{:?}", self.0.ledger.borrow())
