@@ -113,7 +113,7 @@ impl<P: Platform> Client<P> {
             self.vault().forget(self.platform(), &session.id);
         }
         // The page may have come across this very session while the ledger's word of it was late.
-        let newer = adopted.is_some_and(|session| session.generation > 0 && session.access.is_some());
+        let newer = adopted.is_some_and(|session| session.access.is_some());
         let kept = entered.stored || !renewable || self.0.custody.refresh == RefreshCustody::Memory;
         let access = Access { token: grant.access, received, lifetime: grant.lifetime };
         let session = Session {

@@ -154,8 +154,8 @@ impl<P: Platform> Client<P> {
         let (generation, access) = match kept {
             Some(kept) if kept.generation == row.generation => (row.generation, Some(kept.access)),
             // Another tab has moved on: its access token may be had.
-            Some(kept) if kept.generation < row.generation => (kept.generation, None),
-            _ => (row.generation, None),
+            Some(kept) => (kept.generation.min(row.generation), None),
+            None => (row.generation, None),
         };
         if access.is_none() {
             self.vault().forget_access(self.platform());
