@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -59,6 +60,8 @@ class Settings(BaseSettings):
     # Not in the repr, since it may hold a password.
     database_url: str = Field(default="sqlite:///.data/auth.db", repr=False)
     secret: SecretStr | None = None
+    # NoDecode: comma separated is easier to write in a shell than a JSON list.
+    previous_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     issuer: str = Field(default="http://localhost:8000", min_length=1)
     audience: str = Field(default="yew-jwt-auth", min_length=1)
     access_token_seconds: int = Field(default=300, ge=1, le=86_400)
@@ -66,7 +69,6 @@ class Settings(BaseSettings):
     refresh_absolute_seconds: int = Field(default=90 * 86_400, ge=1)
     leeway_seconds: int = Field(default=5, ge=0, le=60)
     rotation: Rotation = Rotation.IDEMPOTENT
-    # NoDecode: comma separated is easier to write in a shell than a JSON list.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = (
         "http://localhost:8080",
         "http://127.0.0.1:8080",
@@ -77,9 +79,9 @@ class Settings(BaseSettings):
     # Each hash in progress holds argon2_memory_kib; this bounds their sum.
     password_concurrency: int = Field(default=2, ge=1, le=64)
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "previous_secrets", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -119,8 +121,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}ARGON2_MEMORY_KIB must be at least 8 times {PREFIX}ARGON2_PARALLELISM"
             )
-        if self.secret is not None:
-            _check_length(self.secret.get_secret_value())
+        for name, secret in self._secrets():
+            if len(secret.encode()) < SECRET_BYTES:
+                raise ValueError(
+                    f"{name} must have at least {SECRET_BYTES} bytes (RFC 7518 section 3.2)"
+                )
         if self.environment is not Environment.DEVELOPMENT:
             self._check_production()
         return self
@@ -131,14 +136,23 @@ class Settings(BaseSettings):
                 f"{PREFIX}SECRET must be set outside development; "
                 "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
-        if _is_weak(self.secret.get_secret_value()):
-            raise ValueError(
-                f"{PREFIX}SECRET is a well-known or monotonous value; use a random one"
-            )
+        for name, secret in self._secrets():
+            # A previous one too: whoever guesses it makes tokens that are accepted.
+            if _is_weak(secret):
+                raise ValueError(
+                    f"{name} is a well-known or monotonous value; use only random ones"
+                )
         if self.argon2_memory_kib < ARGON2_FLOOR_KIB:
             raise ValueError(
                 f"{PREFIX}ARGON2_MEMORY_KIB must be at least {ARGON2_FLOOR_KIB} outside development"
             )
+
+    def _secrets(self) -> Iterator[tuple[str, str]]:
+        """The secrets that are set, each with the name for a complaint about it."""
+        if self.secret is not None:
+            yield f"{PREFIX}SECRET", self.secret.get_secret_value()
+        for secret in self.previous_secrets:
+            yield f"A secret of {PREFIX}PREVIOUS_SECRETS", secret.get_secret_value()
 
     @property
     def url(self) -> URL:
@@ -158,6 +172,10 @@ class Settings(BaseSettings):
                 "next to which a generated one could be kept."
             )
         return _kept_secret(path.with_name(path.name + ".secret"))
+
+    def previous_keys(self) -> tuple[bytes, ...]:
+        """Keys that no longer sign, but whose access tokens are accepted until they expire."""
+        return tuple(secret.get_secret_value().encode() for secret in self.previous_secrets)
 
 
 def load_settings() -> Settings:
@@ -211,13 +229,6 @@ def _is_origin(value: str) -> bool:
         and value == value.lower()
         and not set(parts.netloc) & set("@*\\")
     )
-
-
-def _check_length(secret: str) -> None:
-    if len(secret.encode()) < SECRET_BYTES:
-        raise ValueError(
-            f"{PREFIX}SECRET must have at least {SECRET_BYTES} bytes (RFC 7518 section 3.2)"
-        )
 
 
 def _is_weak(secret: str) -> bool:

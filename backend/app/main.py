@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     settings = settings or load_settings()
     tokens = AccessTokens(
         settings.signing_key(),
+        settings.previous_keys(),
         issuer=settings.issuer,
         audience=settings.audience,
         leeway=settings.leeway_seconds,

@@ -29,10 +29,23 @@ class Claims:
 
 
 class AccessTokens:
-    """Mints and reads the access tokens of this server."""
+    """Mints and reads the access tokens of this server.
 
-    def __init__(self, key: bytes, *, issuer: str, audience: str, leeway: int) -> None:
-        self._key = key
+    Previous keys verify and never sign, so that a change of the key turns no token away that was
+    issued before it.
+    """
+
+    def __init__(
+        self,
+        signing_key: bytes,
+        previous_keys: tuple[bytes, ...] = (),
+        *,
+        issuer: str,
+        audience: str,
+        leeway: int,
+    ) -> None:
+        self._signing_key = signing_key
+        self._keys = (signing_key, *previous_keys)
         self._issuer = issuer
         self._audience = audience
         self._leeway = leeway
@@ -47,35 +60,45 @@ class AccessTokens:
             "exp": expires_at,
             "jti": secrets.token_urlsafe(16),
         }
-        return jwt.encode(claims, self._key, ALGORITHM, headers={"typ": TOKEN_TYPE})
+        return jwt.encode(claims, self._signing_key, ALGORITHM, headers={"typ": TOKEN_TYPE})
 
     def read(self, token: str) -> Claims | None:
         """The claims of a token that is ours, intact and not expired; None for any other."""
         if len(token) > MAX_ACCESS_TOKEN_CHARS:
             return None
-        try:
-            decoded = jwt.decode_complete(
-                token,
-                self._key,
-                algorithms=[ALGORITHM],
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=self._leeway,
-                options={
-                    "require": list(REQUIRED_CLAIMS),
-                    "strict_aud": True,
-                    "enforce_minimum_key_length": True,
-                },
-            )
-        except jwt.InvalidTokenError:
-            return None
-        if not _is_our_header(decoded["header"]):
+        decoded = self._verified(token)
+        if decoded is None or not _is_our_header(decoded["header"]):
             return None
         payload = decoded["payload"]
         subject, sid, issued_at = payload["sub"], payload["sid"], payload["iat"]
         if not isinstance(sid, str) or not isinstance(issued_at, int):
             return None
         return Claims(subject, sid, issued_at)
+
+    def _verified(self, token: str) -> dict[str, Any] | None:
+        """The parts of a token that one of the keys has signed and whose claims hold."""
+        for key in self._keys:
+            try:
+                return jwt.decode_complete(
+                    token,
+                    key,
+                    algorithms=[ALGORITHM],
+                    audience=self._audience,
+                    issuer=self._issuer,
+                    leeway=self._leeway,
+                    options={
+                        "require": list(REQUIRED_CLAIMS),
+                        "strict_aud": True,
+                        "enforce_minimum_key_length": True,
+                    },
+                )
+            except jwt.InvalidSignatureError:
+                # Which key it was is found by trying all, and never asked of the token (a "kid"):
+                # until a signature holds, the token is only what somebody sent (RFC 8725 3.10).
+                continue
+            except jwt.InvalidTokenError:
+                return None
+        return None
 
 
 def new_refresh_token() -> str:

@@ -4,14 +4,28 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 import time
 from typing import Any
 
 import jwt
 import pytest
+from pydantic import SecretStr
 
 from .conftest import MakeWorld
 from .support import SECRET, World, bearer
+
+
+@pytest.fixture(params=["signing", "previous"])
+def world(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
+    """A server for which the key of the attacks below is the signing key, or a previous one."""
+    if request.param == "signing":
+        made = make_world()
+    else:
+        new = SecretStr(secrets.token_urlsafe(32))
+        made = make_world(secret=new, previous_secrets=(SecretStr(SECRET),))
+    made.add_user("demo")
+    return made
 
 
 def test_a_token_says_who_when_for_whom_and_in_which_session(world: World) -> None:

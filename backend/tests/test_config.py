@@ -9,6 +9,8 @@ import pytest
 from app.config import ConfigError, Settings, load_settings
 
 GOOD_SECRET = "kX9#mQ2vLp7!wZr4TbN8sYc1HfJd6GaE"
+OTHER_SECRET = "pV5&hR8jWn3?xDt6EyK1uFg9MqBs4ZoC"
+NEW_SECRET = "aT7%cU2kYb5*eGi9LoP4rSv1XzHw8JdN"
 
 
 def _load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
@@ -28,6 +30,7 @@ def test_the_defaults_suit_development(monkeypatch: pytest.MonkeyPatch) -> None:
     ("variables", "complaint"),
     [
         ({"SECRET": "short"}, "AUTH_SECRET must have at least 32 bytes"),
+        ({"PREVIOUS_SECRETS": f"{GOOD_SECRET},short"}, "AUTH_PREVIOUS_SECRETS must have at least"),
         ({"ENVIRONMENT": "staging"}, "AUTH_ENVIRONMENT: "),
         ({"PORT": "70000"}, "AUTH_PORT: "),
         ({"ACCESS_TOKEN_SECONDS": "0"}, "AUTH_ACCESS_TOKEN_SECONDS: "),
@@ -61,22 +64,44 @@ def test_a_bad_setting_is_named(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "weak",
-    [
-        "a" * 64,
-        "0123456789" * 4 + "changeme",
-        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-        "Your-Secret-Key-Of-At-Least-32-Bytes!",
-        "12345678" * 8,
-    ],
-)
+WEAK_SECRETS = [
+    "a" * 64,
+    "0123456789" * 4 + "changeme",
+    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    "Your-Secret-Key-Of-At-Least-32-Bytes!",
+    "12345678" * 8,
+]
+
+
+@pytest.mark.parametrize("weak", WEAK_SECRETS)
 def test_a_weak_secret_refuses_to_boot_outside_development(
     monkeypatch: pytest.MonkeyPatch, weak: str
 ) -> None:
     with pytest.raises(ConfigError, match="AUTH_SECRET") as error:
         _load(monkeypatch, ENVIRONMENT="production", SECRET=weak)
     assert weak not in str(error.value)
+
+
+@pytest.mark.parametrize("weak", WEAK_SECRETS)
+def test_a_weak_previous_secret_refuses_to_boot_outside_development(
+    monkeypatch: pytest.MonkeyPatch, weak: str
+) -> None:
+    previous = f"{OTHER_SECRET},{weak}"
+    with pytest.raises(ConfigError, match="AUTH_PREVIOUS_SECRETS") as error:
+        _load(monkeypatch, ENVIRONMENT="production", SECRET=GOOD_SECRET, PREVIOUS_SECRETS=previous)
+    assert weak not in str(error.value)
+
+
+def test_previous_secrets_are_separated_by_commas_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    previous = f"{GOOD_SECRET}, {OTHER_SECRET},"
+    settings = _load(monkeypatch, ENVIRONMENT="production", SECRET=NEW_SECRET)
+    assert settings.previous_keys() == ()
+    settings = _load(monkeypatch, PREVIOUS_SECRETS=previous)
+    assert settings.signing_key() == NEW_SECRET.encode()
+    assert settings.previous_keys() == (GOOD_SECRET.encode(), OTHER_SECRET.encode())
+    assert OTHER_SECRET not in repr(settings)
 
 
 def test_a_strong_secret_boots_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +147,20 @@ def test_a_development_secret_is_made_once_and_kept_for_its_owner(
     assert [path.name for path in kept.parent.iterdir()] == ["auth.db.secret"]
     if os.name == "posix":
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_the_kept_secret_can_follow_a_set_one_and_be_followed_by_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/auth.db"
+    kept = _load(monkeypatch, DATABASE_URL=url, PREVIOUS_SECRETS=GOOD_SECRET)
+    key = kept.signing_key()
+    assert kept.previous_keys() == (GOOD_SECRET.encode(),)
+    # What the file holds is what the variable takes.
+    copied = (tmp_path / "auth.db.secret").read_text()
+    set_now = _load(monkeypatch, SECRET=GOOD_SECRET, PREVIOUS_SECRETS=copied)
+    assert set_now.signing_key() == GOOD_SECRET.encode()
+    assert set_now.previous_keys() == (key,)
 
 
 def test_a_damaged_secret_file_is_reported_not_used(
