@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import update
 
 from .database import Database
+from .families import EndReason, end_families
 from .models import Family, User
-from .sessions import EndReason
 
 MAX_NAME_CHARS = 255
 
@@ -52,11 +52,7 @@ class Accounts:
             )
             if found is None:
                 return False
-            db.execute(
-                update(Family)
-                .where(Family.user_name == name, Family.ended_at.is_(None))
-                .values(ended_at=int(time.time()), end_reason=EndReason.DISABLED)
-            )
+            end_families(db, EndReason.DISABLED, int(time.time()), Family.user_name == name)
             return True
 
 

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 
 from .config import Settings
 from .database import Database
+from .families import EndReason, end_families
 from .models import Family, RefreshToken, User
 from .sealing import seal, unseal
 from .tokens import AccessTokens, Claims, new_refresh_token, new_sid, refresh_token_hash
@@ -45,14 +46,6 @@ Clock = Callable[[], int]
 
 def system_clock() -> int:
     return int(time.time())
-
-
-class EndReason(StrEnum):
-    """Why a family was ended, as stored."""
-
-    LOGOUT = "logout"
-    REUSE = "reuse"
-    DISABLED = "disabled"
 
 
 class Refusal(StrEnum):
@@ -180,7 +173,7 @@ class Sessions:
         with self._database.write() as db:
             sid = db.scalar(select(RefreshToken.sid).where(RefreshToken.hash == digest))
             if sid is not None:
-                _end(db, sid, EndReason.LOGOUT, self._clock())
+                end_families(db, EndReason.LOGOUT, self._clock(), Family.sid == sid)
 
     def signed_in(self, claims: Claims) -> SignedIn | None:
         """Whom an access token stands for now; None once its session is over.
@@ -334,22 +327,13 @@ def _is_same_key(stored: bytes | None, key: str | None) -> bool:
 
 
 def _end_for_reuse(db: Session, found: _Found, now: int) -> Refusal:
-    _end(db, found.sid, EndReason.REUSE, now)
+    end_families(db, EndReason.REUSE, now, Family.sid == found.sid)
     logger.warning(
         "A spent refresh token was used again: session %s of user %r is revoked",
         found.sid,
         found.user_name,
     )
     return Refusal.REUSE
-
-
-def _end(db: Session, sid: str, reason: EndReason, now: int) -> None:
-    # The first reason stays: it is the one that the owner has to hear about.
-    db.execute(
-        update(Family)
-        .where(Family.sid == sid, Family.ended_at.is_(None))
-        .values(ended_at=now, end_reason=reason)
-    )
 
 
 def _purge(db: Session, now: int) -> None:
