@@ -19,6 +19,11 @@ def unauthorized(detail: str, *, invalid_token: bool = False) -> HTTPException:
     return HTTPException(401, detail, headers)
 
 
+def bad_request(error: str, detail: str) -> JSONResponse:
+    # RFC 6749 section 5.2. With an "error", so that no client takes it for the end of a session.
+    return JSONResponse({"detail": detail, "error": error}, 400)
+
+
 def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(SQLAlchemyError, _database_error)

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from . import account_routes, routes
 from .accounts import Accounts
 from .config import Environment, Rotation, Settings, load_settings
 from .database import Database
+from .dependencies import Services
 from .errors import install_error_handlers
 from .middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
 from .passwords import Passwords
-from .routes import Services, router
 from .sessions import Clock, Sessions, system_clock
 from .tokens import AccessTokens
 
@@ -68,7 +69,8 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
         tokens=tokens,
         rotation=settings.rotation,
     )
-    app.include_router(router)
+    app.include_router(routes.router)
+    app.include_router(account_routes.router)
     install_error_handlers(app)
     _install_middleware(app, settings)
     return app

@@ -1,22 +1,18 @@
-"""The endpoints. What they decide is in ``sessions``; here is how it looks on the wire."""
+"""The guide's endpoints. What they decide is in ``sessions``; here is how it looks on the wire."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Header, Request, Response
+from fastapi import APIRouter, Form, Header, Response
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from .accounts import Accounts
 from .config import Rotation
-from .errors import INVALID_TOKEN_CHALLENGE, unauthorized
-from .passwords import Passwords
-from .sessions import Issued, Refusal, Sessions, SignedIn, Superseded
-from .tokens import AccessTokens
+from .dependencies import Use, User
+from .errors import INVALID_TOKEN_CHALLENGE, bad_request, unauthorized
+from .sessions import Issued, Refusal, Superseded
 
 router = APIRouter()
 
@@ -30,17 +26,6 @@ REFUSALS = {
     Refusal.REVOKED: "The session was ended",
     Refusal.DISABLED: "The account is disabled",
 }
-
-
-@dataclass(frozen=True)
-class Services:
-    """What the endpoints work with; one set for each application."""
-
-    accounts: Accounts
-    passwords: Passwords
-    sessions: Sessions
-    tokens: AccessTokens
-    rotation: Rotation
 
 
 class RefreshTokenBody(BaseModel):
@@ -80,35 +65,6 @@ class ProtectedAnswer(BaseModel):
     issued_at: datetime
 
 
-class UserAnswer(BaseModel):
-    username: str
-    created_at: datetime
-
-
-def services(request: Request) -> Services:
-    found = request.app.state.services
-    assert isinstance(found, Services)  # noqa: S101 - create_app() puts it there
-    return found
-
-
-Use = Annotated[Services, Depends(services)]
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
-
-
-def signed_in(use: Use, credentials: Credentials) -> SignedIn:
-    """Whoever holds the access token of a live session; anybody else gets a 401."""
-    if credentials is None:
-        raise unauthorized("Not authenticated")
-    claims = use.tokens.read(credentials.credentials)
-    user = use.sessions.signed_in(claims) if claims else None
-    if user is None:
-        raise unauthorized("Could not validate credentials", invalid_token=True)
-    return user
-
-
-User = Annotated[SignedIn, Depends(signed_in)]
-
-
 @router.post("/token", response_model=TokenAnswer, response_model_exclude_none=True)
 async def login(
     use: Use,
@@ -117,7 +73,7 @@ async def login(
     grant_type: Annotated[str | None, Form()] = None,
 ) -> TokenAnswer | Response:
     if grant_type not in {None, "password"}:
-        return _bad_request("unsupported_grant_type", "Only grant_type=password is supported")
+        return bad_request("unsupported_grant_type", "Only grant_type=password is supported")
     account = await run_in_threadpool(use.accounts.find, username)
     verdict = await use.passwords.verify(password, account.password_hash if account else None)
     issued = None
@@ -142,7 +98,7 @@ def refresh(
         idempotency_key = None
     if idempotency_key is not None and not IDEMPOTENCY_KEY_FORM.fullmatch(idempotency_key):
         # Before anything is spent: the client can repeat with a good key.
-        return _bad_request(
+        return bad_request(
             "invalid_request", "Idempotency-Key must be base64url of 128 bits or more"
         )
     outcome = use.sessions.rotate(body.refresh_token, idempotency_key)
@@ -170,19 +126,9 @@ async def protected(user: User) -> ProtectedAnswer:
     )
 
 
-@router.get("/users/me")
-async def me(user: User) -> UserAnswer:
-    return UserAnswer(username=user.name, created_at=datetime.fromtimestamp(user.created_at, UTC))
-
-
 @router.get("/health")
 async def health() -> dict[str, str]:
     return {"status": "ok"}
-
-
-def _bad_request(error: str, detail: str) -> JSONResponse:
-    # RFC 6749 section 5.2. With an "error", so that no client takes it for the end of a session.
-    return JSONResponse({"detail": detail, "error": error}, 400)
 
 
 def _refused(refusal: Refusal) -> JSONResponse:

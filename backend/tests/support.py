@@ -22,8 +22,8 @@ from starlette.testclient import TestClient
 
 from app.config import Settings
 from app.database import Database
+from app.dependencies import Services
 from app.models import RefreshToken
-from app.routes import Services
 
 BACKEND = Path(__file__).parent.parent
 SECRET = secrets.token_urlsafe(32)

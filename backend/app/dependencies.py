@@ -1,0 +1,49 @@
+"""What endpoints are given: the services, and whoever is signed in."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from .accounts import Accounts
+from .config import Rotation
+from .errors import unauthorized
+from .passwords import Passwords
+from .sessions import Sessions, SignedIn
+from .tokens import AccessTokens
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the endpoints work with; one set for each application."""
+
+    accounts: Accounts
+    passwords: Passwords
+    sessions: Sessions
+    tokens: AccessTokens
+    rotation: Rotation
+
+
+def services(request: Request) -> Services:
+    found = request.app.state.services
+    assert isinstance(found, Services)  # noqa: S101 - create_app() puts it there
+    return found
+
+
+Use = Annotated[Services, Depends(services)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+
+
+def signed_in(use: Use, credentials: Credentials) -> SignedIn:
+    """Whoever holds the access token of a live session; anybody else gets a 401."""
+    if credentials is None:
+        raise unauthorized("Not authenticated")
+    claims = use.tokens.read(credentials.credentials)
+    user = use.sessions.signed_in(claims) if claims else None
+    if user is None:
+        raise unauthorized("Could not validate credentials", invalid_token=True)
+    return user
+
+
+User = Annotated[SignedIn, Depends(signed_in)]
