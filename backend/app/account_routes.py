@@ -1,11 +1,16 @@
 """What users do with their own account."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
-from .dependencies import User
+from .dependencies import Use, User
+from .errors import bad_request
+from .passwords import MIN_PASSWORD_CHARS, usable
 
 router = APIRouter()
 
@@ -15,6 +20,33 @@ class UserAnswer(BaseModel):
     created_at: datetime
 
 
+class PasswordBody(BaseModel):
+    current_password: str
+    new_password: Annotated[str, Field(min_length=MIN_PASSWORD_CHARS), AfterValidator(usable)]
+
+
 @router.get("/users/me")
 async def me(user: User) -> UserAnswer:
     return UserAnswer(username=user.name, created_at=datetime.fromtimestamp(user.created_at, UTC))
+
+
+@router.post("/password", status_code=204, response_model=None)
+async def change_password(use: Use, user: User, body: PasswordBody) -> Response | None:
+    account = await run_in_threadpool(use.accounts.find, user.name)
+    stored_hash = account.password_hash if account else None
+    new_hash = await use.passwords.replace(body.current_password, body.new_password, stored_hash)
+    if stored_hash is None or new_hash is None:
+        # The current password is asked for although the user is signed in (ASVS 6.2.3). A wrong
+        # one is a mistake in a form. A 401 would tell the client that its token has expired: it
+        # would refresh, and send the wrong password again. Some clients take a 403 for the end of
+        # the session, or for an expired token.
+        return bad_request("wrong_password", "The current password is wrong")
+    if not await run_in_threadpool(use.accounts.change_password, user, stored_hash, new_hash):
+        return _changed_meanwhile()
+    return None
+
+
+def _changed_meanwhile() -> JSONResponse:
+    # The next try finds out what it was: a wrong password, or no session any more.
+    body = {"detail": "The account has just been changed, please try again", "error": "conflict"}
+    return JSONResponse(body, 409)

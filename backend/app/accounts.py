@@ -1,13 +1,14 @@
-"""The users' table: find, add and disable."""
+"""The users' table: find, add, change the password, disable."""
 
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import exists, update
 
 from .database import Database
 from .families import EndReason, end_families
 from .models import Family, User
+from .sessions import SignedIn
 
 MAX_NAME_CHARS = 255
 
@@ -43,6 +44,33 @@ class Accounts:
             if db.get(User, name) is not None:
                 raise NameTakenError(name)
             db.add(User(name=name, password_hash=password_hash, created_at=int(time.time())))
+
+    def change_password(self, user: SignedIn, verified_hash: str, new_hash: str) -> bool:
+        """Set another password and end all of the user's sessions, this one too, at once.
+
+        False, with nothing changed, if the session has ended (as it does when the user is disabled)
+        or the hash was replaced since the password was found to match ``verified_hash``: verifying
+        takes long enough for that. Of several changes at once the condition lets one win.
+        """
+        with self._database.write() as db:
+            changed = db.scalar(
+                update(User)
+                .where(
+                    User.name == user.name,
+                    User.password_hash == verified_hash,
+                    exists().where(Family.sid == user.sid, Family.ended_at.is_(None)),
+                )
+                .values(password_hash=new_hash)
+                .returning(User.name)
+            )
+            if changed is None:
+                return False
+            # After the update, which waits for a login that is about to begin a session with the
+            # old password; one that comes later finds another hash (ASVS 7.4.3).
+            end_families(
+                db, EndReason.PASSWORD_CHANGED, int(time.time()), Family.user_name == user.name
+            )
+            return True
 
     def disable(self, name: str) -> bool:
         """Shut a user out and end all of their sessions at once; False if there is none."""

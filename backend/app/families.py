@@ -14,6 +14,7 @@ class EndReason(StrEnum):
     LOGOUT = "logout"
     REUSE = "reuse"
     DISABLED = "disabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
 
 
 def end_families(db: Session, reason: EndReason, now: int, *which: ColumnElement[bool]) -> int:

@@ -25,6 +25,7 @@ REFUSALS = {
     Refusal.EXPIRED: "The session has expired",
     Refusal.REVOKED: "The session was ended",
     Refusal.DISABLED: "The account is disabled",
+    Refusal.PASSWORD_CHANGED: "The password was changed",
 }
 
 

@@ -56,6 +56,16 @@ class Refusal(StrEnum):
     EXPIRED = "expired"
     REVOKED = "revoked"
     DISABLED = "disabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
+
+
+# What a client is told of a family that was ended.
+REFUSALS_OF_ENDS: dict[str | None, Refusal] = {
+    EndReason.LOGOUT: Refusal.REVOKED,
+    EndReason.REUSE: Refusal.REUSE,
+    EndReason.DISABLED: Refusal.DISABLED,
+    EndReason.PASSWORD_CHANGED: Refusal.PASSWORD_CHANGED,
+}
 
 
 class Superseded:
@@ -75,9 +85,10 @@ class Issued:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Whom an access token stands for, and when it was issued."""
+    """Whom an access token stands for, in which session, and when it was issued."""
 
     name: str
+    sid: str
     created_at: int
     issued_at: int
 
@@ -195,7 +206,7 @@ class Sessions:
             )
             if user is None:
                 return None
-            return SignedIn(user.name, user.created_at, claims.issued_at)
+            return SignedIn(user.name, claims.sid, user.created_at, claims.issued_at)
 
     def _spend(
         self, db: Session, found: _Found, presented: str, key: str | None, now: int
@@ -304,11 +315,8 @@ def _find(db: Session, digest: bytes) -> _Found | None:
 
 def _refusal_of_family(found: _Found, now: int) -> Refusal | None:
     if found.ended_at is not None:
-        if found.end_reason == EndReason.REUSE:
-            return Refusal.REUSE
-        if found.end_reason == EndReason.DISABLED:
-            return Refusal.DISABLED
-        return Refusal.REVOKED
+        # A later version may have had another reason.
+        return REFUSALS_OF_ENDS.get(found.end_reason, Refusal.REVOKED)
     if found.disabled:
         return Refusal.DISABLED
     if found.absolute_expires_at <= now:

@@ -1,5 +1,6 @@
 """What the tests share: a controlled clock and the client's side of the protocol."""
 
+import json
 import os
 import queue
 import secrets
@@ -28,6 +29,7 @@ from app.models import RefreshToken
 BACKEND = Path(__file__).parent.parent
 SECRET = secrets.token_urlsafe(32)
 PASSWORD = "correct horse battery staple"
+NEW_PASSWORD = "another battery, another staple"
 ORIGIN = "http://localhost:8080"
 # How long anything may take before a test fails; no test waits for it when all is well.
 PATIENCE_SECONDS = 20
@@ -97,6 +99,14 @@ class World:
 
     def logout(self, token: str) -> httpx2.Response:
         return self.client.post("/logout", json={"refresh_token": token})
+
+    def change_password(
+        self, access_token: str, new: str = NEW_PASSWORD, *, current: str = PASSWORD
+    ) -> httpx2.Response:
+        # Escaped, since not every string that JSON can write is valid UTF-8.
+        body = json.dumps({"current_password": current, "new_password": new}).encode()
+        headers = bearer(access_token) | {"Content-Type": "application/json"}
+        return self.client.post("/password", content=body, headers=headers)
 
     def protected(self, access_token: str) -> httpx2.Response:
         return self.client.get("/protected-route", headers=bearer(access_token))

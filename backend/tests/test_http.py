@@ -244,6 +244,7 @@ def test_the_logs_hold_no_token_password_or_query(
         world.client.get(f"/protected-route?access_token={CANARY}")
         world.client.get(f"/protected-route/{CANARY}")
         world.login(password=CANARY)
+        world.change_password(second["access_token"], CANARY, current=CANARY)
         world.refresh(first["refresh_token"])
         world.logout(second["refresh_token"])
     assert "POST /token 200" in caplog.text

@@ -23,14 +23,15 @@ def test_the_same_password_is_hashed_differently_each_time() -> None:
     assert passwords.hash("secret") != passwords.hash("secret")
 
 
-@pytest.mark.parametrize("password", ["", "x" * (MAX_PASSWORD_BYTES + 1), "ü" * 513])
+@pytest.mark.parametrize("password", ["", "x" * (MAX_PASSWORD_BYTES + 1), "ü" * 513, "\ud800"])
 def test_a_password_that_could_not_be_used_is_not_hashed(password: str) -> None:
     with pytest.raises(ValueError, match="password"):
         Passwords(make_settings("sqlite:///unused.db")).hash(password)
 
 
-def test_many_logins_hash_a_bounded_number_of_passwords_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("work", ["logins", "changes"])
+def test_a_bounded_number_of_passwords_is_hashed_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
     passwords = Passwords(make_settings("sqlite:///unused.db", password_concurrency=3))
     stored = passwords.hash("secret")
@@ -55,7 +56,10 @@ def test_many_logins_hash_a_bounded_number_of_passwords_at_a_time(
     verdicts: list[bool] = []
 
     async def one() -> None:
-        verdicts.append((await passwords.verify("secret", stored)).correct)
+        if work == "logins":
+            verdicts.append((await passwords.verify("secret", stored)).correct)
+        else:
+            verdicts.append(await passwords.replace("secret", "new", stored) is not None)
 
     async def many() -> None:
         async with anyio.create_task_group() as group:
