@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, func, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateColumn
 
 from .config import sqlite_path
 from .models import Base
 
 # How long a request waits for another one's lock before it is answered with 503.
 LOCK_WAIT_SECONDS = 5
+# An advisory lock is a number that its users agree on.
+SCHEMA_LOCK = 0x79657761757468
 # The primary result codes; extended ones (SQLITE_BUSY_SNAPSHOT, …) carry them in their low byte.
 SQLITE_CONTENTION = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
@@ -42,8 +45,13 @@ class Database:
         self._writer = self.engine.execution_options(write_intent=True)
 
     def create_schema(self) -> None:
+        """Create what is missing: in an empty database all, in an older one the new columns."""
         with self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # Of servers that start together, one does it; SQLite's writers take turns anyhow.
+                connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             Base.metadata.create_all(connection)
+            _add_missing_columns(connection)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -57,6 +65,16 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _add_missing_columns(connection: Connection) -> None:
+    found = inspect(connection)
+    for table in Base.metadata.sorted_tables:
+        present = {column["name"] for column in found.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in present:
+                definition = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
 def is_contention(error: Exception) -> bool:

@@ -1,4 +1,8 @@
-"""Tables. Times are whole seconds since 1970 (UTC), the same in SQLite and PostgreSQL."""
+"""Tables. Times are whole seconds since 1970 (UTC), the same in SQLite and PostgreSQL.
+
+A new column must be nullable: it is added to the tables of existing databases, while servers of the
+version before may still write to them.
+"""
 
 from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -35,6 +39,8 @@ class Family(Base):
     absolute_expires_at: Mapped[int] = mapped_column(index=True)
     ended_at: Mapped[int | None]
     end_reason: Mapped[str | None] = mapped_column(String(32))
+    # The User-Agent of the login; none in rows that are older than this column.
+    device: Mapped[str | None] = mapped_column(String(255))
 
 
 class RefreshToken(Base):

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from .config import Rotation
 from .dependencies import Use, User
+from .devices import device_name
 from .errors import INVALID_TOKEN_CHALLENGE, bad_request, unauthorized
 from .sessions import Issued, Refusal, Superseded
 
@@ -72,6 +73,7 @@ async def login(
     username: Annotated[str, Form()],
     password: Annotated[str, Form()],
     grant_type: Annotated[str | None, Form()] = None,
+    user_agent: Annotated[str | None, Header()] = None,
 ) -> TokenAnswer | Response:
     if grant_type not in {None, "password"}:
         return bad_request("unsupported_grant_type", "Only grant_type=password is supported")
@@ -80,7 +82,11 @@ async def login(
     issued = None
     if account is not None and not account.disabled and verdict.correct:
         issued = await run_in_threadpool(
-            use.sessions.open, account.name, account.password_hash, verdict.new_hash
+            use.sessions.open,
+            account.name,
+            account.password_hash,
+            verdict.new_hash,
+            device_name(user_agent),
         )
     if issued is None:
         # One answer for an unknown user, a wrong password and a disabled user (ASVS 6.3.8).

@@ -123,7 +123,13 @@ class Sessions:
         self._settings = settings
         self._clock = clock
 
-    def open(self, name: str, verified_hash: str, new_hash: str | None = None) -> Issued | None:
+    def open(
+        self,
+        name: str,
+        verified_hash: str,
+        new_hash: str | None = None,
+        device: str | None = None,
+    ) -> Issued | None:
         """Begin a session for a user whose password was just found to match ``verified_hash``.
 
         None if the user was disabled or got another password since: verifying takes long enough
@@ -139,7 +145,15 @@ class Sessions:
             _purge(db, now)
             sid, token = new_sid(), new_refresh_token()
             absolute = now + self._settings.refresh_absolute_seconds
-            db.add(Family(sid=sid, user_name=name, created_at=now, absolute_expires_at=absolute))
+            db.add(
+                Family(
+                    sid=sid,
+                    user_name=name,
+                    created_at=now,
+                    absolute_expires_at=absolute,
+                    device=device,
+                )
+            )
             # The family's row must exist before a token refers to it.
             db.flush()
             expires_at = self._add_token(db, token, sid, now, absolute)

@@ -80,11 +80,14 @@ class World:
     def add_user(self, name: str, password: str = PASSWORD) -> None:
         self.services.accounts.add(name, self.services.passwords.hash(password))
 
-    def login(self, username: str = "demo", password: str = PASSWORD) -> httpx2.Response:
-        return self.client.post("/token", data={"username": username, "password": password})
+    def login(
+        self, username: str = "demo", password: str = PASSWORD, *, device: str = "a test"
+    ) -> httpx2.Response:
+        form = {"username": username, "password": password}
+        return self.client.post("/token", data=form, headers={"User-Agent": device})
 
-    def tokens(self) -> dict[str, Any]:
-        answer = self.login()
+    def tokens(self, username: str = "demo", *, device: str = "a test") -> dict[str, Any]:
+        answer = self.login(username, device=device)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 

@@ -43,7 +43,7 @@ def test_the_new_password_is_taken_and_the_old_one_is_not(world: World) -> None:
 
 def test_a_changed_password_ends_all_of_the_users_sessions_at_once(world: World) -> None:
     world.add_user("other")
-    stranger = world.login("other").json()
+    stranger = world.tokens("other")
     sessions, key = [world.tokens() for _ in range(3)], new_key()
     rotated = world.rotated(sessions[1]["refresh_token"], key)
     assert world.change_password(sessions[0]["access_token"]).status_code == 204
