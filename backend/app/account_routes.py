@@ -3,14 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from .dependencies import Use, User
 from .errors import bad_request
+from .own_sessions import OwnSession
 from .passwords import MIN_PASSWORD_CHARS, usable
+from .sessions import SignedIn
 
 router = APIRouter()
 
@@ -20,6 +22,32 @@ class UserAnswer(BaseModel):
     created_at: datetime
 
 
+class SessionAnswer(BaseModel):
+    sid: str
+    created_at: datetime
+    last_used_at: datetime
+    device: str | None
+    current: bool
+
+    @classmethod
+    def of(cls, session: OwnSession, user: SignedIn) -> "SessionAnswer":
+        return cls(
+            sid=session.sid,
+            created_at=_utc(session.created_at),
+            last_used_at=_utc(session.last_used_at),
+            device=session.device,
+            current=session.sid == user.sid,
+        )
+
+
+class SessionsAnswer(BaseModel):
+    sessions: list[SessionAnswer]
+
+
+class EndedAnswer(BaseModel):
+    ended: int
+
+
 class PasswordBody(BaseModel):
     current_password: str
     new_password: Annotated[str, Field(min_length=MIN_PASSWORD_CHARS), AfterValidator(usable)]
@@ -27,7 +55,7 @@ class PasswordBody(BaseModel):
 
 @router.get("/users/me")
 async def me(user: User) -> UserAnswer:
-    return UserAnswer(username=user.name, created_at=datetime.fromtimestamp(user.created_at, UTC))
+    return UserAnswer(username=user.name, created_at=_utc(user.created_at))
 
 
 @router.post("/password", status_code=204, response_model=None)
@@ -46,7 +74,28 @@ async def change_password(use: Use, user: User, body: PasswordBody) -> Response 
     return None
 
 
+@router.get("/sessions")
+def list_sessions(use: Use, user: User) -> SessionsAnswer:
+    found = use.own_sessions.all(user)
+    return SessionsAnswer(sessions=[SessionAnswer.of(session, user) for session in found])
+
+
+@router.delete("/sessions/{sid}", status_code=204)
+def end_session(use: Use, user: User, sid: str) -> None:
+    if not use.own_sessions.end(user, sid):
+        raise HTTPException(404, "There is no such session")
+
+
+@router.delete("/sessions")
+def end_other_sessions(use: Use, user: User) -> EndedAnswer:
+    return EndedAnswer(ended=use.own_sessions.end_others(user))
+
+
 def _changed_meanwhile() -> JSONResponse:
     # The next try finds out what it was: a wrong password, or no session any more.
     body = {"detail": "The account has just been changed, please try again", "error": "conflict"}
     return JSONResponse(body, 409)
+
+
+def _utc(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

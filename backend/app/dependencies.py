@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from .accounts import Accounts
 from .config import Rotation
 from .errors import unauthorized
+from .own_sessions import OwnSessions
 from .passwords import Passwords
 from .sessions import Sessions, SignedIn
 from .tokens import AccessTokens
@@ -21,6 +22,7 @@ class Services:
     accounts: Accounts
     passwords: Passwords
     sessions: Sessions
+    own_sessions: OwnSessions
     tokens: AccessTokens
     rotation: Rotation
 

@@ -12,6 +12,7 @@ class EndReason(StrEnum):
     """Why a family was ended, as stored."""
 
     LOGOUT = "logout"
+    REVOKED = "revoked"
     REUSE = "reuse"
     DISABLED = "disabled"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason

@@ -13,6 +13,7 @@ from .database import Database
 from .dependencies import Services
 from .errors import install_error_handlers
 from .middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
+from .own_sessions import OwnSessions
 from .passwords import Passwords
 from .sessions import Clock, Sessions, system_clock
 from .tokens import AccessTokens
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
         accounts=Accounts(database),
         passwords=Passwords(settings),
         sessions=Sessions(database, tokens, settings, clock),
+        own_sessions=OwnSessions(database, settings, clock),
         tokens=tokens,
         rotation=settings.rotation,
     )
@@ -86,7 +88,7 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=("GET", "POST"),
+        allow_methods=("GET", "POST", "DELETE"),
         allow_headers=request_headers,
         # Tokens travel in headers and bodies; a cookie has no business here.
         allow_credentials=False,

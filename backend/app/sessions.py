@@ -62,6 +62,7 @@ class Refusal(StrEnum):
 # What a client is told of a family that was ended.
 REFUSALS_OF_ENDS: dict[str | None, Refusal] = {
     EndReason.LOGOUT: Refusal.REVOKED,
+    EndReason.REVOKED: Refusal.REVOKED,
     EndReason.REUSE: Refusal.REUSE,
     EndReason.DISABLED: Refusal.DISABLED,
     EndReason.PASSWORD_CHANGED: Refusal.PASSWORD_CHANGED,

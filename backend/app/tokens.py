@@ -18,6 +18,9 @@ MAX_ACCESS_TOKEN_CHARS = 8192
 REFRESH_TOKEN_BYTES = 32
 REFRESH_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
+SID_BYTES = 16
+SID_FORM = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -108,7 +111,12 @@ def new_refresh_token() -> str:
 
 def new_sid() -> str:
     """The name of a session; unguessable, but no credential."""
-    return secrets.token_urlsafe(16)
+    return secrets.token_urlsafe(SID_BYTES)
+
+
+def is_sid(text: str) -> bool:
+    """Whether this can be the name of a session."""
+    return SID_FORM.fullmatch(text) is not None
 
 
 def refresh_token_hash(token: str) -> bytes | None:

@@ -111,6 +111,20 @@ class World:
         headers = bearer(access_token) | {"Content-Type": "application/json"}
         return self.client.post("/password", content=body, headers=headers)
 
+    def sessions(self, access_token: str) -> list[dict[str, Any]]:
+        answer = self.client.get("/sessions", headers=bearer(access_token))
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["sessions"])
+
+    def end_session(self, access_token: str, sid: str) -> httpx2.Response:
+        return self.client.delete(f"/sessions/{sid}", headers=bearer(access_token))
+
+    def end_others(self, access_token: str) -> int:
+        answer = self.client.delete("/sessions", headers=bearer(access_token))
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()) == {"ended"}
+        return int(answer.json()["ended"])
+
     def protected(self, access_token: str) -> httpx2.Response:
         return self.client.get("/protected-route", headers=bearer(access_token))
 

@@ -154,11 +154,21 @@ def test_a_token_of_one_user_does_not_open_the_session_of_another(world: World) 
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Basic ZGVtbzpkZW1v"}, {"Authorization": "Bearer"}]
 )
-@pytest.mark.parametrize("path", ["/protected-route", "/users/me"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/protected-route"),
+        ("GET", "/users/me"),
+        ("POST", "/password"),
+        ("GET", "/sessions"),
+        ("DELETE", "/sessions"),
+        ("DELETE", "/sessions/x"),
+    ],
+)
 def test_no_credentials_get_a_challenge_without_an_error(
-    world: World, path: str, headers: dict[str, str]
+    world: World, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    answer = world.client.get(path, headers=headers)
+    answer = world.client.request(method, path, headers=headers)
     assert answer.status_code == 401
     assert answer.json() == {"detail": "Not authenticated"}
     assert answer.headers["www-authenticate"] == "Bearer"

@@ -29,8 +29,11 @@ def _preflight(world: World, method: str, headers: str, origin: str = ORIGIN) ->
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, "http://127.0.0.1:8080"])
-def test_a_preflight_from_the_page_is_granted_and_remembered(world: World, origin: str) -> None:
-    answer = _preflight(world, "POST", "authorization,content-type", origin)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_preflight_from_the_page_is_granted_and_remembered(
+    world: World, method: str, origin: str
+) -> None:
+    answer = _preflight(world, method, "authorization,content-type", origin)
     assert answer["status"] == "200"
     assert answer["access-control-allow-origin"] == origin
     assert int(answer["access-control-max-age"]) >= 600
@@ -48,7 +51,7 @@ def test_a_preflight_may_ask_for_the_idempotency_key_only_if_it_is_understood(
 @pytest.mark.parametrize(
     ("method", "headers", "origin"),
     [
-        ("DELETE", "authorization", ORIGIN),
+        ("PUT", "authorization", ORIGIN),
         ("POST", "x-unknown", ORIGIN),
         ("POST", "authorization", "http://evil.example"),
         ("POST", "authorization", "null"),
@@ -244,11 +247,13 @@ def test_the_logs_hold_no_token_password_or_query(
         world.client.get(f"/protected-route?access_token={CANARY}")
         world.client.get(f"/protected-route/{CANARY}")
         world.login(password=CANARY)
+        world.end_session(second["access_token"], CANARY)
         world.change_password(second["access_token"], CANARY, current=CANARY)
         world.refresh(first["refresh_token"])
         world.logout(second["refresh_token"])
     assert "POST /token 200" in caplog.text
     assert "GET /protected-route 401" in caplog.text
+    assert "DELETE /sessions/{sid} 404" in caplog.text
     assert "GET (no route) 404" in caplog.text
     for secret in (CANARY, PASSWORD, *_secrets(first), *_secrets(second)):
         assert secret not in caplog.text

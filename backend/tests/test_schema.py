@@ -27,7 +27,9 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date_and_its_sessions
     after = make_world()
     assert after.protected(session["access_token"]).status_code == 200
     assert after.rotated(session["refresh_token"])["sid"] == session["sid"]
-    assert after.login().status_code == 200
+    new = after.tokens(device="New")
+    devices = {found["sid"]: found["device"] for found in after.sessions(new["access_token"])}
+    assert devices == {session["sid"]: None, new["sid"]: "New"}
 
 
 def test_servers_that_start_together_agree_on_the_tables(database_url: str) -> None:
