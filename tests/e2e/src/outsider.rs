@@ -1,4 +1,5 @@
-//! Somebody who talks to the server without the page: a thief, or a look at what it still accepts.
+//! Somebody who talks to the server without the page: a thief, another device of the owner, or a look
+//! at what it still accepts.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -19,6 +20,13 @@ pub async fn refresh(server: &Server, refresh_token: &str, key: Option<&str>) ->
 pub async fn is_let_in(server: &Server, access_token: &str) -> Result<bool> {
     let header = format!("authorization: Bearer {access_token}\r\n");
     Ok(ask(server, "GET", "/protected-route", &header, "").await?.0 == 200)
+}
+
+/// Changes the password of whoever holds this access token: the status.
+pub async fn change_password(server: &Server, access_token: &str, current: &str, new: &str) -> Result<u16> {
+    let body = json!({"current_password": current, "new_password": new}).to_string();
+    let headers = format!("content-type: application/json\r\nauthorization: Bearer {access_token}\r\n");
+    Ok(ask(server, "POST", "/password", &headers, &body).await?.0)
 }
 
 async fn ask(server: &Server, method: &str, path: &str, headers: &str, body: &str) -> Result<(u16, Value)> {
