@@ -53,7 +53,7 @@ pub(crate) fn commit(
     };
     let next = attempt.generation.saturating_add(1);
     let same_generation = row.generation == attempt.generation || !rules.on(Rule::CommitByGeneration);
-    let by_key = rules.on(Rule::CommitByKey) && rules.on(Rule::KeyBeforeAttempt);
+    let by_key = [Rule::CommitByKey, Rule::KeyBeforeAttempt].into_iter().all(|rule| rules.on(rule));
     if same_generation && (row.key == attempt.key || !by_key) {
         let (in_row, readable) = if received.in_row {
             (true, true)

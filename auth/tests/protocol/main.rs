@@ -17,6 +17,7 @@ mod ledger;
 mod listeners;
 mod login;
 mod logout;
+mod looking;
 mod news;
 mod pauses;
 mod rates;

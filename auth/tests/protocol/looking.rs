@@ -1,0 +1,91 @@
+//! What a look into the ledger makes of it, whatever is under way in the page.
+
+use auth::{Contract, Custody, EndReason, State};
+use futures_util::future::join;
+
+use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
+
+#[test]
+fn a_look_that_comes_before_the_restore_ends_what_was_logged_out_of() {
+    let (world, _tab, _client) = World::signed_in();
+    let second = world.tab().client(Contract::default(), Custody::default());
+    // The restore's own read.
+    world.next_transactions([LedgerFault::Hangs]);
+    second.start();
+    world.idle();
+    second.logout();
+    let seen = watch(&second);
+    assert!(world.run(second.recheck()));
+    world.settle();
+    assert_eq!(seen.take(), [State::SignedOut(Some(EndReason::LoggedOut))]);
+    assert_eq!(world.count("POST /logout 204"), 1);
+}
+
+#[test]
+fn a_logout_before_a_slow_ledger_has_answered_waits_for_it() {
+    let (world, _tab, _client) = World::signed_in();
+    let second = world.tab().client(Contract::default(), Custody::default());
+    world.next_transactions([LedgerFault::Hangs; 10]);
+    second.start();
+    second.logout();
+    world.settle();
+    assert_eq!(world.count("POST /logout 204"), 1);
+}
+
+#[test]
+fn a_page_that_signs_in_names_nobody_else_meanwhile() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    world.next("/token", [Fault::Slow(0, 3_000)]);
+    let seen = watch(&client);
+    let elsewhere = async {
+        world.timer(500).await;
+        other.login("bob", "secret").await
+    };
+    assert_eq!(world.run(join(client.login("ann", "secret"), elsewhere)), (Ok(()), Ok(())));
+    assert_eq!(seen.take(), [State::SignedOut(Some(EndReason::ReplacedElsewhere)), signed_in("ann")]);
+}
+
+#[test]
+fn a_page_that_signs_in_takes_up_no_other_login_meanwhile() {
+    let world = World::new();
+    let (here, there) = (world.tab().open(), world.tab().open());
+    world.next("/token", [Fault::Slow(0, 3_000)]);
+    let seen = watch(&here);
+    let elsewhere = async {
+        world.timer(500).await;
+        there.login("ann", "secret").await
+    };
+    assert_eq!(world.run(join(here.login("ann", "secret"), elsewhere)), (Ok(()), Ok(())));
+    assert_eq!(seen.take(), [signed_in("ann")]);
+}
+
+#[test]
+fn a_look_that_finds_the_pages_own_login_shows_nothing_until_the_page_has_heard_of_it() {
+    let (world, _tab, client) = World::signed_in();
+    world.next_transactions_after(1, LedgerFault::HeardLate(1_500));
+    let seen = watch(&client);
+    let look = async {
+        world.timer(500).await;
+        client.recheck().await
+    };
+    assert_eq!(world.run(join(client.login("ann", "secret"), look)), (Ok(()), false));
+    assert_eq!((seen.take(), client.state()), (vec![], signed_in("ann")));
+}
+
+#[test]
+fn the_next_session_shares_no_flight_with_the_last_one() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Slow(0, 5_000)]);
+    let request = me();
+    let next = async {
+        world.timer(500).await;
+        client.login("bob", "secret").await.unwrap();
+        world.server(|server| server.expire_access());
+        client.send(&request).await
+    };
+    let (_, answer) = world.run(join(client.send(&request), next));
+    assert_eq!(answer.unwrap().status, 200);
+}
