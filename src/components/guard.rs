@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use auth::State;
 use yew::prelude::*;
 use yew::suspense::{Suspension, SuspensionHandle};
@@ -15,7 +17,7 @@ pub struct GuardProps {
     pub children: Html,
 }
 
-/// Shows its children while there is a session, and drops them the moment it ends. Where somebody else
+/// Shows its children while there is a session, and drops them the moment it ends, or becomes another user's. Where somebody else
 /// signed in in another tab, [`Elsewhere`] stands above the fallback.
 ///
 /// While a page is frozen or in the back/forward cache, and until it is known after its return that
@@ -25,6 +27,8 @@ pub struct GuardProps {
 #[component]
 pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     let session = use_provided();
+    let users = use_mut_ref(Users::default);
+    let user = users.borrow_mut().number_of(&session.state);
     let restoring = html! { <Progress text="Restoring your session…" /> };
     match session.state {
         State::Restoring => restoring,
@@ -37,11 +41,31 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
         },
         State::SignedOut(_) => fallback.clone(),
         State::SignedIn { .. } => html! {
-            <Suspense fallback={restoring}>
+            <Suspense key={user} fallback={restoring}>
                 <Veil drawn={session.concealed} />
                 { children.clone() }
             </Suspense>
         },
+    }
+}
+
+/// Who was seen here, so that nothing of one user's is left when the next one signs in over them.
+#[derive(Default)]
+struct Users {
+    seen: u32,
+    last: Option<Rc<str>>,
+}
+
+impl Users {
+    /// Another number for another user; until the server has answered nobody is named, and nobody else.
+    fn number_of(&mut self, state: &State) -> u32 {
+        if let State::SignedIn { user: Some(user), .. } = state
+            && self.last.as_ref() != Some(user)
+        {
+            self.seen += u32::from(self.last.is_some());
+            self.last = Some(user.clone());
+        }
+        self.seen
     }
 }
 
@@ -54,7 +78,7 @@ struct VeilProps {
 /// document without destroying them.
 #[component]
 fn Veil(VeilProps { drawn }: &VeilProps) -> HtmlResult {
-    let veil: std::rc::Rc<Option<(Suspension, SuspensionHandle)>> =
+    let veil: Rc<Option<(Suspension, SuspensionHandle)>> =
         use_memo(*drawn, |drawn| drawn.then(Suspension::new));
     match &*veil {
         Some((suspension, _)) => Err(suspension.clone().into()),

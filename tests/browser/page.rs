@@ -2,11 +2,13 @@
 
 use serde_json::json;
 use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{Document, Element, HtmlElement, HtmlFormElement, HtmlInputElement};
 use yew::prelude::*;
 use yew::{AppHandle, Renderer};
-use yew_jwt_auth::{App, AuthProvider, Guard, LogoutButton, Settings, use_session};
+use yew_jwt_auth::auth::{Request, State};
+use yew_jwt_auth::{App, AuthProvider, Guard, LogoutButton, Settings, use_client, use_session};
 
 use crate::script::{self, Replaced, until};
 use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
@@ -227,6 +229,63 @@ async fn a_session_that_ends_while_the_page_is_put_away_is_not_shown_again() {
     script::run("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))");
     wire(1).await;
     assert!(find("#private").is_none());
+    app.destroy();
+    script::run("document.getElementById('app').remove()");
+}
+
+/// Something that keeps what it got, and a way to sign in over the session that is there.
+#[component]
+fn Account() -> Html {
+    let (client, text) = (use_client(), use_state(String::new));
+    let user = match use_session() {
+        State::SignedIn { user: Some(user), .. } => user.to_string(),
+        _ => String::new(),
+    };
+    let get = use_callback((client.clone(), text.setter()), |_: MouseEvent, (client, text)| {
+        let (client, text) = (client.clone(), text.clone());
+        spawn_local(async move {
+            client.send(&Request::get("/protected-route")).await.unwrap();
+            text.set("theirs".to_owned());
+        });
+    });
+    let switch = use_callback(client, |_: MouseEvent, client| {
+        let client = client.clone();
+        spawn_local(async move { client.login("other", PASSWORD).await.unwrap() });
+    });
+    html! {
+        <>
+            <h1>{ user }</h1>
+            <p id="kept">{ text.as_str() }</p>
+            <button onclick={get}>{ "Get" }</button>
+            <button onclick={switch}>{ "Switch" }</button>
+        </>
+    }
+}
+
+#[component]
+fn Switching() -> Html {
+    html! {
+        <AuthProvider settings={Settings::new(stand::base())}>
+            <Guard fallback={html! { <p id="form" /> }}><Account /></Guard>
+        </AuthProvider>
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_user_who_signs_in_over_another_finds_nothing_of_theirs() {
+    stand::signed_in().await;
+    script::run("document.body.insertAdjacentHTML('beforeend', '<main id=\"app\"></main>')");
+    let root = document().get_element_by_id("app").unwrap();
+    let app = Renderer::<Switching>::with_root(root).render();
+    until("signed in", || button("Get").is_some()).await;
+    button("Get").unwrap().click();
+    // Being named takes nothing away.
+    until("kept", || (text("h1"), text("#kept")) == (USERNAME.to_owned(), "theirs".to_owned())).await;
+    let tokens = json!({"access_token": "a", "refresh_token": "r", "token_type": "bearer"});
+    fault("POST", "/token", respond(200, "application/json", &tokens.to_string())).await;
+    button("Switch").unwrap().click();
+    until("switched", || text("h1") == "other").await;
+    assert_eq!(text("#kept"), "");
     app.destroy();
     script::run("document.getElementById('app').remove()");
 }

@@ -30,7 +30,7 @@ impl<P: Platform> Client<P> {
         loop {
             match self.decision(session, known, turn, caught_up.clone()).await? {
                 Decision::Adopt(generation) => {
-                    if self.has_newer(&session.id, known) || self.adopt(session, generation).await {
+                    if self.adopt(session, generation).await {
                         return Ok(Decision::Adopt(generation));
                     }
                     known = generation;
@@ -137,11 +137,5 @@ impl<P: Platform> Client<P> {
     /// Whether storage shows that it does not hold the token. What cannot be read is not lost.
     pub(super) fn lacks(&self, session: &str, generation: u32) -> bool {
         matches!(self.look_up(session, generation), Found::Missing)
-    }
-
-    /// Whether this tab has come by a newer access token than that of `generation` itself.
-    fn has_newer(&self, session: &str, generation: u32) -> bool {
-        let current = self.session().filter(|current| *current.id == *session);
-        current.is_some_and(|s| s.generation > generation && s.access.is_some())
     }
 }

@@ -1,6 +1,6 @@
 //! What another tab did, and how this one learns of it although something comes in between.
 
-use auth::{Contract, Custody, EndReason, State};
+use auth::{Contract, Custody, EndReason, Error, State};
 use futures_util::future::join;
 
 use crate::world::{Fault, LedgerFault, World, me, signed_in};
@@ -18,6 +18,20 @@ fn a_logout_elsewhere_is_seen_although_the_look_was_aborted() {
 }
 
 #[test]
+fn a_ledger_that_gives_no_answer_is_asked_at_longer_and_longer_intervals() {
+    let (world, _tab, client) = World::signed_in();
+    let second = world.tab().open();
+    world.settle();
+    world.next_transactions_after(1, LedgerFault::Aborts);
+    world.next_transactions([LedgerFault::Aborts; 6]);
+    client.logout();
+    world.pass(14_000);
+    assert!(matches!(second.state(), State::SignedIn { .. }), "{:?}", second.state());
+    world.pass(20_000);
+    assert_eq!(second.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
+}
+
+#[test]
 fn a_login_that_fails_does_not_hide_one_that_went_well_elsewhere() {
     let world = World::new();
     let (here, there) = (world.tab().open(), world.tab().open());
@@ -27,7 +41,7 @@ fn a_login_that_fails_does_not_hide_one_that_went_well_elsewhere() {
         there.login("ann", "secret").await
     };
     let (failed, done) = world.run(join(here.login("ann", "wrong"), elsewhere));
-    assert_eq!((failed, done), (Err(auth::Error::WrongCredentials), Ok(())));
+    assert_eq!((failed, done), (Err(Error::WrongCredentials), Ok(())));
     world.settle();
     assert!(matches!(here.state(), State::SignedIn { .. }), "{:?}", here.state());
 }
@@ -64,4 +78,18 @@ fn a_reload_takes_up_no_other_users_session_unasked() {
     client.start();
     world.settle();
     assert_eq!(client.state(), signed_in("bob"));
+}
+
+#[test]
+fn a_session_that_another_users_login_replaced_ends_although_the_look_is_aborted() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    world.without_messages();
+    world.run(other.login("bob", "secret")).unwrap();
+    world.pass(900_000);
+    // After the refresh's own decision.
+    world.next_transactions_after(1, LedgerFault::Aborts);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::ReplacedElsewhere)));
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::ReplacedElsewhere)));
 }

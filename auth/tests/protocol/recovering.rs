@@ -73,3 +73,29 @@ fn the_next_users_page_recovers_although_the_last_ones_was_about_to() {
     world.settle();
     assert_eq!(client.state(), signed_in("bob"));
 }
+
+#[test]
+fn a_page_that_is_well_again_stops_asking() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Says(503, vec![("retry-after", "20")], String::new())]);
+    assert!(world.run(client.send(&me())).is_err());
+    world.pass(20_000);
+    world.take_log();
+    world.run(client.send(&me())).unwrap();
+    assert_eq!(client.state(), signed_in("ann"));
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /refresh 200", "GET /me 200"]);
+}
+
+#[test]
+fn a_page_recovers_each_time() {
+    let (world, _tab, client) = World::signed_in();
+    for _ in 0..3 {
+        world.pass(900_000);
+        world.next("/refresh", [Fault::Says(503, vec![("retry-after", "20")], String::new())]);
+        assert!(world.run(client.send(&me())).is_err());
+        world.settle();
+        assert_eq!(client.state(), signed_in("ann"));
+    }
+}

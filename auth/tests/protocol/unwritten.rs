@@ -85,3 +85,17 @@ fn what_cannot_be_written_for_long_leaves_no_timer() {
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert_eq!(world.server(|server| server.reuses), 0);
 }
+
+#[test]
+fn a_logout_while_it_is_being_written_is_told_the_server_once() {
+    let (world, client, _sibling) = unwritten(Custody::default());
+    // Aborted, it is tried once more in a moment; the logout comes first.
+    let before = world.transactions();
+    world.next_transactions([LedgerFault::Aborts]);
+    while world.transactions() == before {
+        world.pass(10);
+    }
+    client.logout();
+    world.settle();
+    assert_eq!(world.count("POST /logout"), 1);
+}

@@ -55,8 +55,10 @@ fn the_wait_begins_anew_when_storage_moves_but_not_without_end() {
     for (moves, last, seen) in [(1, 850, true), (2, 1_650, true), (3, 2_450, false)] {
         let (world, tab, client) = behind();
         let started = world.time();
-        let (answer, ()) = world.run(async {
-            join(client.send(&me()), async {
+        let request = me();
+        let sending = async { (client.send(&request).await, world.time()) };
+        let ((answer, ended), ()) = world.run(async {
+            join(sending, async {
                 world.timer(HAND_OVER + 50).await;
                 for n in 0..moves {
                     world.timer(800).await;
@@ -70,8 +72,10 @@ fn the_wait_begins_anew_when_storage_moves_but_not_without_end() {
             .await
         });
         assert_eq!(answer.is_ok(), seen, "{moves}");
-        let ended = world.time() - started - HAND_OVER;
-        assert!((last..last + 1_300).contains(&ended), "{moves}: {ended}");
+        let ended = ended - started - HAND_OVER;
+        // A third movement is too late for the wait that the second began.
+        let longest = if seen { 1_300 } else { 400 };
+        assert!((last..last + longest).contains(&ended), "{moves}: {ended}");
         assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
     }
 }
