@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thirtyfour::WebElement;
@@ -58,6 +58,17 @@ impl Seen {
     /// The fetched JSON, once it is there.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_str(self.data.as_deref()?).ok()
+    }
+
+    /// Whether the fetched JSON is this user's.
+    pub fn has_data_of(&self, user: &str) -> bool {
+        self.json().is_some_and(|data| data.get("user").is_some_and(|it| it == user))
+    }
+
+    /// The fetched JSON is this user's, and there is no trouble to tell of.
+    pub fn ensure_data_of(&self, user: &str) -> Result<()> {
+        ensure!(self.has_data_of(user) && self.alerts.is_empty() && self.statuses.is_empty(), "{self:#?}");
+        Ok(())
     }
 
     /// Whether the form is there and ready.

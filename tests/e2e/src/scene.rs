@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::browser::{self, Browser, Engine};
 use crate::page::{LoginPage, Seen};
 use crate::pages::Pages;
-use crate::proxy::{Action, Log, Proxy};
+use crate::proxy::{Action, Log, Proxy, Rule};
 use crate::server::{Options, Server};
+use crate::session::{self, Kept};
 
 /// The name of the scene's user.
 pub const USERNAME: &str = "demo";
@@ -105,10 +106,15 @@ impl Scene {
         LoginPage::of(&self.browser)
     }
 
+    /// A page of the same origin without the app.
+    pub fn blank(&self) -> String {
+        self.pages.change(|settings| drop(settings.files.insert(BLANK.to_owned(), String::new())));
+        format!("{}{BLANK}", self.pages.origin())
+    }
+
     /// The page as somebody finds it who has never been there: the form, nothing stored, no faults.
     pub async fn form(&self) -> Result<LoginPage<'_>> {
-        self.pages.change(|settings| drop(settings.files.insert(BLANK.to_owned(), String::new())));
-        self.browser.open(&format!("{}{BLANK}", self.pages.origin())).await?;
+        self.browser.open(&self.blank()).await?;
         self.browser.run(WIPE, Value::Null).await?;
         self.proxy.reset();
         let page = LoginPage::open(&self.browser, &self.pages.origin()).await?;
@@ -132,6 +138,21 @@ impl Scene {
     /// What the page's origin keeps.
     pub async fn stored(&self) -> Result<Stored> {
         Stored::of(&self.browser).await
+    }
+
+    /// The session that the current tab and the profile keep.
+    pub async fn kept(&self) -> Result<Kept> {
+        self.stored().await?.kept()
+    }
+
+    /// The current tab and the profile keep one session, refreshed so often, and the server takes its tokens.
+    pub async fn ensure_kept(&self, generation: u32) -> Result<Kept> {
+        session::ensure_kept(&self.browser, &self.server, generation).await
+    }
+
+    /// Neither the current tab nor the profile keep a session.
+    pub async fn ensure_no_session(&self) -> Result<()> {
+        session::ensure_no_session(&self.browser).await
     }
 
     /// Changes the record of this kind, `access` or `refresh`, by a script that finds it in `record`.
@@ -200,7 +221,13 @@ pub fn refused() -> Action {
     }
 }
 
-/// A page of the origin without the app.
+/// To the page, the time of each access token is up after a second: to expire is what tokens do together.
+pub fn short_lived() -> Vec<Rule> {
+    let set: Map<String, Value> = [("expires_in".to_owned(), json!(1))].into_iter().collect();
+    let short = Action::RewriteJson { remove: vec![], set };
+    vec![Rule::new("POST", "/token", short.clone()), Rule::new("POST", "/refresh", short)]
+}
+
 const BLANK: &str = "/blank.html";
 
 const WIPE: &str = "

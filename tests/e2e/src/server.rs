@@ -112,6 +112,18 @@ impl Server {
         events.map(str::to_owned).collect()
     }
 
+    /// Whether it would take this refresh token: a current one, of a session that lives. Read in its own
+    /// tables, since whoever asks with the token spends it.
+    pub async fn would_take(&self, refresh_token: &str) -> Result<bool> {
+        let mut command = Command::new(python());
+        command.args(["-c", WOULD_TAKE]).arg(self.database()).arg(refresh_token).stdin(Stdio::null());
+        let output = timeout(DEADLINE, command.kill_on_drop(true).output())
+            .await
+            .context("the look takes too long")??;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(output.stdout.starts_with(b"1"))
+    }
+
     /// What it was started with; changes count from the next [`Server::restart`] on.
     pub fn options_mut(&mut self) -> &mut Options {
         &mut self.options
@@ -205,6 +217,17 @@ fn backend() -> PathBuf {
     std::env::var_os("E2E_BACKEND")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../backend"), PathBuf::from)
 }
+
+/// The server keeps tokens by their SHA-256 only.
+const WOULD_TAKE: &str = "
+import hashlib, sqlite3, sys
+rows = sqlite3.connect(sys.argv[1]).execute(
+    'SELECT count(*) FROM refresh_tokens JOIN families USING (sid)'
+    ' WHERE hash = ? AND spent_at IS NULL AND ended_at IS NULL',
+    [hashlib.sha256(sys.argv[2].encode()).digest()],
+)
+print(rows.fetchone()[0])
+";
 
 /// Python takes its time to start on a loaded machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

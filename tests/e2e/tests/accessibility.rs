@@ -8,9 +8,8 @@ use e2e::browser::{ColorScheme, Engine};
 use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
+use e2e::sentences::WRONG;
 use serde_json::{Value, json};
-
-const WRONG: &str = "Incorrect username or password.";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_state_is_accessible_in_both_schemes_and_at_every_width() -> Result<()> {

@@ -9,19 +9,16 @@ use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
 use e2e::pages::Pages;
 use e2e::proxy::{Action, Proxy, Route, Rule};
 use e2e::scene::{PASSWORD, PASSWORD_PART, Scene, USERNAME, refused};
+use e2e::sentences::{DISABLED, EXPIRED, PASSWORD_CHANGED, REDIRECTED, REUSE, TOO_MANY, UNREACHABLE, WRONG};
 use e2e::server::{Options, Server};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-const UNREACHABLE: &str = "Cannot reach the server. Check your connection and try again.";
 const UNINTELLIGIBLE: &str = "The server's answer could not be understood. Try again later.";
 const INTERRUPTED: &str = "The connection broke off before the answer was complete. Try again.";
 const TIMED_OUT: &str = "The server did not answer in time. Try again in a moment.";
-const REDIRECTED: &str = "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page.";
 const FORBIDDEN: &str = "You do not have permission for this (403).";
-const TOO_MANY: &str = "Too many attempts. Wait a moment, then try again.";
 const NOT_THERE: &str = "The server has nothing at this address (404).";
-const WRONG: &str = "Incorrect username or password.";
 /// So many cases, of two refreshes each, a session's rate gate lets through without a wait.
 const SESSION: usize = 5;
 /// Stands in every body that a server makes up, and may never be seen.
@@ -139,20 +136,18 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
 async fn a_refusal_to_refresh_brings_the_form_with_the_reason_and_clears_storage() -> Result<()> {
     let scene = Scene::start(Engine::Chromium).await?;
     let page = scene.form().await?;
-    let expired = "Your session has expired. Log in again.";
-    let reuse = "You were signed out for your safety: this session was used from somewhere else.";
     let reason = |reason: &str| json!({"detail": INTERNALS, "error": "invalid_grant", "reason": reason});
     for (status, body, sentence) in [
-        (401, reason("expired"), expired),
+        (401, reason("expired"), EXPIRED),
         (401, reason("revoked"), "Your session was ended. Log in again."),
-        (401, reason("reuse"), reuse),
-        (401, reason("password_changed"), "Your password was changed. Log in with the new one."),
-        (401, reason("disabled"), "This account is disabled."),
-        (401, reason("<b>made up</b>"), expired),
-        (401, json!({"detail": INTERNALS}), expired),
-        (400, json!({"error": "invalid_grant"}), expired),
-        (400, json!({"detail": INTERNALS}), expired),
-        (409, json!({"detail": INTERNALS}), reuse),
+        (401, reason("reuse"), REUSE),
+        (401, reason("password_changed"), PASSWORD_CHANGED),
+        (401, reason("disabled"), DISABLED),
+        (401, reason("<b>made up</b>"), EXPIRED),
+        (401, json!({"detail": INTERNALS}), EXPIRED),
+        (400, json!({"error": "invalid_grant"}), EXPIRED),
+        (400, json!({"detail": INTERNALS}), EXPIRED),
+        (409, json!({"detail": INTERNALS}), REUSE),
     ] {
         let case = async {
             page.login(USERNAME, PASSWORD).await?;

@@ -8,12 +8,11 @@ use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
 use e2e::pages::Pages;
 use e2e::proxy::{Action, Proxy, Route, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
+use e2e::sentences::UNKEPT;
 use e2e::server::{Options, Server};
 use serde_json::{Value, json};
 
 const DEADLINE: Duration = Duration::from_secs(20);
-const UNKEPT: &str =
-    "This browser does not let the page remember you: you will be signed out when you close or reload it.";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_custody_keeps_what_it_says_and_no_more() -> Result<()> {

@@ -4,9 +4,10 @@ use anyhow::{Result, ensure};
 use e2e::page::{FETCH, Seen};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::Scene;
+use e2e::session::ensure_no_reuse;
 use serde_json::json;
 
-use crate::stage::{ensure_no_reuse, expire};
+use crate::stage::expire;
 
 crate::play_in_each_engine![
     a_clock_that_is_set_costs_one_refresh_at_most,
@@ -59,7 +60,7 @@ async fn a_clock_that_is_set_costs_one_refresh_at_most(scene: &mut Scene) -> Res
         }
         scene.ensure_quiet().await?;
     }
-    ensure_no_reuse(scene)
+    ensure_no_reuse(&scene.server)
 }
 
 async fn a_clock_that_was_wrong_all_along_costs_nothing(scene: &mut Scene) -> Result<()> {

@@ -4,14 +4,13 @@ use anyhow::{Result, ensure};
 use e2e::page::{FETCH, LOGOUT, Seen};
 use e2e::proxy::{Action, Entry, Rule};
 use e2e::scene::Scene;
+use e2e::sentences::{LOGGED_OUT, LOGGED_OUT_ELSEWHERE, LOGGED_OUT_HERE_ONLY};
+use e2e::session::ensure_ended_at_server;
 use e2e::tabs::Tabs;
 use e2e::witness;
 use serde_json::json;
 
-use crate::stage::{
-    DEADLINE, LOGGED_OUT, LOGGED_OUT_ELSEWHERE, click_logout, ensure_ended_at_server, ensure_no_session,
-    ensure_prompt, expire, rows, tokens,
-};
+use crate::stage::{DEADLINE, click_logout, ensure_prompt, expire};
 
 crate::play_in_each_engine![
     what_a_refresh_brings_after_a_logout_is_revoked,
@@ -20,24 +19,22 @@ crate::play_in_each_engine![
     a_logout_that_the_server_cannot_take_holds_all_the_same,
 ];
 
-const HERE_ONLY: &str = "You are logged out on this device. The server could not be told, so the session there ends when its time is up.";
-
 async fn what_a_refresh_brings_after_a_logout_is_revoked(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
-    let loot = tokens(scene).await?;
+    let loot = scene.kept().await?;
     begin_a_refresh(scene).await?;
 
     page.press(LOGOUT).await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.statuses == [LOGGED_OUT] && seen.alerts.is_empty(), "{seen:#?}");
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
-    ensure_ended_at_server(scene, &loot).await?;
+    ensure_ended_at_server(&scene.server, &loot).await?;
 
     ensure_late_tokens_are_revoked(scene).await?;
     let seen = page.seen().await?;
     ensure!(seen.signed_out() && seen.statuses == [LOGGED_OUT], "{seen:#?}");
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     scene.ensure_quiet().await?;
     scene.reload().await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
@@ -47,7 +44,7 @@ async fn what_a_refresh_brings_after_a_logout_is_revoked(scene: &mut Scene) -> R
 
 async fn what_a_refresh_brings_after_a_logout_elsewhere_is_revoked(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
-    let loot = tokens(scene).await?;
+    let loot = scene.kept().await?;
     let mut tabs = Tabs::of(&scene.browser).await?;
     tabs.open(&scene.pages.origin()).await?;
     page.wait_until("signed in", Seen::signed_in).await?;
@@ -60,15 +57,15 @@ async fn what_a_refresh_brings_after_a_logout_elsewhere_is_revoked(scene: &mut S
     tabs.at(1).await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE], "{seen:#?}");
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
-    ensure_ended_at_server(scene, &loot).await?;
+    ensure_ended_at_server(&scene.server, &loot).await?;
 
     ensure_late_tokens_are_revoked(scene).await?;
     let seen = page.seen().await?;
     ensure!(seen.signed_out() && seen.statuses == [LOGGED_OUT_ELSEWHERE], "{seen:#?}");
     tabs.at(0).await?;
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     tabs.ensure_quiet().await
 }
 
@@ -102,25 +99,25 @@ async fn ensure_late_tokens_are_revoked(scene: &Scene) -> Result<()> {
 async fn a_logout_offline_is_told_the_server_later(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
     ensure!(page.fetch().await?.json().is_some());
-    let loot = tokens(scene).await?;
+    let loot = scene.kept().await?;
     scene.proxy.reset();
     scene.proxy.add(Rule::any(Action::DropBefore));
     page.press(LOGOUT).await?;
     // The form is there at once; what became of the server's part is told when it is known.
-    let seen = page.wait_until("the debt", |seen| seen.alerts == [HERE_ONLY]).await?;
+    let seen = page.wait_until("the debt", |seen| seen.alerts == [LOGGED_OUT_HERE_ONLY]).await?;
     ensure!(seen.signed_out() && seen.data.is_none(), "{seen:#?}");
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     ensure!(owed(scene).await?, "the ledger does not know of the debt");
     // Another tab, opened offline, is as signed out as this one.
     let mut tabs = Tabs::of(&scene.browser).await?;
     tabs.open(&scene.pages.origin()).await?;
     page.wait_until("the form", Seen::signed_out).await?;
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     tabs.at(0).await?;
 
     scene.proxy.set_rules(Vec::new());
     page.wait_until("the payment", |seen| seen.statuses == [LOGGED_OUT]).await?;
-    ensure_ended_at_server(scene, &loot).await?;
+    ensure_ended_at_server(&scene.server, &loot).await?;
     let told = scene.log().requests();
     ensure!(told.iter().all(|it| it.path == "/logout"), "{told:#?}");
     ensure!(told.last().is_some_and(|it| it.status == Some(204)), "{told:#?}");
@@ -131,25 +128,25 @@ async fn a_logout_offline_is_told_the_server_later(scene: &mut Scene) -> Result<
     tokio::time::timeout(DEADLINE, paid).await??;
     scene.reload().await?;
     page.wait_until("the form", Seen::signed_out).await?;
-    ensure_no_session(scene).await
+    scene.ensure_no_session().await
 }
 
 async fn owed(scene: &Scene) -> Result<bool> {
-    let rows = rows(&scene.stored().await?);
-    Ok(rows.iter().any(|row| row["ended"]["owed"] == json!(true)))
+    let rows = scene.stored().await?.rows();
+    Ok(rows.iter().any(|row| row.ended.as_ref().is_some_and(|ended| ended.owed)))
 }
 
 async fn a_logout_that_the_server_cannot_take_holds_all_the_same(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
-    let loot = tokens(scene).await?;
+    let loot = scene.kept().await?;
     let unavailable = Action::json(503, &json!({"detail": "Service Unavailable"}));
     scene.proxy.add(Rule::new("POST", "/logout", unavailable).times(2));
     page.press(LOGOUT).await?;
-    let seen = page.wait_until("the debt", |seen| seen.alerts == [HERE_ONLY]).await?;
+    let seen = page.wait_until("the debt", |seen| seen.alerts == [LOGGED_OUT_HERE_ONLY]).await?;
     ensure!(seen.signed_out(), "{seen:#?}");
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     page.wait_until("the payment", |seen| seen.statuses == [LOGGED_OUT]).await?;
     scene.ensure_wire(&["POST /logout 503", "POST /logout 503", "POST /logout 204"])?;
-    ensure_ended_at_server(scene, &loot).await?;
+    ensure_ended_at_server(&scene.server, &loot).await?;
     scene.ensure_quiet().await
 }

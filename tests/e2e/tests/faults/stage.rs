@@ -4,28 +4,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::browser::Engine;
-use e2e::outsider;
 use e2e::page::LOGOUT;
-use e2e::proxy::{Entry, Rule};
-use e2e::scene::{PASSWORD, Scene, Stored, refused};
+use e2e::proxy::Rule;
+use e2e::scene::{PASSWORD, Scene, refused};
 use e2e::witness;
-use serde_json::Value;
 use thirtyfour::WindowHandle;
 
 /// Everything that is done has happened after this, also on a loaded machine.
 pub(crate) const DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
 /// The second user.
 pub(crate) const OTHER: &str = "other";
-pub(crate) const UNREACHABLE: &str = "Cannot reach the server. Check your connection and try again.";
-pub(crate) const UNREACHABLE_NOTICE: &str = "The server cannot be reached at the moment. You stay signed in.";
-pub(crate) const UNAVAILABLE_NOTICE: &str = "The server is not available at the moment. You stay signed in.";
-pub(crate) const UNKEPT: &str =
-    "This browser does not let the page remember you: you will be signed out when you close or reload it.";
-pub(crate) const LOGGED_OUT: &str = "You are logged out.";
-pub(crate) const LOGGED_OUT_ELSEWHERE: &str = "You logged out in another tab.";
-pub(crate) const LOST: &str = "This browser no longer has your session. Log in again.";
-pub(crate) const REUSE: &str =
-    "You were signed out for your safety: this session was used from somewhere else.";
 
 /// One browser, and the scenarios that were played on it so far.
 pub(crate) struct Stage {
@@ -81,78 +69,6 @@ impl Stage {
 /// The next request with an access token is told that it has expired.
 pub(crate) fn expire(scene: &Scene) {
     scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
-}
-
-/// What a thief could take from the current tab.
-pub(crate) struct Tokens {
-    pub(crate) access: String,
-    pub(crate) refresh: String,
-    /// The key that goes with the refresh token.
-    pub(crate) key: String,
-}
-
-pub(crate) async fn tokens(scene: &Scene) -> Result<Tokens> {
-    let stored = scene.stored().await?;
-    let row = live_row(&stored).with_context(|| format!("a live row in {stored:?}"))?;
-    let access = field_of(stored.session.values(), "access_token").context("an access token")?;
-    let refresh = row.get("token").and_then(Value::as_str).map(str::to_owned);
-    let refresh = refresh.or_else(|| field_of(stored.local.values(), "refresh_token"));
-    let key = row.get("key").and_then(Value::as_str).context("a key")?.to_owned();
-    Ok(Tokens { access, refresh: refresh.context("a refresh token")?, key })
-}
-
-fn field_of<'a>(records: impl Iterator<Item = &'a String>, name: &str) -> Option<String> {
-    let mut fields = records.filter_map(|text| Some(parsed(text).get(name)?.as_str()?.to_owned()));
-    fields.next()
-}
-
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
-/// The ledger's sessions.
-pub(crate) fn rows(stored: &Stored) -> Vec<Value> {
-    let rows = stored.ledger.iter().filter(|(key, _)| key.contains(":row:"));
-    rows.map(|(_, text)| parsed(text)).collect()
-}
-
-/// The ledger's session that has not ended.
-pub(crate) fn live_row(stored: &Stored) -> Option<Value> {
-    rows(stored).into_iter().find(|row| row.get("ended").is_some_and(Value::is_null))
-}
-
-/// Neither this tab's storage nor the profile's nor the ledger hold a token or a session that lives.
-pub(crate) async fn ensure_no_session(scene: &Scene) -> Result<()> {
-    let stored = scene.stored().await?;
-    ensure!(stored.is_empty(), "{stored:#?}");
-    ensure!(live_row(&stored).is_none(), "{stored:#?}");
-    let held = rows(&stored).iter().any(|row| row.get("token").is_some_and(|token| !token.is_null()));
-    ensure!(!held, "{stored:#?}");
-    Ok(())
-}
-
-/// The server's family is over: its access token is refused although its time is not up.
-pub(crate) async fn ensure_ended_at_server(scene: &Scene, tokens: &Tokens) -> Result<()> {
-    ensure!(!outsider::is_let_in(&scene.server, &tokens.access).await?, "the family lives on");
-    Ok(())
-}
-
-/// The server never had to think that a token was stolen.
-pub(crate) fn ensure_no_reuse(scene: &Scene) -> Result<()> {
-    let events = scene.server.reuse_events();
-    ensure!(events.is_empty(), "{events:#?}");
-    Ok(())
-}
-
-/// All these carried the same token and the same key.
-pub(crate) fn ensure_one_attempt(entries: &[Entry]) -> Result<()> {
-    let [first, rest @ ..] = entries else { bail!("no attempt") };
-    let same = |it: &Entry| {
-        (&it.body_sha256, &it.idempotency_key_fingerprint)
-            == (&first.body_sha256, &first.idempotency_key_fingerprint)
-    };
-    ensure!(first.idempotency_key_fingerprint.is_some() && rest.iter().all(same), "{entries:#?}");
-    Ok(())
 }
 
 /// So many other tabs showed `sentence` within a second after `since`, without anybody looking at them:

@@ -4,12 +4,12 @@
 use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, LoginPage, Seen};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::sentences::{EXPIRED, UNKEPT};
 use e2e::server::Rotation;
+use e2e::session::{ensure_no_reuse, ensure_one_attempt};
 use serde_json::{Value, json};
 
-use crate::stage::{
-    DEADLINE, UNKEPT, ensure_no_reuse, ensure_no_session, ensure_one_attempt, expire, live_row,
-};
+use crate::stage::{DEADLINE, expire};
 
 crate::play_in_each_engine![
     without_local_storage_the_session_lives_in_memory,
@@ -72,7 +72,7 @@ async fn memory_serves(scene: &Scene, denial: &str) -> Result<()> {
     }
     let refreshes = scene.log().matching("POST", "/refresh");
     ensure!(refreshes.iter().all(|it| it.status == Some(200)) && refreshes.len() == 2, "{refreshes:#?}");
-    ensure_no_reuse(scene)?;
+    ensure_no_reuse(&scene.server)?;
     scene.ensure_quiet().await
 }
 
@@ -87,7 +87,7 @@ async fn a_reload_keeps_what_the_tab_keeps(scene: &Scene) -> Result<()> {
     expire(scene);
     page.press(FETCH).await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
-    ensure!(seen.alerts == ["Your session has expired. Log in again."], "{seen:#?}");
+    ensure!(seen.alerts == [EXPIRED], "{seen:#?}");
     scene.ensure_wire(&["GET /protected-route 200", "GET /protected-route 401"])?;
     scene.ensure_quiet().await
 }
@@ -104,7 +104,7 @@ async fn nothing_is_left_of_it(scene: &Scene) -> Result<()> {
     scene.pages.preload("");
     scene.reload().await?;
     page.wait_until("the form", Seen::signed_out).await?;
-    ensure_no_session(scene).await
+    scene.ensure_no_session().await
 }
 
 /// The form in a browser that denies this.
@@ -129,7 +129,7 @@ async fn a_full_store_at_login_is_told(scene: &mut Scene) -> Result<()> {
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.statuses.is_empty() && seen.alerts.is_empty(), "{seen:#?}");
     scene.browser.run(CLEAR, Value::Null).await?;
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     scene.ensure_quiet().await
 }
 
@@ -141,8 +141,7 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
         let seen = page.press_and_settle(FETCH).await?;
         ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses == [UNKEPT], "{seen:#?}");
     }
-    let row = live_row(&scene.stored().await?).context("a row")?;
-    ensure!(row["generation"] == 0, "the row is ahead of what is stored: {row}");
+    ensure!(scene.kept().await?.row.generation == 0, "the row is ahead of what is stored");
     // Another life of the page repeats the same attempt.
     scene.reload().await?;
     page.wait_until("signed in", Seen::signed_in).await?;
@@ -151,16 +150,14 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
     ensure!(seen.json().is_some() && seen.statuses == [UNKEPT], "{seen:#?}");
     let attempts = scene.log().matching("POST", "/refresh");
     ensure!(attempts.len() == 3, "{:?}", scene.log().wire());
-    ensure_one_attempt(&attempts)?;
+    ensure_one_attempt(scene.log())?;
 
     scene.browser.run(CLEAR, Value::Null).await?;
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
     ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
-    let stored = scene.stored().await?;
-    let row = live_row(&stored).context("a row")?;
-    ensure!(row["generation"] != 0 && stored.local.len() == 1, "{stored:#?}");
-    ensure_no_reuse(scene)?;
+    ensure!(scene.kept().await?.row.generation != 0);
+    ensure_no_reuse(&scene.server)?;
     scene.ensure_quiet().await
 }
 
@@ -182,8 +179,7 @@ async fn a_strict_server_survives_the_same_faults(scene: &mut Scene) -> Result<(
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
     ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
-    let row = live_row(&scene.stored().await?).context("a row")?;
-    ensure!(row["generation"] == 1 && row["token"].is_string(), "{row}");
+    ensure!(scene.ensure_kept(1).await?.row.token.is_some(), "it is not in the row");
     scene.reload().await?;
     page.wait_until("signed in", Seen::signed_in).await?;
     expire(scene);
@@ -192,7 +188,7 @@ async fn a_strict_server_survives_the_same_faults(scene: &mut Scene) -> Result<(
     ensure!(scene.log().matching("POST", "/refresh").len() == 2, "{:?}", scene.log().wire());
     page.logout().await?;
     scene.browser.run(CLEAR, Value::Null).await?;
-    ensure_no_session(scene).await?;
-    ensure_no_reuse(scene)?;
+    scene.ensure_no_session().await?;
+    ensure_no_reuse(&scene.server)?;
     scene.ensure_quiet().await
 }

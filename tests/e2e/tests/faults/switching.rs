@@ -4,14 +4,13 @@ use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, LOGIN, Seen};
 use e2e::proxy::{Action, Entry, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::sentences::{LOGGED_OUT, LOGGED_OUT_ELSEWHERE};
+use e2e::session::{ensure_ended_at_server, ensure_no_reuse};
 use e2e::tabs::Tabs;
 use e2e::witness;
 use serde_json::Value;
 
-use crate::stage::{
-    DEADLINE, LOGGED_OUT, LOGGED_OUT_ELSEWHERE, OTHER, click_logout, ensure_ended_at_server, ensure_no_reuse,
-    ensure_no_session, ensure_prompt, expire, tokens,
-};
+use crate::stage::{DEADLINE, OTHER, click_logout, ensure_prompt, expire};
 
 crate::play_in_each_engine![
     a_logout_shows_in_every_tab_within_a_second,
@@ -24,7 +23,7 @@ async fn a_logout_shows_in_every_tab_within_a_second(scene: &mut Scene) -> Resul
     for custody in ["local", "database"] {
         scene.pages.meta("auth-refresh-token", custody);
         let page = scene.signed_in().await?;
-        let loot = tokens(scene).await?;
+        let loot = scene.kept().await?;
         ensure!(page.fetch().await?.json().is_some());
         let mut tabs = Tabs::of(&scene.browser).await?;
         for _ in 0..2 {
@@ -43,15 +42,15 @@ async fn a_logout_shows_in_every_tab_within_a_second(scene: &mut Scene) -> Resul
             let seen = page.wait_until("the form", Seen::signed_out).await?;
             ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE] && seen.alerts.is_empty(), "{seen:#?}");
             ensure!(!seen.text.contains(USERNAME), "{seen:#?}");
-            ensure_no_session(scene).await.context("another tab")?;
+            scene.ensure_no_session().await.context("another tab")?;
         }
         scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
         tabs.at(0).await?;
         let seen = page.wait_until("the form", Seen::signed_out).await?;
         ensure!(seen.statuses == [LOGGED_OUT], "{seen:#?}");
-        ensure_no_session(scene).await.context("the tab itself")?;
+        scene.ensure_no_session().await.context("the tab itself")?;
         scene.ensure_wire(&["POST /logout 204"])?;
-        ensure_ended_at_server(scene, &loot).await?;
+        ensure_ended_at_server(&scene.server, &loot).await?;
         tabs.ensure_quiet().await?;
         // Nobody comes back by a reload.
         tabs.at(1).await?;
@@ -110,7 +109,7 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
         "{refreshes:?}"
     );
     tabs.ensure_quiet().await?;
-    ensure_no_reuse(scene)
+    ensure_no_reuse(&scene.server)
 }
 
 async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
@@ -162,7 +161,7 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     ensure!(seen.data.is_none(), "{seen:#?}");
     ensure!(scene.stored().await?.session.is_empty(), "it was adopted silently");
     tabs.ensure_quiet().await?;
-    ensure_no_reuse(scene)
+    ensure_no_reuse(&scene.server)
 }
 
 async fn ensure_data_of(scene: &Scene, user: &str) -> Result<()> {
@@ -198,11 +197,11 @@ async fn a_duplicated_tab_does_no_harm(scene: &mut Scene) -> Result<()> {
         "GET /protected-route 401",
         "GET /protected-route 200",
     ])?;
-    ensure_no_reuse(scene)?;
+    ensure_no_reuse(&scene.server)?;
 
     page.logout().await?;
     tabs.at(1).await?;
     page.wait_until("the form", Seen::signed_out).await?;
-    ensure_no_session(scene).await?;
+    scene.ensure_no_session().await?;
     tabs.ensure_quiet().await
 }

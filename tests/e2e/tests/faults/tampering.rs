@@ -3,11 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, Seen};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::sentences::LOST;
+use e2e::session::ensure_no_reuse;
 use e2e::tabs::Tabs;
 use e2e::witness;
 use serde_json::{Value, json};
 
-use crate::stage::{DEADLINE, LOST, ensure_no_reuse, ensure_no_session, expire};
+use crate::stage::{DEADLINE, expire};
 
 crate::play_in_each_engine![
     what_was_edited_leads_to_the_form_at_worst,
@@ -75,7 +77,7 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
             page.press(FETCH).await?;
             let seen = page.wait_until("the form", Seen::signed_out).await?;
             ensure!(seen.alerts == [LOST], "{seen:#?}");
-            ensure_no_session(scene).await?;
+            scene.ensure_no_session().await?;
             scene.ensure_wire(&["GET /protected-route 401"])?;
             scene.ensure_quiet().await
         };
@@ -107,7 +109,7 @@ async fn what_was_wiped_leads_to_the_form_with_a_reason(scene: &mut Scene) -> Re
             page.press(FETCH).await?;
             let seen = page.wait_until("the form", Seen::signed_out).await?;
             ensure!(seen.alerts == [LOST] && seen.data.is_none(), "{seen:#?}");
-            ensure_no_session(scene).await?;
+            scene.ensure_no_session().await?;
             scene.ensure_wire(&["GET /protected-route 200", "GET /protected-route 401"])?;
             scene.ensure_quiet().await
         };
@@ -181,6 +183,6 @@ async fn a_ledger_that_is_held_up_is_waited_for(scene: &mut Scene) -> Result<()>
     ensure!(!testimony.saw("Username"), "the form was shown: {testimony:#?}");
     let refreshes = scene.log().matching("POST", "/refresh");
     ensure!(refreshes.iter().all(|it| it.status == Some(200)), "{refreshes:#?}");
-    ensure_no_reuse(scene)?;
+    ensure_no_reuse(&scene.server)?;
     tabs.ensure_quiet().await
 }

@@ -8,15 +8,14 @@ use e2e::browser::Engine;
 use e2e::page::{FETCH, Seen};
 use e2e::proxy::{Action, Proxy, Rule};
 use e2e::scene::{Scene, USERNAME};
+use e2e::sentences::{REDIRECTED, TOO_MANY, UNAVAILABLE_NOTICE, UNREACHABLE, UNREACHABLE_NOTICE};
+use e2e::session::{ensure_no_reuse, ensure_one_attempt};
 use e2e::tabs::Tabs;
 use e2e::witness;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::stage::{
-    DEADLINE, UNAVAILABLE_NOTICE, UNREACHABLE, UNREACHABLE_NOTICE, ensure_no_reuse, ensure_one_attempt,
-    expire,
-};
+use crate::stage::{DEADLINE, expire};
 
 crate::play_in_each_engine![
     a_session_outlives_the_network,
@@ -85,10 +84,10 @@ async fn a_page_that_is_reloaded_offline_recovers_without_a_click(scene: &mut Sc
     ensure!(seen.alerts.is_empty() && seen.text.contains(USERNAME), "{seen:#?}");
     let attempts = scene.log().matching("POST", "/refresh");
     ensure!(attempts.len() >= 4, "{attempts:#?}");
-    ensure_one_attempt(&attempts)?;
+    ensure_one_attempt(scene.log())?;
     let fetched = page.fetch().await?;
     ensure!(fetched.json().is_some() && fetched.statuses.is_empty(), "{fetched:#?}");
-    ensure_no_reuse(scene)?;
+    ensure_no_reuse(&scene.server)?;
     scene.ensure_quiet().await
 }
 
@@ -106,7 +105,7 @@ async fn a_short_outage_of_the_server_is_waited_out(scene: &mut Scene) -> Result
         "POST /refresh 200",
         "GET /protected-route 200",
     ])?;
-    ensure_one_attempt(&scene.log().matching("POST", "/refresh"))?;
+    ensure_one_attempt(scene.log())?;
     let testimony = witness::testimony(&scene.browser).await?;
     ensure!(testimony.saw(UNAVAILABLE_NOTICE), "the user was told nothing: {testimony:#?}");
     scene.ensure_quiet().await
@@ -138,7 +137,7 @@ async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scen
     ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
     let attempts = scene.log().matching("POST", "/refresh");
     ensure!(attempts.len() == 2, "{:?}", scene.log().wire());
-    ensure_one_attempt(&attempts)?;
+    ensure_one_attempt(scene.log())?;
     tabs.ensure_quiet().await
 }
 
@@ -169,13 +168,13 @@ async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Res
             "POST /refresh 200",
             "GET /protected-route 200",
         ])?;
-        ensure_one_attempt(&scene.log().matching("POST", "/refresh"))?;
+        ensure_one_attempt(scene.log())?;
     }
     // Asked for by a resource, the wait is the user's: the button counts it down.
     scene.proxy.reset();
     scene.proxy.add(Rule::new("GET", "/protected-route", trouble(429, Some("2"))).once());
     let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.alerts == ["Too many attempts. Wait a moment, then try again."], "{seen:#?}");
+    ensure!(seen.alerts == [TOO_MANY], "{seen:#?}");
     ensure!(seen.signed_in() && seen.disabled == [FETCH] && seen.timers.len() == 1, "{seen:#?}");
     page.wait_until("the end of the wait", |seen| seen.has_button(FETCH)).await?;
     let seen = page.press_and_settle(FETCH).await?;
@@ -187,7 +186,6 @@ async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Res
 async fn a_redirect_is_not_followed_and_ends_nothing(scene: &mut Scene) -> Result<()> {
     let trap = Proxy::start(scene.server.address()).await?;
     let page = scene.signed_in().await?;
-    let sentence = "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page.";
     for (method, path) in [("POST", "/refresh"), ("GET", "/protected-route")] {
         scene.proxy.reset();
         let before = scene.stored().await?;
@@ -197,7 +195,7 @@ async fn a_redirect_is_not_followed_and_ends_nothing(scene: &mut Scene) -> Resul
         let location = format!("{}{path}", trap.url());
         scene.proxy.add(Rule::new(method, path, Action::Redirect { status: 307, location }).once());
         let seen = page.press_and_settle(FETCH).await?;
-        ensure!(seen.alerts == [sentence] && seen.signed_in(), "{path}: {seen:#?}");
+        ensure!(seen.alerts == [REDIRECTED] && seen.signed_in(), "{path}: {seen:#?}");
         ensure!(scene.stored().await?.holds(&before), "{path}: {:?}", scene.stored().await?);
         let seen = page.press_and_settle(FETCH).await?;
         ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{path}: {seen:#?}");
