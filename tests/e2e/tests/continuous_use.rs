@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::browser::{self, Engine};
 use e2e::page::FETCH;
-use e2e::proxy::{Action, Rule};
-use e2e::scene::Scene;
+use e2e::proxy::{Action, Entry, Outcome, Rule};
+use e2e::scene::{Scene, USERNAME};
 use e2e::server::Options;
+use e2e::session::ensure_no_reuse;
 use serde_json::json;
 
 /// What a refresh takes here, so that a request which waits for one is told from one that does not.
@@ -49,15 +50,22 @@ async fn no_request_waits_for_a_refresh(engine: Engine) -> Result<()> {
     // Three lives of a token, less the time that a loaded machine takes to answer.
     ensure!(waits.len() > 20, "{waits:?}");
     ensure!(longest < f64::from(REFRESH) / 2.0, "a request waited: {waits:?}");
+
+    scene.browser.run("clearInterval(window.using)", json!(null)).await?;
+    let all_ended = |entries: &[Entry]| entries.iter().all(|it| it.outcome != Outcome::Pending);
+    scene.log().wait_until(all_ended, DEADLINE).await?;
     let wire = scene.log().wire();
-    let good = [
-        "GET /protected-route 200",
-        "POST /refresh 200",
-        "GET /protected-route pending",
-        "POST /refresh pending",
-    ];
+    let good = ["GET /protected-route 200", "POST /refresh 200"];
     ensure!(wire.iter().all(|line| good.contains(&line.as_str())), "{wire:?}");
-    ensure!(page.seen().await?.alerts.is_empty());
+    ensure_no_reuse(&scene.server)?;
+    let seen = page.wait_until("rest", |seen| seen.disabled.is_empty()).await?;
+    seen.ensure_data_of(USERNAME)?;
+    // Nobody waits for a refresh in the background, so that its commit may come after all that.
+    let refreshes = scene.log().matching("POST", "/refresh").len();
+    let committed =
+        "return Object.values({...sessionStorage}).some((text) => JSON.parse(text).generation === args)";
+    scene.browser.wait_for("the last commit", committed, json!(refreshes), DEADLINE).await?;
+    scene.ensure_kept(u32::try_from(refreshes)?).await?;
     scene.ensure_quiet().await
 }
 
@@ -74,7 +82,7 @@ const USE: &str = "
       }
       return send.call(window, request, ...more);
     };
-    setInterval(() => {
+    window.using = setInterval(() => {
       const button = [...document.querySelectorAll('button')].find((it) => it.innerText === args);
       if (button.getAttribute('aria-disabled') === 'true') return;
       pressed = performance.now();

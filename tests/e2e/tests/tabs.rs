@@ -5,6 +5,7 @@ use e2e::browser::Engine;
 use e2e::page::{FETCH, Seen};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::Scene;
+use e2e::session::ensure_no_reuse;
 use e2e::tabs::Tabs;
 use serde_json::json;
 
@@ -31,13 +32,19 @@ async fn a_session_of_several_tabs(engine: Engine) -> Result<()> {
 }
 
 async fn a_copied_tab_has_the_token_and_asks_for_none(scene: &Scene, tabs: &mut Tabs<'_>) -> Result<()> {
+    let before = scene.ensure_kept(0).await?;
     let page = tabs.duplicate(0).await?;
     page.wait_until("signed in", Seen::signed_in).await?;
     scene.ensure_wire(&[])?;
     scene.proxy.add(Rule::new("GET", "/protected-route", Action::json(200, &json!({"a": 1}))));
     tabs.press_in_all(FETCH).await?;
-    tabs.wait_until("data", |seen| seen.json().is_some()).await?;
+    let all = tabs.wait_until("data", |seen| seen.json().is_some()).await?;
+    ensure!(all.iter().all(|seen| seen.alerts.is_empty() && seen.statuses.is_empty()), "{all:#?}");
     scene.ensure_wire(&["GET /protected-route 200", "GET /protected-route 200"])?;
-    ensure!(scene.server.reuse_events().is_empty());
+    ensure_no_reuse(&scene.server)?;
+    for tab in 0..tabs.len() {
+        tabs.at(tab).await?;
+        ensure!(scene.ensure_kept(0).await?.access == before.access, "tab {tab} has a token of its own");
+    }
     tabs.ensure_quiet().await
 }
