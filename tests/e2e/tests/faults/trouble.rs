@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use e2e::browser::Engine;
-use e2e::page::{FETCH, Seen};
+use e2e::page::{FETCH, LOGIN, LOGOUT, Seen};
 use e2e::proxy::{Action, Proxy, Rule};
-use e2e::scene::{Scene, USERNAME};
-use e2e::sentences::{REDIRECTED, TOO_MANY, UNAVAILABLE_NOTICE, UNREACHABLE, UNREACHABLE_NOTICE};
+use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::sentences::{
+    LOGGED_OUT_HERE_ONLY, REDIRECTED, TOO_MANY, UNAVAILABLE_NOTICE, UNREACHABLE, UNREACHABLE_NOTICE,
+};
 use e2e::session::{ensure_no_reuse, ensure_one_attempt};
 use e2e::tabs::Tabs;
 use e2e::witness;
@@ -24,6 +26,7 @@ crate::play_in_each_engine![
     an_outage_is_left_alone_for_as_long_as_the_server_says,
     every_form_of_too_many_requests_is_waited_out,
     a_redirect_is_not_followed_and_ends_nothing,
+    a_redirect_gets_neither_a_password_nor_the_token_of_a_logout,
 ];
 
 async fn a_session_outlives_the_network(scene: &mut Scene) -> Result<()> {
@@ -41,14 +44,14 @@ async fn a_session_outlives_the_network(scene: &mut Scene) -> Result<()> {
     go(scene, true).await?;
     page.wait_until("the network", |seen| seen.statuses.is_empty()).await?;
     scene.ensure_wire(&["POST /refresh 200"])?;
-    let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
+    scene.ensure_kept(1).await?;
     // Without trouble the network's coming and going causes no traffic.
     scene.proxy.reset();
     go(scene, true).await?;
-    let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.json().is_some());
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     scene.ensure_wire(&["GET /protected-route 200"])?;
+    scene.ensure_kept(1).await?;
     scene.ensure_quiet().await
 }
 
@@ -73,11 +76,13 @@ async fn a_page_that_is_reloaded_offline_recovers_without_a_click(scene: &mut Sc
     // Nothing but a refresh can restore this one.
     scene.pages.meta("auth-access-token", "memory");
     let page = scene.signed_in().await?;
+    let before = scene.stored().await?;
     scene.proxy.set_rules(vec![Rule::new("POST", "/refresh", Action::DropBefore)]);
     scene.reload().await?;
     scene.log().wait_for("POST", "/refresh", 2, DEADLINE).await?;
     let seen = page.seen().await?;
     ensure!(seen.says("Restoring your session") && !seen.signed_out() && !seen.signed_in(), "{seen:#?}");
+    ensure!(scene.stored().await?.holds(&before), "{:?}", scene.stored().await?);
     // Then an answer is lost on its way.
     scene.proxy.set_rules(vec![Rule::new("POST", "/refresh", Action::DropAfter).once()]);
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
@@ -85,8 +90,10 @@ async fn a_page_that_is_reloaded_offline_recovers_without_a_click(scene: &mut Sc
     let attempts = scene.log().matching("POST", "/refresh");
     ensure!(attempts.len() >= 4, "{attempts:#?}");
     ensure_one_attempt(scene.log())?;
-    let fetched = page.fetch().await?;
-    ensure!(fetched.json().is_some() && fetched.statuses.is_empty(), "{fetched:#?}");
+    page.fetch().await?.ensure_data_of(USERNAME)?;
+    let kept = scene.kept().await?;
+    ensure!(kept.row.generation == 1 && kept.access.is_none(), "{kept:#?}");
+    ensure!(scene.server.would_take(&kept.refresh).await?, "the lost answer was not fetched again");
     ensure_no_reuse(&scene.server)?;
     scene.ensure_quiet().await
 }
@@ -96,8 +103,7 @@ async fn a_short_outage_of_the_server_is_waited_out(scene: &mut Scene) -> Result
     witness::watch(&scene.browser).await?;
     expire(scene);
     scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, None)).times(2));
-    let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.alerts.is_empty() && seen.statuses.is_empty() && seen.json().is_some(), "{seen:#?}");
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     scene.ensure_wire(&[
         "GET /protected-route 401",
         "POST /refresh 503",
@@ -108,12 +114,14 @@ async fn a_short_outage_of_the_server_is_waited_out(scene: &mut Scene) -> Result
     ensure_one_attempt(scene.log())?;
     let testimony = witness::testimony(&scene.browser).await?;
     ensure!(testimony.saw(UNAVAILABLE_NOTICE), "the user was told nothing: {testimony:#?}");
+    scene.ensure_kept(1).await?;
     scene.ensure_quiet().await
 }
 
 async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scene) -> Result<()> {
     scene.pages.preload(clock::PRELOAD);
     let page = scene.signed_in().await?;
+    let before = scene.ensure_kept(0).await?;
     expire(scene);
     scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, Some("30"))).once());
     let seen = page.press_and_settle(FETCH).await?;
@@ -126,15 +134,18 @@ async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scen
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(!seen.text.contains(USERNAME), "nothing private before the server has answered: {seen:#?}");
     scene.ensure_wire(&["GET /protected-route 401", "POST /refresh 503"])?;
+    let kept = scene.kept().await?;
+    ensure!(kept.row.generation == 0 && kept.refresh == before.refresh, "{before:#?} {kept:#?}");
 
     tabs.at(0).await?;
     clock::shift(scene, 31_000).await?;
     page.wait_until("the server", |seen| seen.statuses.is_empty()).await?;
-    let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
+    let kept = scene.ensure_kept(1).await?;
     tabs.at(1).await?;
     let seen = page.wait_until("the user", |seen| seen.text.contains(USERNAME)).await?;
     ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+    ensure!(scene.ensure_kept(1).await?.access == kept.access, "the tabs have different tokens");
     let attempts = scene.log().matching("POST", "/refresh");
     ensure!(attempts.len() == 2, "{:?}", scene.log().wire());
     ensure_one_attempt(scene.log())?;
@@ -143,6 +154,7 @@ async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scen
 
 async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
+    let mut generation = 0;
     // A date has whole seconds, so that it may come one early.
     for (form, at_least) in [("2", 2), ("a date", 1), ("soon", 0), ("none", 0)] {
         let date = scene.browser.run("return new Date(Date.now() + 3000).toUTCString()", Value::Null).await?;
@@ -155,8 +167,7 @@ async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Res
         expire(scene);
         scene.proxy.add(Rule::new("POST", "/refresh", trouble(429, value)).once());
         let began = Instant::now();
-        let seen = page.press_and_settle(FETCH).await?;
-        ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{form}: {seen:#?}");
+        page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| form)?;
         ensure!(
             began.elapsed() >= Duration::from_secs(at_least),
             "{form}: again after {:?}",
@@ -169,6 +180,8 @@ async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Res
             "GET /protected-route 200",
         ])?;
         ensure_one_attempt(scene.log())?;
+        generation += 1;
+        scene.ensure_kept(generation).await.with_context(|| form)?;
     }
     // Asked for by a resource, the wait is the user's: the button counts it down.
     scene.proxy.reset();
@@ -177,31 +190,67 @@ async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Res
     ensure!(seen.alerts == [TOO_MANY], "{seen:#?}");
     ensure!(seen.signed_in() && seen.disabled == [FETCH] && seen.timers.len() == 1, "{seen:#?}");
     page.wait_until("the end of the wait", |seen| seen.has_button(FETCH)).await?;
-    let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     scene.ensure_wire(&["GET /protected-route 429", "GET /protected-route 200"])?;
+    scene.ensure_kept(generation).await?;
     scene.ensure_quiet().await
 }
 
 async fn a_redirect_is_not_followed_and_ends_nothing(scene: &mut Scene) -> Result<()> {
     let trap = Proxy::start(scene.server.address()).await?;
     let page = scene.signed_in().await?;
+    let before = scene.ensure_kept(0).await?;
+    expire(scene);
     for (method, path) in [("POST", "/refresh"), ("GET", "/protected-route")] {
-        scene.proxy.reset();
-        let before = scene.stored().await?;
-        if path == "/refresh" {
-            expire(scene);
-        }
-        let location = format!("{}{path}", trap.url());
-        scene.proxy.add(Rule::new(method, path, Action::Redirect { status: 307, location }).once());
+        scene.proxy.add(Rule::new(method, path, elsewhere(&trap, path)).once());
         let seen = page.press_and_settle(FETCH).await?;
         ensure!(seen.alerts == [REDIRECTED] && seen.signed_in(), "{path}: {seen:#?}");
-        ensure!(scene.stored().await?.holds(&before), "{path}: {:?}", scene.stored().await?);
-        let seen = page.press_and_settle(FETCH).await?;
-        ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{path}: {seen:#?}");
+        let kept = scene.ensure_kept(0).await.with_context(|| path)?;
+        ensure!(kept.refresh == before.refresh && kept.access == before.access, "{path}: {kept:#?}");
     }
+    expire(scene);
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
+    scene.ensure_wire(&[
+        "GET /protected-route 401",
+        "POST /refresh 307",
+        "GET /protected-route 307",
+        "GET /protected-route 401",
+        "POST /refresh 200",
+        "GET /protected-route 200",
+    ])?;
+    scene.ensure_kept(1).await?;
     ensure!(trap.log().entries().is_empty(), "it was followed: {:?}", trap.log().entries());
     scene.ensure_quiet().await
+}
+
+async fn a_redirect_gets_neither_a_password_nor_the_token_of_a_logout(scene: &mut Scene) -> Result<()> {
+    let trap = Proxy::start(scene.server.address()).await?;
+    let page = scene.form().await?;
+    scene.proxy.add(Rule::new("POST", "/token", elsewhere(&trap, "/token")).once());
+    page.send_form(USERNAME, PASSWORD).await?;
+    let seen = page.wait_until("an alert", |seen| !seen.alerts.is_empty()).await?;
+    ensure!(seen.alerts == [REDIRECTED] && seen.signed_out(), "{seen:#?}");
+    scene.ensure_no_session().await?;
+    scene.ensure_wire(&["POST /token 307"])?;
+    page.press(LOGIN).await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    let kept = scene.ensure_kept(0).await?;
+
+    scene.proxy.reset();
+    scene.proxy.add(Rule::new("POST", "/logout", elsewhere(&trap, "/logout")).once());
+    page.press(LOGOUT).await?;
+    let seen = page.wait_until("the debt", |seen| !seen.alerts.is_empty()).await?;
+    ensure!(seen.alerts == [LOGGED_OUT_HERE_ONLY] && seen.signed_out(), "{seen:#?}");
+    scene.ensure_no_session().await?;
+    scene.ensure_wire(&["POST /logout 307"])?;
+    ensure!(scene.server.would_take(&kept.refresh).await?, "the server was told all the same");
+    ensure!(trap.log().entries().is_empty(), "it was followed: {:?}", trap.log().entries());
+    scene.ensure_quiet().await
+}
+
+/// With the same method and the same body: what is followed carries everything along.
+fn elsewhere(trap: &Proxy, path: &str) -> Action {
+    Action::Redirect { status: 307, location: format!("{}{path}", trap.url()) }
 }
 
 fn trouble(status: u16, retry_after: Option<&str>) -> Action {
