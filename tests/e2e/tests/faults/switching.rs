@@ -1,5 +1,7 @@
 //! Logout, login and another user in another tab.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, LOGIN, Seen};
 use e2e::proxy::{Action, Entry, Rule};
@@ -57,6 +59,8 @@ async fn a_logout_shows_in_every_tab_within_a_second(scene: &mut Scene) -> Resul
         scene.reload().await?;
         let seen = page.wait_until("the form", Seen::signed_out).await?;
         ensure!(seen.statuses.is_empty() && seen.alerts.is_empty(), "{seen:#?}");
+        scene.ensure_no_session().await.context("after a reload")?;
+        scene.ensure_wire(&["POST /logout 204"])?;
         while tabs.len() > 1 {
             tabs.close(1).await?;
         }
@@ -96,24 +100,40 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
         tabs.at(tab).await?;
         let seen = page.wait_until("signed in", Seen::signed_in).await?;
         ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
-        let data = page.fetch().await?.json().context("data")?;
-        ensure!(data["user"] == USERNAME, "{data}");
+        page.fetch().await?.ensure_data_of(USERNAME)?;
     }
-    // Nobody logs in twice. A tab is given the access token by a sibling, or refreshes once if that takes
-    // longer than the protocol's 300 ms, as it may on a loaded machine.
-    let (refreshes, rest): (Vec<_>, Vec<_>) =
-        scene.log().wire().into_iter().partition(|call| call.starts_with("POST /refresh"));
-    ensure!(rest == ["POST /token 200", "GET /protected-route 200", "GET /protected-route 200"], "{rest:?}");
-    ensure!(
-        refreshes.len() < tabs.len() && refreshes.iter().all(|call| call.ends_with("200")),
-        "{refreshes:?}"
-    );
+    // Nobody logs in twice.
+    let refreshes = ensure_wire_but_for_refreshes(scene, &["POST /token 200", FETCHED, FETCHED])?;
+    ensure!(refreshes < tabs.len(), "{:?}", scene.log().wire());
+    let mut sessions = BTreeSet::new();
+    for tab in 0..tabs.len() {
+        tabs.at(tab).await?;
+        let kept = scene.kept().await?;
+        ensure!(kept.row.sub == USERNAME && kept.row.generation as usize == refreshes, "{tab}: {kept:#?}");
+        ensure!(kept.access.is_some() && scene.server.would_take(&kept.refresh).await?, "{tab}: {kept:#?}");
+        sessions.insert(kept.row.sid);
+    }
+    ensure!(sessions.len() == 1, "{sessions:?}");
     tabs.ensure_quiet().await?;
     ensure_no_reuse(&scene.server)
 }
 
+/// What the server saw but for refreshes, of which it answers with how many there were. A tab is given the
+/// access token by a sibling, or refreshes once if that takes longer than the protocol's 300 ms, as it may on
+/// a loaded machine.
+fn ensure_wire_but_for_refreshes(scene: &Scene, expected: &[&str]) -> Result<usize> {
+    let (refreshes, rest): (Vec<_>, Vec<_>) =
+        scene.log().wire().into_iter().partition(|call| call.starts_with("POST /refresh"));
+    ensure!(rest == expected, "{rest:?}");
+    ensure!(refreshes.iter().all(|call| call.ends_with("200")), "{refreshes:?}");
+    Ok(refreshes.len())
+}
+
+const FETCHED: &str = "GET /protected-route 200";
+
 async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
+    let first = scene.kept().await?;
     let mut tabs = Tabs::of(&scene.browser).await?;
     tabs.open(&scene.pages.origin()).await?;
     ensure_data_of(scene, USERNAME).await?;
@@ -129,6 +149,7 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     tabs.at(0).await?;
     witness::hear(&scene.browser).await?;
     page.logout().await?;
+    scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
     page.login(OTHER, PASSWORD).await?;
     witness::heard(&scene.browser, "Continue as other", 1).await?;
 
@@ -137,7 +158,7 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     ensure!(seen.data.is_none() && seen.has_button("Continue as other"), "{seen:#?}");
     // The first user may log in again right here.
     ensure!(seen.signed_out() && !seen.signed_in(), "{seen:#?}");
-    ensure!(scene.stored().await?.session.is_empty(), "it was adopted silently");
+    ensure_kept_elsewhere(scene, OTHER).await?;
     witness::watch(&scene.browser).await?;
     scene.proxy.release_hung();
     scene.log().wait_for("GET", "/protected-route", 2, DEADLINE).await?;
@@ -146,27 +167,51 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     ensure_data_of(scene, OTHER).await?;
     let testimony = witness::testimony(&scene.browser).await?;
     ensure!(!testimony.saw("Hello, demo!"), "the late answer was shown: {testimony:#?}");
+    ensure_ended_at_server(&scene.server, &first).await?;
+    ensure_wire_but_for_refreshes(
+        scene,
+        &[FETCHED, FETCHED, "POST /logout 204", "POST /token 200", FETCHED],
+    )?;
+    let second = scene.kept().await?;
+    ensure!(second.row.sub == OTHER && second.access.is_some(), "{second:#?}");
 
     // And back: the first user logs in in one tab, and the second where that is told.
+    scene.proxy.reset();
     tabs.at(0).await?;
     page.logout().await?;
+    scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
+    ensure_ended_at_server(&scene.server, &second).await?;
     page.login(USERNAME, PASSWORD).await?;
+    let third = scene.ensure_kept(0).await?;
     tabs.at(1).await?;
     let seen = wait_for_notice_of(scene, USERNAME).await?;
     ensure!(seen.data.is_none() && !seen.text.contains("Hello"), "{seen:#?}");
+    ensure_kept_elsewhere(scene, USERNAME).await?;
     page.login(OTHER, PASSWORD).await?;
     ensure_data_of(scene, OTHER).await?;
+    // The session that was replaced is not left alive at the server.
+    scene.log().wait_for("POST", "/logout", 2, DEADLINE).await?;
+    ensure_ended_at_server(&scene.server, &third).await?;
+    ensure!(scene.ensure_kept(0).await?.row.sub == OTHER);
+    let rows = scene.stored().await?.rows();
+    let open = rows.iter().filter(|row| row.ended.is_none()).count();
+    ensure!(open == 1, "what was replaced has not ended: {rows:#?}");
     tabs.at(0).await?;
     let seen = wait_for_notice_of(scene, OTHER).await?;
     ensure!(seen.data.is_none(), "{seen:#?}");
-    ensure!(scene.stored().await?.session.is_empty(), "it was adopted silently");
+    ensure_kept_elsewhere(scene, OTHER).await?;
     tabs.ensure_quiet().await?;
     ensure_no_reuse(&scene.server)
 }
 
 async fn ensure_data_of(scene: &Scene, user: &str) -> Result<()> {
-    let data = scene.page().fetch().await?.json().context("data")?;
-    ensure!(data["user"] == user, "{data}");
+    scene.page().fetch().await?.ensure_data_of(user)
+}
+
+/// The profile has this user's session, and the current tab, which was another's, has not adopted it.
+async fn ensure_kept_elsewhere(scene: &Scene, user: &str) -> Result<()> {
+    let kept = scene.kept().await?;
+    ensure!(kept.row.sub == user && kept.access.is_none(), "{kept:#?}");
     Ok(())
 }
 
@@ -188,7 +233,7 @@ async fn a_duplicated_tab_does_no_harm(scene: &mut Scene) -> Result<()> {
     for tab in [1, 0] {
         tabs.at(tab).await?;
         expire(scene);
-        ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+        page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     }
     scene.ensure_wire(&[
         "GET /protected-route 401",
@@ -198,10 +243,19 @@ async fn a_duplicated_tab_does_no_harm(scene: &mut Scene) -> Result<()> {
         "GET /protected-route 200",
     ])?;
     ensure_no_reuse(&scene.server)?;
+    let kept = scene.ensure_kept(1).await?;
+    tabs.at(1).await?;
+    ensure!(scene.ensure_kept(1).await?.access == kept.access, "the tabs have different tokens");
 
+    scene.proxy.reset();
+    tabs.at(0).await?;
     page.logout().await?;
     tabs.at(1).await?;
-    page.wait_until("the form", Seen::signed_out).await?;
+    let seen = page.wait_until("the form", Seen::signed_out).await?;
+    ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE] && seen.data.is_none(), "{seen:#?}");
     scene.ensure_no_session().await?;
+    scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
+    scene.ensure_wire(&["POST /logout 204"])?;
+    ensure_ended_at_server(&scene.server, &kept).await?;
     tabs.ensure_quiet().await
 }
