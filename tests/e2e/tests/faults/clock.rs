@@ -1,9 +1,9 @@
 //! A clock that is set while somebody is signed in: by a day, in either direction.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, Seen};
 use e2e::proxy::{Action, Rule};
-use e2e::scene::Scene;
+use e2e::scene::{PASSWORD, Scene, USERNAME};
 use e2e::session::ensure_no_reuse;
 use serde_json::json;
 
@@ -36,31 +36,39 @@ async fn a_clock_that_is_set_costs_one_refresh_at_most(scene: &mut Scene) -> Res
     scene.pages.preload(PRELOAD);
     for shifts in [[DAY, 0], [-DAY, DAY]] {
         let page = scene.signed_in().await?;
+        let mut generation = 0;
         for by in shifts {
             scene.proxy.reset();
             shift(scene, by).await?;
             for _ in 0..3 {
-                let seen = page.press_and_settle(FETCH).await?;
-                ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+                page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| by)?;
             }
             // A page that sleeps for a day looks the same, and has to refresh.
             ensure!(scene.log().matching("POST", "/refresh").len() <= 1, "{by}: {:?}", scene.log().wire());
             // A server's 401 is believed whatever the clock says, and the gate stays open.
             expire(scene);
-            let seen = page.press_and_settle(FETCH).await?;
-            ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+            page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| by)?;
             ensure!(scene.log().matching("POST", "/refresh").len() <= 2, "{by}: {:?}", scene.log().wire());
+            generation += refreshes(scene)?;
+            scene.ensure_kept(generation).await.with_context(|| by)?;
 
             scene.proxy.reset();
             scene.reload().await?;
             page.wait_until("signed in", Seen::signed_in).await?;
-            let seen = page.press_and_settle(FETCH).await?;
-            ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+            page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| by)?;
             ensure!(scene.log().requests().len() <= 2, "{by}: {:?}", scene.log().wire());
+            generation += refreshes(scene)?;
+            scene.ensure_kept(generation).await.with_context(|| by)?;
         }
         scene.ensure_quiet().await?;
     }
     ensure_no_reuse(&scene.server)
+}
+
+/// How often the server gave the session its next generation since the last reset.
+fn refreshes(scene: &Scene) -> Result<u32> {
+    let all = scene.log().matching("POST", "/refresh");
+    Ok(u32::try_from(all.iter().filter(|it| it.upstream_status == Some(200)).count())?)
 }
 
 async fn a_clock_that_was_wrong_all_along_costs_nothing(scene: &mut Scene) -> Result<()> {
@@ -74,15 +82,15 @@ async fn a_clock_that_was_wrong_all_along_costs_nothing(scene: &mut Scene) -> Re
         let rewrite =
             Action::RewriteJson { remove: vec!["expires_in".to_owned()], set: serde_json::Map::new() };
         scene.proxy.add(Rule::new("POST", "/token", rewrite));
-        page.login(e2e::scene::USERNAME, e2e::scene::PASSWORD).await?;
+        page.login(USERNAME, PASSWORD).await?;
         for _ in 0..3 {
-            let seen = page.press_and_settle(FETCH).await?;
-            ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{by}: {seen:#?}");
+            page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| by)?;
         }
         scene.reload().await?;
         page.wait_until("signed in", Seen::signed_in).await?;
-        ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+        page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| by)?;
         ensure!(scene.log().matching("POST", "/refresh").is_empty(), "{by}: {:?}", scene.log().wire());
+        scene.ensure_kept(0).await.with_context(|| by)?;
         scene.ensure_quiet().await?;
     }
     Ok(())

@@ -29,12 +29,15 @@ async fn a_thief_who_is_first_is_found_out_at_the_owners_next_refresh(scene: &mu
     expire(scene);
     page.press(FETCH).await?;
     ensure_told(scene, REUSE).await?;
+    scene.ensure_wire(&["GET /protected-route 200", "GET /protected-route 401", "POST /refresh 401"])?;
     ensure_ended_at_server(&scene.server, &loot).await?;
     let next = stolen["refresh_token"].as_str().unwrap_or_default();
     ensure!(outsider::refresh(&scene.server, next, None).await?.0 == 401, "the thief goes on");
     ensure!(scene.server.reuse_events().len() == 1, "{:?}", scene.server.reuse_events());
     scene.reload().await?;
-    page.wait_until("the form", Seen::signed_out).await?;
+    let seen = page.wait_until("the form", Seen::signed_out).await?;
+    ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+    scene.ensure_no_session().await?;
     scene.ensure_quiet().await
 }
 
@@ -80,6 +83,7 @@ async fn a_changed_password_ends_the_session_in_every_tab(scene: &mut Scene) -> 
     tabs.at(0).await?;
     ensure_told(scene, PASSWORD_CHANGED).await?;
     scene.ensure_wire(&["GET /protected-route 401", "POST /refresh 401"])?;
+    ensure_ended_at_server(&scene.server, &loot).await?;
     page.login(USERNAME, NEW_PASSWORD).await?;
     tabs.ensure_quiet().await?;
     // The scenarios that follow have the same user.
@@ -103,8 +107,10 @@ async fn a_disabled_account_is_shut_out_with_the_reason(scene: &mut Scene) -> Re
     scene.ensure_wire(&["GET /protected-route 401", "POST /refresh 401"])?;
     page.send_form(OTHER, PASSWORD).await?;
     page.wait_until("a refusal", |seen| seen.alerts == [WRONG] && seen.signed_out()).await?;
+    scene.ensure_no_session().await?;
     // Anybody else gets in.
     page.login(USERNAME, PASSWORD).await?;
+    ensure!(scene.ensure_kept(0).await?.row.sub == USERNAME);
     scene.ensure_quiet().await
 }
 

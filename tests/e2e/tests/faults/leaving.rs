@@ -1,6 +1,6 @@
 //! Logout while something else goes on: a refresh here or elsewhere, no network, a server in trouble.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, LOGOUT, Seen};
 use e2e::proxy::{Action, Entry, Rule};
 use e2e::scene::Scene;
@@ -39,6 +39,7 @@ async fn what_a_refresh_brings_after_a_logout_is_revoked(scene: &mut Scene) -> R
     scene.reload().await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.statuses.is_empty() && seen.alerts.is_empty(), "{seen:#?}");
+    scene.ensure_no_session().await?;
     scene.ensure_quiet().await
 }
 
@@ -64,8 +65,10 @@ async fn what_a_refresh_brings_after_a_logout_elsewhere_is_revoked(scene: &mut S
     ensure_late_tokens_are_revoked(scene).await?;
     let seen = page.seen().await?;
     ensure!(seen.signed_out() && seen.statuses == [LOGGED_OUT_ELSEWHERE], "{seen:#?}");
-    tabs.at(0).await?;
-    scene.ensure_no_session().await?;
+    scene.ensure_no_session().await.context("where the late tokens came")?;
+    let seen = tabs.at(0).await?.seen().await?;
+    ensure!(seen.signed_out() && seen.statuses == [LOGGED_OUT], "{seen:#?}");
+    scene.ensure_no_session().await.context("where the logout was")?;
     tabs.ensure_quiet().await
 }
 
@@ -121,14 +124,22 @@ async fn a_logout_offline_is_told_the_server_later(scene: &mut Scene) -> Result<
     let told = scene.log().requests();
     ensure!(told.iter().all(|it| it.path == "/logout"), "{told:#?}");
     ensure!(told.last().is_some_and(|it| it.status == Some(204)), "{told:#?}");
+    ensure_paid(scene).await?;
+    tabs.ensure_quiet().await?;
+    tabs.at(0).await?;
+    scene.reload().await?;
+    let seen = page.wait_until("the form", Seen::signed_out).await?;
+    ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "nothing is left to tell: {seen:#?}");
+    scene.ensure_no_session().await
+}
+
+/// The ledger strikes the debt out, soon after the server has answered.
+async fn ensure_paid(scene: &Scene) -> Result<()> {
     let paid = async {
         while owed(scene).await? {}
         anyhow::Ok(())
     };
-    tokio::time::timeout(DEADLINE, paid).await??;
-    scene.reload().await?;
-    page.wait_until("the form", Seen::signed_out).await?;
-    scene.ensure_no_session().await
+    tokio::time::timeout(DEADLINE, paid).await.context("the debt stands")?
 }
 
 async fn owed(scene: &Scene) -> Result<bool> {
@@ -145,8 +156,11 @@ async fn a_logout_that_the_server_cannot_take_holds_all_the_same(scene: &mut Sce
     let seen = page.wait_until("the debt", |seen| seen.alerts == [LOGGED_OUT_HERE_ONLY]).await?;
     ensure!(seen.signed_out(), "{seen:#?}");
     scene.ensure_no_session().await?;
+    ensure!(owed(scene).await?, "the ledger does not know of the debt");
     page.wait_until("the payment", |seen| seen.statuses == [LOGGED_OUT]).await?;
     scene.ensure_wire(&["POST /logout 503", "POST /logout 503", "POST /logout 204"])?;
     ensure_ended_at_server(&scene.server, &loot).await?;
+    ensure_paid(scene).await?;
+    scene.ensure_no_session().await?;
     scene.ensure_quiet().await
 }
