@@ -2,11 +2,13 @@
 //! to expect.
 
 use anyhow::{Context, Result, ensure};
+use e2e::outsider;
 use e2e::page::{FETCH, LoginPage, Seen};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
 use e2e::sentences::{EXPIRED, UNKEPT};
 use e2e::server::Rotation;
-use e2e::session::{ensure_no_reuse, ensure_one_attempt};
+use e2e::session::{ensure_ended_at_server, ensure_no_reuse, ensure_one_attempt};
+use e2e::tabs::Tabs;
 use serde_json::{Value, json};
 
 use crate::stage::{DEADLINE, expire};
@@ -68,13 +70,30 @@ async fn memory_serves(scene: &Scene, denial: &str) -> Result<()> {
     for _ in 0..2 {
         expire(scene);
         let seen = page.press_and_settle(FETCH).await?;
-        ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses == [UNKEPT], "{seen:#?}");
+        ensure!(
+            seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses == [UNKEPT],
+            "{seen:#?}"
+        );
     }
-    let refreshes = scene.log().matching("POST", "/refresh");
-    ensure!(refreshes.iter().all(|it| it.status == Some(200)) && refreshes.len() == 2, "{refreshes:#?}");
+    scene.ensure_wire(&[["POST /token 200"].as_slice(), &REFRESHED, &REFRESHED].concat())?;
     ensure_no_reuse(&scene.server)?;
-    scene.ensure_quiet().await
+    scene.ensure_quiet().await?;
+    ensure_nothing_in_the_profile(scene, denial).await
 }
+
+/// Another tab of the profile looks, to which nothing is denied: what belongs in memory is nowhere else.
+async fn ensure_nothing_in_the_profile(scene: &Scene, denial: &str) -> Result<()> {
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    scene.pages.preload("");
+    tabs.open(&scene.blank()).await?;
+    scene.ensure_no_session().await.context("the profile")?;
+    tabs.close(1).await?;
+    scene.pages.preload(denial);
+    tabs.at(0).await.map(drop)
+}
+
+/// A request that is told that its access token has expired.
+const REFRESHED: [&str; 3] = ["GET /protected-route 401", "POST /refresh 200", "GET /protected-route 200"];
 
 async fn a_reload_keeps_what_the_tab_keeps(scene: &Scene) -> Result<()> {
     let page = scene.page();
@@ -87,7 +106,8 @@ async fn a_reload_keeps_what_the_tab_keeps(scene: &Scene) -> Result<()> {
     expire(scene);
     page.press(FETCH).await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
-    ensure!(seen.alerts == [EXPIRED], "{seen:#?}");
+    ensure!(seen.alerts == [EXPIRED] && seen.data.is_none(), "{seen:#?}");
+    ensure!(scene.stored().await?.is_empty(), "{:?}", scene.stored().await?);
     scene.ensure_wire(&["GET /protected-route 200", "GET /protected-route 401"])?;
     scene.ensure_quiet().await
 }
@@ -96,10 +116,12 @@ async fn a_reload_keeps_what_the_tab_keeps(scene: &Scene) -> Result<()> {
 async fn nothing_is_left_of_it(scene: &Scene) -> Result<()> {
     let page = scene.page();
     page.login(USERNAME, PASSWORD).await?;
+    let access = scene.stored().await?.access()?.context("an access token")?.token;
     scene.proxy.reset();
     page.logout().await?;
     scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
     scene.ensure_wire(&["POST /logout 204"])?;
+    ensure!(!outsider::is_let_in(&scene.server, &access).await?, "the family lives on");
     scene.ensure_quiet().await?;
     scene.pages.preload("");
     scene.reload().await?;
@@ -124,11 +146,14 @@ async fn a_full_store_at_login_is_told(scene: &mut Scene) -> Result<()> {
     ensure!(seen.statuses == [UNKEPT] && seen.alerts.is_empty(), "{seen:#?}");
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses == [UNKEPT], "{seen:#?}");
+    ensure!(seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses == [UNKEPT], "{seen:#?}");
+    scene.browser.run(CLEAR, Value::Null).await?;
+    scene.ensure_no_session().await.context("while it lives")?;
     scene.reload().await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.statuses.is_empty() && seen.alerts.is_empty(), "{seen:#?}");
-    scene.browser.run(CLEAR, Value::Null).await?;
+    scene.ensure_wire(&[["POST /token 200"].as_slice(), &REFRESHED].concat())?;
+    ensure_no_reuse(&scene.server)?;
     scene.ensure_no_session().await?;
     scene.ensure_quiet().await
 }
@@ -139,7 +164,10 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
     for _ in 0..2 {
         expire(scene);
         let seen = page.press_and_settle(FETCH).await?;
-        ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses == [UNKEPT], "{seen:#?}");
+        ensure!(
+            seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses == [UNKEPT],
+            "{seen:#?}"
+        );
     }
     ensure!(scene.kept().await?.row.generation == 0, "the row is ahead of what is stored");
     // Another life of the page repeats the same attempt.
@@ -147,7 +175,7 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
     page.wait_until("signed in", Seen::signed_in).await?;
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.json().is_some() && seen.statuses == [UNKEPT], "{seen:#?}");
+    ensure!(seen.has_data_of(USERNAME) && seen.statuses == [UNKEPT], "{seen:#?}");
     let attempts = scene.log().matching("POST", "/refresh");
     ensure!(attempts.len() == 3, "{:?}", scene.log().wire());
     ensure_one_attempt(scene.log())?;
@@ -155,8 +183,9 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
     scene.browser.run(CLEAR, Value::Null).await?;
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
-    ensure!(scene.kept().await?.row.generation != 0);
+    ensure!(seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+    let kept = scene.kept().await?;
+    ensure!(kept.row.generation != 0 && scene.server.would_take(&kept.refresh).await?, "{kept:#?}");
     ensure_no_reuse(&scene.server)?;
     scene.ensure_quiet().await
 }
@@ -178,17 +207,20 @@ async fn a_strict_server_survives_the_same_faults(scene: &mut Scene) -> Result<(
     fill(scene, &["localStorage"]).await?;
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+    ensure!(seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
     ensure!(scene.ensure_kept(1).await?.row.token.is_some(), "it is not in the row");
     scene.reload().await?;
     page.wait_until("signed in", Seen::signed_in).await?;
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+    ensure!(seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
     ensure!(scene.log().matching("POST", "/refresh").len() == 2, "{:?}", scene.log().wire());
+    let kept = scene.kept().await?;
     page.logout().await?;
     scene.browser.run(CLEAR, Value::Null).await?;
     scene.ensure_no_session().await?;
+    scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
+    ensure_ended_at_server(&scene.server, &kept).await?;
     ensure_no_reuse(&scene.server)?;
     scene.ensure_quiet().await
 }

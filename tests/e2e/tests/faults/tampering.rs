@@ -67,7 +67,8 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
     page.wait_until("the form", Seen::signed_out).await?;
     page.login(USERNAME, PASSWORD).await?;
     expire(scene);
-    ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
+    scene.ensure_kept(1).await?;
     // The entry that the row stands for.
     for change in ["record.v = 9", "record.refresh_token = 7"] {
         let case = async {
@@ -87,8 +88,10 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
     let page = scene.signed_in().await?;
     scene.edit("access", "record.v = 9").await?;
     scene.reload().await?;
-    page.wait_until("signed in", Seen::signed_in).await?;
+    let seen = page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
     scene.ensure_wire(&["POST /refresh 200"])?;
+    scene.ensure_kept(1).await?;
     scene.ensure_quiet().await
 }
 
@@ -119,9 +122,10 @@ async fn what_was_wiped_leads_to_the_form_with_a_reason(scene: &mut Scene) -> Re
     let page = scene.page();
     page.login(USERNAME, PASSWORD).await?;
     expire(scene);
-    ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+    page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     scene.reload().await?;
     page.wait_until("signed in", Seen::signed_in).await?;
+    scene.ensure_kept(1).await?;
     scene.ensure_quiet().await?;
     // Wiped and loaded anew, it is one that nobody ever signed in to.
     scene.proxy.reset();
@@ -129,7 +133,8 @@ async fn what_was_wiped_leads_to_the_form_with_a_reason(scene: &mut Scene) -> Re
     scene.reload().await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
-    ensure!(scene.log().requests().is_empty(), "{:?}", scene.log().wire());
+    scene.ensure_wire(&[])?;
+    scene.ensure_no_session().await?;
     scene.ensure_quiet().await
 }
 
@@ -174,8 +179,7 @@ async fn a_ledger_that_is_held_up_is_waited_for(scene: &mut Scene) -> Result<()>
     scene.ensure_wire(&["GET /protected-route 401"])?;
 
     scene.browser.run(LET_GO, Value::Null).await?;
-    let seen = page.wait_until("data", |seen| seen.json().is_some()).await?;
-    ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
+    page.wait_until("data", |seen| seen.json().is_some()).await?.ensure_data_of(USERNAME)?;
     tabs.at(1).await?;
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
@@ -183,6 +187,7 @@ async fn a_ledger_that_is_held_up_is_waited_for(scene: &mut Scene) -> Result<()>
     ensure!(!testimony.saw("Username"), "the form was shown: {testimony:#?}");
     let refreshes = scene.log().matching("POST", "/refresh");
     ensure!(refreshes.iter().all(|it| it.status == Some(200)), "{refreshes:#?}");
+    scene.ensure_kept(u32::try_from(refreshes.len())?).await?;
     ensure_no_reuse(&scene.server)?;
     tabs.ensure_quiet().await
 }
