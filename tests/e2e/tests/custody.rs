@@ -10,6 +10,7 @@ use e2e::proxy::{Action, Proxy, Route, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
 use e2e::sentences::UNKEPT;
 use e2e::server::{Options, Server};
+use e2e::session::ensure_no_reuse;
 use serde_json::{Value, json};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -139,6 +140,9 @@ async fn where_storage_is_denied_the_session_lives_in_memory(engine: Engine) -> 
         "POST /refresh 200",
         "GET /protected-route 200",
     ])?;
+    // Nor has it found a place that nobody thought of denying, such as the window's name.
+    ensure!(scene.stored().await?.is_empty(), "{:?}", scene.stored().await?);
+    ensure_no_reuse(&scene.server)?;
     // A page without an origin is refused its style sheet, whose integrity could not be read.
     let complaints = scene.browser.complaints().await?;
     ensure!(complaints.iter().all(|line| line.ends_with(".css")), "{complaints:#?}");
