@@ -23,7 +23,7 @@ target/xtask/mutants/mutants.out/missed.txt.
   --file GLOB   only the mutants of these files, such as auth/src/decide.rs
   --shard K/N   only the K-th of N parts, counted from 0, for a run in pieces
 
-All of them take hours on two cores.";
+All of them take about an hour on two cores that do nothing else.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let (file, shard) = (args.value("--file")?, args.value("--shard")?);

@@ -99,3 +99,12 @@ fn a_logout_while_it_is_being_written_is_told_the_server_once() {
     world.settle();
     assert_eq!(world.count("POST /logout"), 1);
 }
+
+#[test]
+fn the_next_sessions_logout_sends_its_own_token() {
+    let (world, client, _sibling) = unwritten(Custody::default());
+    world.run(client.login("bob", "secret")).unwrap();
+    client.logout();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
