@@ -200,13 +200,16 @@ impl<P: Platform> Client<P> {
             }
             verdict
         };
-        match self.insist(session.book, &session.id, verdict).await {
+        let verdict = self.insist(session.book, &session.id, verdict).await;
+        // The end that is found may be this tab's own, which was committed and heard of too late.
+        let reused = spent && matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(EndReason::Reuse)));
+        if reused && self.rules().on(Rule::TellOfReuse) {
+            self.revoke(attempt.token.clone(), false, None);
+        }
+        match verdict {
             Ok(Verdict::Ended) => {
                 let ended = self.close(&session.id, reason);
                 self.announce();
-                if spent && self.rules().on(Rule::TellOfReuse) {
-                    self.revoke(attempt.token.clone(), false, None);
-                }
                 Round::Done(Err(ended))
             }
             Ok(Verdict::Gone(reason)) => Round::Done(Err(self.stopped(session, reason).await)),

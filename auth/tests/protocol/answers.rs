@@ -2,7 +2,7 @@
 
 use auth::{Degraded, EndReason, Error, State};
 
-use crate::world::{Fault, World, me, signed_in, watch};
+use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
 
 fn html(status: u16) -> Fault {
     let body = "<!doctype html><title>Sign in to the hotel's network</title>";
@@ -167,6 +167,18 @@ fn a_409_means_that_somebody_else_holds_the_successor() {
     assert_eq!(world.take_log(), ["POST /refresh 409", "POST /logout 204"]);
     assert_eq!(world.server(|server| server.alive()), 0);
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::Reuse)), "the reason stays");
+}
+
+#[test]
+fn a_409_ends_the_family_at_the_server_although_the_ledger_is_heard_of_late() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::says(409, "{}")]);
+    // After the decision: the end is committed, and the try after it finds it.
+    world.next_transactions_after(1, LedgerFault::HeardLate(2_500));
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Reuse)));
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /refresh 409", "POST /logout 204"]);
 }
 
 #[test]

@@ -115,7 +115,9 @@ impl World {
             let check = self.check.borrow();
             let Some(seen) = check.tabs.get(&life) else { continue };
             let alive = |family: &usize| self.server.borrow().families[*family].alive;
-            let Some(family) = seen.family.filter(alive) else { continue };
+            // Who is replaced by another login is told of by that login's page, which may be gone.
+            let replaced = |family: &usize| check.families[*family].ends.contains("another login");
+            let Some(family) = seen.family.filter(alive).filter(|family| !replaced(family)) else { continue };
             let told = |call: &Call| call.path == "/logout" && call.token.is_some_and(|t| t.family == family);
             let of = |call: &&Call| call.life == life && call.token.is_some_and(|t| t.family == family);
             let mut own = check.calls.iter().filter(of);

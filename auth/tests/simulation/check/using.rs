@@ -142,6 +142,10 @@ impl World {
         let check = self.check.borrow();
         let of = check.families.get(family)?;
         let own = check.tabs.get(&life)?;
+        // What it was given before it has, and refreshes when that ages.
+        if own.held == Some(Token { kind: Kind::Access, family, number: newest }) {
+            return None;
+        }
         // "… or g = none": a tab that has no token refreshes, and with that learns whether the session lives.
         let older = own.got.as_ref().filter(|got| got.token.family == family && got.token.number < newest);
         // An attempt that was repeated gives a generation a second access token, and nobody asks for that.
