@@ -55,7 +55,7 @@ fn a_page_that_signs_in_takes_up_no_other_login_meanwhile() {
     let seen = watch(&here);
     let elsewhere = async {
         world.timer(500).await;
-        there.login("ann", "secret").await
+        there.login("bob", "secret").await
     };
     assert_eq!(world.run(join(here.login("ann", "secret"), elsewhere)), (Ok(()), Ok(())));
     assert_eq!(seen.take(), [signed_in("ann")]);
