@@ -89,3 +89,24 @@ fn the_next_session_shares_no_flight_with_the_last_one() {
     let (_, answer) = world.run(join(client.send(&request), next));
     assert_eq!(answer.unwrap().status, 200);
 }
+
+#[test]
+fn a_flight_that_ends_late_leaves_the_next_sessions_flight_alone() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Slow(0, 3_000), Fault::Slow(0, 5_000)]);
+    let request = me();
+    let next = async {
+        world.timer(500).await;
+        client.login("bob", "secret").await.unwrap();
+        world.server(|server| server.expire_access());
+        let later = async {
+            world.timer(4_000).await;
+            client.send(&request).await
+        };
+        join(client.send(&request), later).await
+    };
+    let (_, (first, second)) = world.run(join(client.send(&request), next));
+    assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
+    assert_eq!(world.count("POST /refresh"), 2, "one for each session");
+}
