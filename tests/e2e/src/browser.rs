@@ -77,7 +77,7 @@ impl Browser {
         if let Some((_, number)) = &display {
             variables.push(("DISPLAY".to_owned(), format!(":{number}")));
         }
-        let (process, port) = start_driver(engine, variables).await?;
+        let (process, port) = driver(engine, &variables).await?;
         let capabilities = capabilities(engine, &options, profile.path());
         let session =
             WebDriver::builder(format!("http://127.0.0.1:{port}"), Capabilities::from(capabilities))
@@ -233,6 +233,18 @@ async fn display() -> Result<(Group, u32)> {
     Ok((process, number))
 }
 
+/// A driver that takes a port which somebody else gets first ends at once, and is started again.
+async fn driver(engine: Engine, variables: &[(String, String)]) -> Result<(Group, u16)> {
+    let mut started = start_driver(engine, variables.to_vec()).await;
+    for _ in 0..DRIVER_TRIES {
+        if started.is_ok() {
+            break;
+        }
+        started = start_driver(engine, variables.to_vec()).await;
+    }
+    started
+}
+
 async fn start_driver(engine: Engine, variables: Vec<(String, String)>) -> Result<(Group, u16)> {
     let after = |marker: &'static str| {
         move |line: &str| -> Option<u16> { line.split_once(marker)?.1.trim_end_matches('.').parse().ok() }
@@ -335,6 +347,8 @@ fn screenshots() -> PathBuf {
     target.join("screenshots")
 }
 
+/// How often a driver is started again.
+const DRIVER_TRIES: u32 = 2;
 const CHROMIUM_ARGUMENTS: [&str; 8] = [
     "--headless=new",
     // Needed as root, which is what CI is.

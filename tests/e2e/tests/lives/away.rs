@@ -1,6 +1,8 @@
 //! A page that was put away, frozen or into the back/forward cache, while others went on: it shows nothing
 //! that is over, and acts on nothing that was true before.
 
+use std::fmt;
+
 use anyhow::{Result, ensure};
 use e2e::page::{FETCH, LoginPage, Seen};
 use e2e::proxy::Rule;
@@ -11,6 +13,18 @@ use e2e::tabs::Tabs;
 use serde_json::{Value, json};
 
 use crate::DEADLINE;
+
+/// The browser did not keep the page: whether it does is its own choice.
+#[derive(Debug)]
+pub(crate) struct NotCached;
+
+impl fmt::Display for NotCached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the page was not in the back/forward cache")
+    }
+}
+
+impl std::error::Error for NotCached {}
 
 pub(crate) async fn a_cached_page_comes_back_as_it_was(scene: &Scene) -> Result<()> {
     let page = with_data(scene).await?;
@@ -134,7 +148,9 @@ async fn come_back(scene: &Scene, page: &LoginPage<'_>) -> Result<Seen> {
     scene.browser.driver().back().await?;
     let seen = page.wait_until("the page", |seen| seen.signed_in() || seen.signed_out()).await?;
     let persisted = scene.browser.run("return window.persisted", Value::Null).await?;
-    ensure!(persisted == json!(true), "it was not in the back/forward cache: {persisted}");
+    if persisted != json!(true) {
+        return Err(NotCached.into());
+    }
     Ok(seen)
 }
 

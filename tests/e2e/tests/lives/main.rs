@@ -37,9 +37,15 @@ async fn tabs_live_and_die(engine: Engine) -> Result<()> {
     lost::an_answer_is_asked_for_again_after_a_reload(&scene).await.context("lost, reloaded")?;
     lost::an_answer_is_asked_for_by_the_next_tab(&scene).await.context("lost, closed")?;
     lost::a_tab_that_dies_with_the_lock_holds_up_nobody(&scene).await.context("killed with the lock")?;
-    away::a_cached_page_comes_back_as_it_was(&scene).await.context("cached, and nothing happened")?;
-    away::a_cached_page_takes_up_what_was_refreshed_elsewhere(&scene).await.context("cached, refreshed")?;
-    away::a_cached_page_shows_nothing_after_a_logout_elsewhere(&scene).await.context("cached, logged out")?;
+    cached(|| away::a_cached_page_comes_back_as_it_was(&scene))
+        .await
+        .context("cached, and nothing happened")?;
+    cached(|| away::a_cached_page_takes_up_what_was_refreshed_elsewhere(&scene))
+        .await
+        .context("cached, refreshed")?;
+    cached(|| away::a_cached_page_shows_nothing_after_a_logout_elsewhere(&scene))
+        .await
+        .context("cached, logged out")?;
     // Only Chromium's driver can freeze a page.
     if engine == Engine::Chromium {
         away::a_frozen_page_takes_up_what_was_refreshed_elsewhere(&scene)
@@ -50,4 +56,16 @@ async fn tabs_live_and_die(engine: Engine) -> Result<()> {
             .context("frozen, logged out")?;
     }
     ensure_no_reuse(&scene.server)
+}
+
+/// Plays a scenario until the browser has kept its page: a busy machine's may give it up now and then, and a page
+/// that was given up proves nothing. One that is never kept fails.
+async fn cached(scenario: impl AsyncFn() -> Result<()>) -> Result<()> {
+    for _ in 0..2 {
+        match scenario().await {
+            Err(error) if error.is::<away::NotCached>() => {}
+            outcome => return outcome,
+        }
+    }
+    scenario().await
 }
