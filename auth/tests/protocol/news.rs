@@ -68,19 +68,6 @@ fn a_login_heard_of_late_leaves_the_session_that_replaced_it_alone() {
 }
 
 #[test]
-fn a_reload_takes_up_no_other_users_session_unasked() {
-    let (world, tab, _) = World::signed_in();
-    world.without_messages();
-    world.run(world.tab().open().login("bob", "secret")).unwrap();
-    let client = tab.open();
-    world.settle();
-    assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
-    client.start();
-    world.settle();
-    assert_eq!(client.state(), signed_in("bob"));
-}
-
-#[test]
 fn a_session_that_another_users_login_replaced_ends_although_the_look_is_aborted() {
     let (world, _tab, client) = World::signed_in();
     let other = world.tab().open();

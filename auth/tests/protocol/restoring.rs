@@ -148,7 +148,7 @@ fn a_refresh_token_in_memory_leaves_a_reload_the_access_token() {
 }
 
 #[test]
-fn another_sessions_access_token_in_the_tab_is_not_used() {
+fn a_reload_takes_up_no_other_users_session_unasked() {
     let (world, tab, _) = World::signed_in();
     let second = world.tab().open();
     world.run(second.login("bob", "secret")).unwrap();
