@@ -230,10 +230,11 @@ fn lookup(row: &Row, generation: u32, vault: impl Fn(u32) -> Found) -> Found {
     }
 }
 
-/// A server that does not rotate: an older generation's token is the same.
+/// A server that does not rotate, or has not lately: an older generation's token is the same.
 fn unchanged(row: &Row, vault: impl Fn(u32) -> Found, fixed: bool) -> Option<Attempt> {
     const BACK: u32 = 8;
-    let older = (1..=BACK).filter(|_| fixed).filter_map(|back| row.generation.checked_sub(back));
+    let back = if fixed { BACK } else { row.unchanged.min(BACK) };
+    let older = (1..=back).filter_map(|back| row.generation.checked_sub(back));
     older.into_iter().find_map(|generation| match vault(generation) {
         Found::Token(token) => Some(attempt(row, row.generation, token, row.key.clone(), fixed)),
         Found::Missing | Found::Unreadable => None,

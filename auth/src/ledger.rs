@@ -48,6 +48,9 @@ pub(crate) struct Row {
     /// Attempts without a usable answer since the last commit.
     pub(crate) failures: u32,
     pub(crate) bucket: Bucket,
+    /// For how many generations the refresh token has been the same.
+    #[serde(default)]
+    pub(crate) unchanged: u32,
     /// Whether the server announced idempotent rotation.
     pub(crate) idempotent: bool,
     /// The refresh token of this generation, in custody `database` and `memory`.
@@ -171,6 +174,7 @@ impl Row {
             not_before: None,
             failures: 0,
             bucket: Bucket::full(now),
+            unchanged: 0,
             idempotent: false,
             token: None,
         }

@@ -17,7 +17,7 @@ pub(crate) enum Committed {
     /// The row is at this generation now, or was already and lacked the token. Whether the token can
     /// be read back.
     Stored { generation: u32, readable: bool },
-    /// Same session, moved on: the access token is good, the refresh token is dropped.
+    /// Same session, moved on: the access token is good, of this generation; the refresh token is dropped.
     MovedOn(u32),
     /// The vault cannot be written: the row was left, the attempt will be repeated.
     Unwritable,
@@ -66,8 +66,12 @@ pub(crate) fn commit(
             (!written, readable || !written)
         };
         // A token that stays the same keeps its key: no token is ever sent with two.
-        if received.token != attempt.token {
-            row.previous_key = Some(row.key.clone());
+        if received.token == attempt.token {
+            row.unchanged = row.unchanged.saturating_add(1);
+        } else {
+            row.unchanged = 0;
+            // Sent without its key, the spent token would be a theft with it.
+            row.previous_key = attempt.idempotent.then(|| row.key.clone());
             row.key = row.next.take().unwrap_or_else(|| received.spare.clone());
             if !rules.on(Rule::OneKey) {
                 row.key = received.spare.clone();
@@ -92,7 +96,7 @@ pub(crate) fn commit(
             Committed::Unwritable
         };
     }
-    Committed::MovedOn(row.generation)
+    Committed::MovedOn(row.generation.min(next))
 }
 
 /// For how long the server asks not to be asked.
@@ -152,7 +156,7 @@ pub(crate) enum Verdict {
     Gone(EndReason),
 }
 
-/// Step 6. `has` tells whether the vault shows the token of a generation.
+/// Step 6. `has` tells whether the vault may hold the token of a generation.
 pub(crate) fn terminal(
     page: &mut Page,
     attempt: &Attempt,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use auth::{Client, EndReason, Error, HttpRequest, State};
 use futures_util::future::{join, join3};
 
-use crate::server::header;
+use crate::server::{Rotation, header};
 use crate::world::{Broken, Fault, LedgerFault, Tab, World, me, signed_in};
 
 fn attempts(world: &World) -> Vec<(String, Option<String>)> {
@@ -121,6 +121,37 @@ fn a_vault_that_cannot_be_written_leaves_the_row_and_repeats_the_attempt() {
     world.pass(900_000);
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert_eq!(client.state(), signed_in("ann"));
+    single_use(&world);
+}
+
+#[test]
+fn a_token_that_went_out_without_a_key_is_not_sent_again_with_one() {
+    let (world, tab, client) = World::signed_in();
+    world.server(|server| server.rotation = Rotation::Idempotent);
+    let older = world.profile();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    world.edit_profile_to(older);
+    let again = tab.open();
+    world.pass(900_000);
+    assert_eq!(world.run(again.send(&me())).err(), Some(Error::SessionEnded(EndReason::Lost)));
+    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
+}
+
+#[test]
+fn a_token_that_the_server_kept_goes_with_its_own_key_although_its_newest_entry_is_lost() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    let older = world.profile();
+    world.server(|server| server.rotation = Rotation::Same);
+    world.pass(900_000);
+    world.run(client.send(&me())).unwrap();
+    world.server(|server| server.rotation = Rotation::Idempotent);
+    world.edit_profile_to(older);
+    let again = tab.open();
+    world.pass(900_000);
+    assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
     single_use(&world);
 }
 
