@@ -50,8 +50,8 @@ impl<P: Platform> Client<P> {
             page = self.find().await;
         }
         let leaving = self.0.leaving.take();
-        if self.session().is_some() {
-            // A login was quicker.
+        if self.session().is_some() || (self.state() != State::Restoring && !leaving) {
+            // A login was quicker, and may have ended again.
             return;
         }
         let session = match (&page, kept) {
@@ -84,7 +84,7 @@ impl<P: Platform> Client<P> {
         }
         let (id, generation) = (session.id.clone(), session.generation);
         let now = self.platform().now();
-        let usable = session.access.as_ref().is_some_and(|a| a.age(now, self.rules()) != Age::Stale);
+        let usable = session.age(now, self.rules()).is_some_and(|age| age != Age::Stale);
         self.set_session(Some(session));
         if !usable {
             let _shown_without = self.refresh(id.clone(), generation).await;
@@ -176,7 +176,10 @@ impl<P: Platform> Client<P> {
     fn alone(&self, kept: Kept) -> Session {
         self.open_own_ledger(&Row::new(&kept.session, &kept.user, self.mint(), self.platform().now().wall));
         // What storage denied at login is as lost after a reload, and the notice as true.
-        Session { book: Book::Own, renewable: false, kept: kept.kept, ..shared(kept) }
+        let mut session = Session { book: Book::Own, renewable: false, kept: kept.kept, ..shared(kept) };
+        // Only the wall clock spans a reload, and it may have been set: the server tells when its time is up.
+        session.access.iter_mut().for_each(|access| access.lifetime = None);
+        session
     }
 
     /// Begins this tab's own ledger, with one session.

@@ -34,8 +34,11 @@ impl<P: Platform> Client<P> {
         let carried = match next {
             On401::Drop => return Err(Error::SessionChanged),
             On401::SendAgain(newer) => newer,
-            // A 401 to a token that has just come from the server: another would fare no better.
-            On401::Refresh if refreshed => return Ok(answer),
+            // A 401 to a token that has just come from the server: another would fare no better, unless it
+            // came so late that the session has moved on.
+            On401::Refresh if refreshed && !self.has_read_beyond(&carried.session, carried.generation) => {
+                return Ok(answer);
+            }
             On401::Refresh => {
                 self.refresh(carried.session.clone(), carried.generation).await?;
                 self.carried_on(&carried.session)?
@@ -72,7 +75,7 @@ impl<P: Platform> Client<P> {
     async fn credentials(&self) -> Result<(Carried, bool), Error> {
         let session = self.session().ok_or(Error::NotSignedIn)?;
         let now = self.platform().now();
-        let age = session.access.as_ref().map(|access| access.age(now, self.rules()));
+        let age = session.age(now, self.rules());
         if let Some(Age::Fresh | Age::Ageing) = age
             && let Some(carried) = session.carry()
         {

@@ -104,6 +104,14 @@ pub(crate) enum On401 {
 }
 
 impl Session {
+    /// How old its access token is, if this tab has one. Where nothing can replace it, a clock that people
+    /// set has no say: the server refuses it when its time is up.
+    pub(crate) fn age(&self, now: Instant, rules: Rules) -> Option<Age> {
+        let access = self.access.as_ref()?;
+        let wall = if self.renewable { now.wall } else { access.received.wall };
+        Some(access.age(Instant { wall, ..now }, rules))
+    }
+
     /// The request's credentials, if this tab has an access token.
     pub(crate) fn carry(&self) -> Option<Carried> {
         let token = self.access.as_ref()?.token.clone();

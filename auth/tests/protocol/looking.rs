@@ -1,6 +1,6 @@
 //! What a look into the ledger makes of it, whatever is under way in the page.
 
-use auth::{Contract, Custody, EndReason, State};
+use auth::{Contract, Custody, EndReason, Error, State};
 use futures_util::future::join;
 
 use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
@@ -109,4 +109,19 @@ fn a_flight_that_ends_late_leaves_the_next_sessions_flight_alone() {
     let (_, (first, second)) = world.run(join(client.send(&request), next));
     assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
     assert_eq!(world.count("POST /refresh"), 2, "one for each session");
+}
+
+#[test]
+fn a_restore_that_a_login_and_its_logout_overtook_shows_nothing() {
+    let (world, tab, _before) = World::signed_in();
+    let client = tab.client(Contract::default(), Custody::default());
+    // It has read the session, and sweeps.
+    world.next_transactions_after(2, LedgerFault::Hangs);
+    client.start();
+    world.pass(50);
+    world.run(client.login("ann", "secret")).unwrap();
+    client.logout();
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::NotSignedIn));
 }

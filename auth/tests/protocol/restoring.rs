@@ -140,11 +140,13 @@ fn a_refresh_token_in_memory_leaves_a_reload_the_access_token() {
     }
     world.pass(900_000);
     let client = tab.open_with(Contract::default(), custody);
-    // Nothing is waited for that was never in storage.
+    // No clock knows whether its time is up; nothing is waited for that was never in storage.
     world.pass(10);
+    assert_eq!((client.state(), world.take_log()), (UNCONFIRMED, vec![]));
+    assert!(world.run(client.send(&me())).is_err());
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::Expired)));
     assert!(tab.is_wiped());
-    assert_eq!(world.take_log(), [""; 0]);
+    assert_eq!(world.take_log(), ["GET /me 401"]);
 }
 
 #[test]
