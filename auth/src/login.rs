@@ -119,7 +119,8 @@ impl<P: Platform> Client<P> {
         let session = Session {
             id: id.into(),
             user: user.into(),
-            generation: 0,
+            // Another tab may have refreshed it by now, and this page be about to.
+            generation: adopted.map_or(0, |session| session.generation),
             access: Some(access.clone()),
             confirmed: true,
             book,

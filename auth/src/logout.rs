@@ -119,7 +119,7 @@ impl<P: Platform> Client<P> {
         Error::SessionEnded(reason)
     }
 
-    /// Takes `access` for the token of `generation`, and keeps it for a reload.
+    /// Takes `access` for the token of `generation`, unless the page has moved on, and keeps it for a reload.
     pub(crate) fn take_up(
         &self,
         session: &str,
@@ -128,12 +128,17 @@ impl<P: Platform> Client<P> {
         change: impl FnOnce(&mut Session),
     ) {
         let Some(mut current) = self.session().filter(|current| *current.id == *session) else { return };
-        current.generation = generation;
-        current.access = Some(access.clone());
+        let newer = generation >= current.generation || current.access.is_none();
+        if newer {
+            current.generation = generation;
+            current.access = Some(access.clone());
+        }
         change(&mut current);
         let (id, user, kept) = (current.id.clone(), current.user.clone(), current.kept);
         let alone = current.book == Book::Own;
-        self.vault().keep(self.platform(), &Kept { session: id, user, generation, access, alone, kept });
+        if newer {
+            self.vault().keep(self.platform(), &Kept { session: id, user, generation, access, alone, kept });
+        }
         self.set_session(Some(current));
         self.show_session();
     }

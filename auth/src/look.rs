@@ -16,7 +16,8 @@ use crate::session::{Book, Session, State};
 /// The longest jitter before a page that came back asks the server, in milliseconds.
 const JITTER: u32 = 500;
 
-/// How often the ledger is asked that gives no answer, in half a minute.
+/// How often the ledger is asked that gives no answer, in half a minute; and how often in a row at most where
+/// another look is asked for during each.
 const LOOKS: u32 = 8;
 /// The first pause before that, in milliseconds; each is twice as long as the one before.
 const PAUSE: u32 = 250;
@@ -46,8 +47,10 @@ impl<P: Platform> Client<P> {
             let client = self.clone();
             self.platform().spawn(async move {
                 client.platform().sleep(client.random() % JITTER).await;
-                if client.is_current(&session.id) && client.is_degraded() {
-                    let _degraded_still = client.refresh(session.id, session.generation).await;
+                // As it is by then: it may have been refreshed meanwhile.
+                let current = client.session().filter(|current| current.id == session.id);
+                if let Some(current) = current.filter(|_| client.is_degraded()) {
+                    let _degraded_still = client.refresh(current.id, current.generation).await;
                 }
             });
         }
@@ -79,12 +82,15 @@ impl<P: Platform> Client<P> {
         let (client, again) = (self.clone(), Rc::new(Cell::new(false)));
         let asked = again.clone();
         let outcome = async move {
-            let checked = loop {
-                let checked = client.look(&asked).await;
+            let mut checked = false;
+            for _ in 0..LOOKS {
+                checked = client.look(&asked).await;
                 if !checked || !asked.replace(false) {
-                    break checked;
+                    break;
                 }
-            };
+                // Too old already for whoever has asked meanwhile.
+                checked = false;
+            }
             *client.0.check.borrow_mut() = None;
             checked
         };

@@ -7,6 +7,7 @@ mod prepare;
 mod recover;
 mod settle;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, WeakShared};
@@ -37,6 +38,8 @@ const PAUSE: u32 = 250;
 pub(crate) struct Flight {
     session: Rc<str>,
     generation: u32,
+    /// When somebody asked for it last, on the monotonic clock.
+    wanted: Rc<Cell<u64>>,
     /// Weak: its task keeps it alive, and with it the client.
     outcome: WeakShared<Attempts>,
 }
@@ -88,21 +91,35 @@ impl<P: Platform> Client<P> {
         self.0.trouble.get().unwrap_or(Error::Unavailable)
     }
 
-    /// One flight per tab, session and generation. It is a task of its own: a caller that goes away
-    /// does not cancel it, since its answer carries the only copy of the next refresh token.
+    /// One flight at a time per tab and session: that of a later generation brings what is asked for,
+    /// that of an earlier one ends first, since it may be about to send the very token. It is a task of
+    /// its own: a caller that goes away does not cancel it, since its answer carries the only copy of the
+    /// next refresh token.
     pub(crate) fn join_flight(&self, session: Rc<str>, generation: u32) -> Outcome {
+        let now = self.platform().now().monotonic;
         let under_way = self.flight().borrow().as_ref().and_then(|flight| {
-            let same = flight.session == session && flight.generation == generation;
-            flight.outcome.upgrade().filter(|_| same && self.rules().on(Rule::OneFlight))
+            let same = flight.session == session && self.rules().on(Rule::OneFlight);
+            let outcome = flight.outcome.upgrade().filter(|_| same)?;
+            flight.wanted.set(now);
+            Some((flight.generation, outcome))
         });
-        under_way.unwrap_or_else(|| self.take_off(session, generation))
+        match under_way {
+            Some((later, outcome)) if later >= generation => outcome,
+            earlier => self.take_off(session, generation, earlier.map(|(_, outcome)| outcome)),
+        }
     }
 
-    fn take_off(&self, session: Rc<str>, generation: u32) -> Outcome {
+    fn take_off(&self, session: Rc<str>, generation: u32, earlier: Option<Outcome>) -> Outcome {
         let client = self.clone();
         let named = session.clone();
+        let wanted = Rc::new(Cell::new(self.platform().now().monotonic));
+        let asked = wanted.clone();
         let outcome = async move {
-            let outcome = client.fly(&named, generation).await;
+            if let Some(earlier) = earlier {
+                let _whatever_it_brought = earlier.await;
+                asked.set(client.platform().now().monotonic);
+            }
+            let outcome = client.fly(&named, generation, &asked).await;
             let mut flight = client.flight().borrow_mut();
             flight.take_if(|f| f.session == named && f.generation == generation);
             drop(flight);
@@ -116,20 +133,24 @@ impl<P: Platform> Client<P> {
         };
         let outcome = outcome.boxed_local().shared();
         if let Some(weak) = outcome.downgrade() {
-            *self.flight().borrow_mut() = Some(Flight { session, generation, outcome: weak });
+            *self.flight().borrow_mut() = Some(Flight { session, generation, wanted, outcome: weak });
         }
         self.platform().spawn(outcome.clone().map(drop));
         outcome
     }
 
-    /// Rounds of the protocol, for as long as a caller may wait.
-    async fn fly(&self, session: &Rc<str>, generation: u32) -> Result<(), Error> {
-        let started = self.platform().now();
+    /// Rounds of the protocol, for as long as a caller may wait: elapsed time, as on the callers' timers.
+    async fn fly(&self, session: &Rc<str>, generation: u32, wanted: &Cell<u64>) -> Result<(), Error> {
         let mut known = generation;
         loop {
             let Some(current) = self.session().filter(|current| current.id == *session) else {
                 return Err(Error::SessionChanged);
             };
+            if current.generation > generation && current.access.is_some() && self.rules().on(Rule::OneFlight)
+            {
+                // An earlier flight has brought what is asked for.
+                return Ok(());
+            }
             let (lock, turn) = self.queue(&current).await;
             let round = self.round(&current, known, turn).await;
             // 7. Release: held for no longer than one attempt.
@@ -137,7 +158,7 @@ impl<P: Platform> Client<P> {
             match round {
                 Round::Done(outcome) => return outcome,
                 Round::Again { known: next, after, because } => {
-                    let waited = self.platform().now().since(started);
+                    let waited = self.platform().now().monotonic.saturating_sub(wanted.get());
                     if waited.saturating_add(after.into()) > LONGEST_WAIT.into() {
                         return Err(because);
                     }
@@ -176,24 +197,25 @@ impl<P: Platform> Client<P> {
             Ok(()) => {}
             Err(_) => return again(PAUSE, Error::Unavailable),
         }
-        let decided_at = self.platform().now();
-        let attempt = match self.decide(session, known, turn).await {
-            Err(_) => return again(PAUSE, Error::Unavailable),
-            Ok(Decision::Send(attempt)) => attempt,
-            Ok(Decision::Adopt(_)) => return Round::Done(Ok(())),
-            Ok(Decision::Stop(reason)) => return Round::Done(Err(self.stopped(session, reason).await)),
-            Ok(Decision::Lost(reason)) => {
+        let Ok((decision, decided_at)) = self.decide(session, known, turn).await else {
+            return again(PAUSE, Error::Unavailable);
+        };
+        let attempt = match decision {
+            Decision::Send(attempt) => attempt,
+            Decision::Adopt(_) => return Round::Done(Ok(())),
+            Decision::Stop(reason) => return Round::Done(Err(self.stopped(session, reason).await)),
+            Decision::Lost(reason) => {
                 let ended = self.close(&session.id, reason);
                 self.announce();
                 return Round::Done(Err(ended));
             }
-            Ok(Decision::Busy { flight, left }) => {
+            Decision::Busy { flight, left } => {
                 self.watch(flight);
                 return again(left.clamp(1, PAUSE), Error::Unavailable);
             }
-            Ok(Decision::CatchUp(_) | Decision::Unreadable) => return again(PAUSE, Error::Unavailable),
-            Ok(Decision::Wait { left, limited: false }) => return again(left, self.trouble()),
-            Ok(Decision::Wait { left, limited: true }) => {
+            Decision::CatchUp(_) | Decision::Unreadable => return again(PAUSE, Error::Unavailable),
+            Decision::Wait { left, limited: false } => return again(left, self.trouble()),
+            Decision::Wait { left, limited: true } => {
                 return again(left, Error::TooManyRequests { retry_after: Some(left.div_ceil(1_000)) });
             }
         };

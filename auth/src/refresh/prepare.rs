@@ -5,7 +5,7 @@ use crate::contract::Rotation;
 use crate::custody::RefreshCustody;
 use crate::decide::{Decision, Facts, Turn, Watched, decide};
 use crate::ledger::{Flight, Page};
-use crate::platform::{LedgerError, Platform};
+use crate::platform::{Instant, LedgerError, Platform};
 use crate::rules::Rule;
 use crate::session::{Book, Session};
 use crate::vault::Found;
@@ -17,21 +17,23 @@ const CATCH_UP: (u32, u32) = (10, 100);
 const RENEWALS: u32 = 2;
 
 impl<P: Platform> Client<P> {
-    /// Step 2. Decide: one transaction, and what has to be waited for between two of them.
+    /// Step 2. Decide: one transaction, and what has to be waited for between two of them. With the
+    /// moment of the last one, at which the flight began.
     pub(super) async fn decide(
         &self,
         session: &Session,
         known: u32,
         turn: Turn,
-    ) -> Result<Decision, LedgerError> {
+    ) -> Result<(Decision, Instant), LedgerError> {
         let mut known = known;
         let mut caught_up = (session.book == Book::Own).then(Vec::new);
         let mut renewals = 0;
         loop {
-            match self.decision(session, known, turn, caught_up.clone()).await? {
+            let (decision, at) = self.decision(session, known, turn, caught_up.clone()).await?;
+            match decision {
                 Decision::Adopt(generation) => {
                     if self.adopt(session, generation).await {
-                        return Ok(Decision::Adopt(generation));
+                        return Ok((decision, at));
                     }
                     known = generation;
                 }
@@ -40,7 +42,7 @@ impl<P: Platform> Client<P> {
                     renewals += 1;
                     caught_up = self.catch_up(&session.id, generation).await;
                 }
-                decision => return Ok(decision),
+                decision => return Ok((decision, at)),
             }
         }
     }
@@ -85,7 +87,7 @@ impl<P: Platform> Client<P> {
         known: u32,
         turn: Turn,
         caught_up: Option<Vec<String>>,
-    ) -> Result<Decision, LedgerError> {
+    ) -> Result<(Decision, Instant), LedgerError> {
         let mut facts = Facts {
             wall: 0,
             session: session.id.clone(),
@@ -118,7 +120,7 @@ impl<P: Platform> Client<P> {
                 true => Found::Missing,
                 false => client.look_up(&facts.session, generation),
             };
-            decide(page, &facts, vault, || client.mint())
+            (decide(page, &facts, vault, || client.mint()), now)
         };
         self.transact(session.book, &session.id, decide).await
     }

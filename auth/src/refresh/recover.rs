@@ -20,9 +20,9 @@ impl<P: Platform> Client<P> {
         }
         let client = self.clone();
         self.platform().spawn(async move {
-            let started = client.platform().now();
+            let started = client.platform().now().monotonic;
             let mut pause = 2_000;
-            while client.platform().now().since(started) < RECOVERY {
+            while client.platform().now().monotonic.saturating_sub(started) < RECOVERY {
                 client.platform().sleep(pause / 2 + client.random() % (pause / 2)).await;
                 pause = (pause * 2).min(BACKOFF);
                 let now = client.platform().now();

@@ -49,6 +49,11 @@ impl<P: Platform> Client<P> {
                     self.revoke(unwritten.token, false, None);
                 }
             }
+            Err(_) if self.0.left.borrow().contains(&session.id) => {
+                // Logged out here meanwhile: nobody will write it, and nobody else can tell the server.
+                self.revoke(unwritten.token, false, None);
+                return Err(Error::SessionChanged);
+            }
             refused @ (Ok(Committed::Unwritable) | Err(_)) => {
                 self.moved_on(session, unwritten.attempt.generation, access, false);
                 let kept = Some(unwritten).filter(|_| self.rules().on(Rule::KeepUnwritten));
@@ -193,7 +198,7 @@ impl<P: Platform> Client<P> {
         let (client, about, rules) = (self.clone(), attempt.clone(), self.rules());
         let blind = spent && !rules.on(Rule::ConflictIsNoEnd);
         let verdict = move |page: &mut Page| {
-            let verdict = terminal(page, &about, reason, |g| client.shows(&about.session, g), rules);
+            let verdict = terminal(page, &about, reason, |g| !client.lacks(&about.session, g), rules);
             if let (Verdict::Ahead, true, Some(row)) = (&verdict, blind, page.row.as_mut()) {
                 row.end(reason, false);
                 return Verdict::Ended;
@@ -225,6 +230,8 @@ impl<P: Platform> Client<P> {
         if !self.is_current(&session.id) {
             return Error::SessionChanged;
         }
+        // Whoever ended it may have stopped before it could say so.
+        self.announce();
         if reason != EndReason::ReplacedElsewhere {
             return self.close(&session.id, reason);
         }

@@ -12,6 +12,7 @@ mod answers;
 mod clocks;
 mod contracts;
 mod deadlines;
+mod flights;
 mod idempotent;
 mod ledger;
 mod listeners;
