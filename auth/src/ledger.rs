@@ -27,6 +27,13 @@ impl Now {
     pub(crate) fn new(sid: &str, before: Option<String>) -> Self {
         Self { v: VERSION, sid: sid.to_owned(), before }
     }
+
+    /// Whether two logins have come since the ledger said `began`, neither of them that of `own`, whose
+    /// row is deleted by now if there was one: whatever became of it, it is the past.
+    pub(crate) fn is_beyond(&self, began: Option<&Self>, own: &str) -> bool {
+        let (began, before) = (began.map(|began| &*began.sid), self.before.as_deref());
+        [Some(&*self.sid), before].into_iter().all(|sid| sid != Some(own) && sid != began)
+    }
 }
 
 /// One session's row.

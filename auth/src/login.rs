@@ -170,12 +170,17 @@ impl<P: Platform> Client<P> {
 
     async fn enter(&self, row: &Row, token: Option<&RefreshToken>) -> Result<Entered, LedgerError> {
         let first = Rc::default();
+        let mut began = None;
         for _ in 0..TRIES {
             let now = match self.page(Book::Shared, &row.sid).await {
                 Ok((now, _)) => now,
                 Err(LedgerError::Aborted) => continue,
                 Err(denied) => return Err(denied),
             };
+            let began = began.get_or_insert_with(|| now.clone()).as_ref();
+            if now.as_ref().is_some_and(|now| now.is_beyond(began, &row.sid)) {
+                break;
+            }
             match self.replace(now, row.clone(), token.cloned(), Rc::clone(&first)).await {
                 Ok(Some(entered)) => return Ok(entered),
                 // `now` changed between the look and the transaction, or it was aborted.

@@ -68,6 +68,27 @@ fn a_login_heard_of_late_leaves_the_session_that_replaced_it_alone() {
 }
 
 #[test]
+fn a_login_that_two_others_have_overtaken_is_not_made_once_more() {
+    let world = World::new();
+    let (here, there) = (world.tab().open(), world.tab().open());
+    world.settle();
+    // Committed, and swept by the time that it is tried again.
+    world.next_transactions_after(1, LedgerFault::HeardLate(4_000));
+    let elsewhere = async {
+        for _ in 0..2 {
+            world.timer(500).await;
+            there.login("bob", "secret").await.unwrap();
+        }
+    };
+    let (overtaken, ()) = world.run(join(here.login("ann", "secret"), elsewhere));
+    assert_eq!(overtaken, Err(Error::Unavailable));
+    world.settle();
+    assert_eq!((there.state(), world.server(|server| server.alive())), (signed_in("bob"), 1));
+    world.pass(900_000);
+    assert_eq!(world.run(there.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+}
+
+#[test]
 fn a_session_that_another_users_login_replaced_ends_although_the_look_is_aborted() {
     let (world, _tab, client) = World::signed_in();
     let other = world.tab().open();
