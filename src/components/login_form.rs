@@ -60,11 +60,13 @@ pub fn LoginForm() -> Html {
         let failure = failure.setter();
         use_callback((), move |(), ()| failure.set(None))
     };
-    use_effect_with(reason, {
+    // Not the reason itself: it changes when the server has been told, or could not be, and by then
+    // somebody may be typing a password.
+    use_effect_with(reason.is_some(), {
         let username = username.clone();
         // After a session's end the focus is nowhere; the next thing to do is here.
-        move |reason| {
-            if reason.is_some() {
+        move |ended| {
+            if *ended {
                 focus(&username)
             }
         }

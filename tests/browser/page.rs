@@ -163,6 +163,24 @@ async fn a_logout_brings_the_form_back_with_the_reason() {
 }
 
 #[wasm_bindgen_test]
+async fn who_types_while_the_reason_changes_keeps_the_caret() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Logout").is_some()).await;
+    fault("POST", "/logout", respond(503, "application/json", "{}")).await;
+    button("Logout").unwrap().click();
+    until("focus", || focused() == "username").await;
+    input("password").focus().unwrap();
+    until("untold", || text(".reason").starts_with("You are logged out on this device.")).await;
+    assert_eq!(focused(), "password", "the rest of it would be in plain sight");
+    stand::forget_log_and_rules().await;
+    until("told", || text(".reason") == "You are logged out.").await;
+    assert_eq!(focused(), "password");
+}
+
+#[wasm_bindgen_test]
 async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_comes_back_as_it_was() {
     reset().await;
     let _page = Page::with_form().await;
