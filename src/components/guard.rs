@@ -21,7 +21,8 @@ pub struct GuardProps {
 /// signed in in another tab, [`Elsewhere`] stands above the fallback.
 ///
 /// While a page is frozen or in the back/forward cache, and until it is known after its return that
-/// the session still exists, the children are out of the document, but keep what they hold.
+/// the session still exists, the children are out of the document, but keep what they hold; so is
+/// [`Elsewhere`], while the fallback, which shows nothing of a session, stays.
 ///
 /// It is a courtesy to the user, not a protection: what is protected is protected by the server.
 #[component]
@@ -32,14 +33,18 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     let restoring = html! { <Progress text="Restoring your session…" /> };
     match session.state {
         State::Restoring => restoring,
-        State::SignedInElsewhere { .. } if session.concealed => restoring,
-        State::SignedInElsewhere { user } => html! {
+        // One shape for both: what is typed into the fallback survives when one state becomes the other.
+        state @ (State::SignedOut(_) | State::SignedInElsewhere { .. }) => html! {
             <>
-                <Elsewhere user={user} />
+                if let State::SignedInElsewhere { user } = state {
+                    <Suspense>
+                        <Veil drawn={session.concealed} />
+                        <Elsewhere {user} />
+                    </Suspense>
+                }
                 { fallback.clone() }
             </>
         },
-        State::SignedOut(_) => fallback.clone(),
         State::SignedIn { .. } => html! {
             <Suspense key={user} fallback={restoring}>
                 <Veil drawn={session.concealed} />

@@ -1,3 +1,6 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
 use auth::{EndReason, Error, FormFields, State};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
@@ -22,6 +25,8 @@ pub fn LoginForm() -> Html {
     let failure = use_state(|| None::<(u32, Error)>);
     let failures = use_mut_ref(|| 0_u32);
     let busy = use_state_eq(|| false);
+    // Set in the same task as the submission: a second one finds it before anything is rendered.
+    let under_way = use_memo((), |()| Rc::new(Cell::new(false)));
 
     let wait = failure.and_then(|(_, error)| error.wait());
     let marked = match *failure {
@@ -36,8 +41,12 @@ pub fn LoginForm() -> Html {
             let (client, wait, username, password) = deps;
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let ((Some(username), Some(password)), None) = (inputs, wait) else { return };
+            if under_way.replace(true) {
+                // A double click: the first one is on its way.
+                return;
+            }
             let (client, failure, busy) = (client.clone(), failure.clone(), busy.clone());
-            let failures = failures.clone();
+            let (failures, under_way) = (failures.clone(), under_way.clone());
             spawn_local(async move {
                 let (name, secret) = (username.value(), password.value());
                 busy.set(true);
@@ -45,13 +54,12 @@ pub fn LoginForm() -> Html {
                 failure.set(None);
                 match client.login(&name, &secret).await {
                     Ok(()) => password.set_value(""),
-                    // A double click: the first one is on its way.
-                    Err(Error::AlreadySigningIn) => return,
                     Err(error) => {
                         let number = failures.replace_with(|number| number.wrapping_add(1));
                         failure.set(Some((number, error)));
                     }
                 }
+                under_way.set(false);
                 busy.set(false);
             });
         })

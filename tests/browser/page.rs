@@ -8,7 +8,7 @@ use web_sys::{Document, Element, HtmlElement, HtmlFormElement, HtmlInputElement}
 use yew::prelude::*;
 use yew::{AppHandle, Renderer};
 use yew_jwt_auth::auth::{Request, State};
-use yew_jwt_auth::{App, AuthProvider, Guard, LogoutButton, Settings, use_client, use_session};
+use yew_jwt_auth::{App, AuthProvider, Guard, LoginForm, LogoutButton, Settings, use_client, use_session};
 
 use crate::script::{self, Replaced, until};
 use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
@@ -321,10 +321,23 @@ async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_ask
                     Continue as \u{96fb}, or log in again.";
     assert_eq!(text(".elsewhere [role=alert]"), sentence);
     assert!(find("form").is_some() && find("pre").is_none() && button("Logout").is_none());
+    let form = find("form").unwrap();
+    Page::fill("somebody", "typed so far");
+    input("password").focus().unwrap();
     script::run("window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))");
     until("concealed", || find(".elsewhere").is_none()).await;
     script::run("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))");
     until("named again", || find(".elsewhere").is_some()).await;
+    let untouched = || {
+        assert_eq!(find("form").unwrap(), form, "the very element");
+        assert_eq!(input("username").value(), "somebody");
+        assert_eq!(input("password").value(), "typed so far");
+        assert_eq!(focused(), "password");
+    };
+    untouched();
+    script::run_async(&wiped_ledger(&now)).await;
+    until("nobody any more", || find(".elsewhere").is_none()).await;
+    untouched();
     drop(page);
 }
 
@@ -346,6 +359,66 @@ fn another_login(now: &str) -> String {
                          store.put(JSON.stringify({{...now, sid: 'b'}}), '{now}');
                      }};
                  }};
+                 transaction.onabort = reject;
+                 transaction.oncomplete = () => {{ database.close(); resolve(); }};
+             }};
+         }});
+         const channel = new BroadcastChannel('{now}'.replace(/now$/, 'tabs'));
+         channel.postMessage(JSON.stringify({{v: 1, say: 'Changed'}}));
+         channel.close()"
+    )
+}
+
+/// Two forms under one client, as where an importer shows one in a dialogue.
+#[component]
+fn TwoForms() -> Html {
+    html! {
+        <AuthProvider settings={Settings::new(stand::base())}>
+            <div class="first"><LoginForm /></div>
+            <div class="second"><LoginForm /></div>
+        </AuthProvider>
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_form_that_began_no_login_does_not_wait_for_anothers() {
+    reset().await;
+    fault("POST", "/token", json!({"type": "hang"})).await;
+    script::run("document.body.insertAdjacentHTML('beforeend', '<main id=\"app\"></main>')");
+    let root = document().get_element_by_id("app").unwrap();
+    let app = Renderer::<TwoForms>::with_root(root).render();
+    until("forms", || find(".second form").is_some()).await;
+    let submit = |form: &str| {
+        script::run(&format!(
+            "const form = document.querySelector('#app {form} form');
+             [form.username.value, form.password.value] = ['{USERNAME}', '{PASSWORD}'];
+             form.requestSubmit()"
+        ))
+    };
+    submit(".first");
+    until("under way", || text(".first form [role=status]") == "Signing in…").await;
+    submit(".second");
+    until("answered", || text(".second [role=alert]") == "You are already being signed in.").await;
+    assert_eq!(text(".second form [role=status]"), "");
+    submit(".first");
+    stand::arrived().await;
+    assert_eq!(text(".first form [role=status]"), "Signing in…", "a double click changes nothing");
+    stand::release().await;
+    until("over", || text(".first form [role=status]").is_empty()).await;
+    assert_eq!(wire(1).await, ["POST /token 200"]);
+    app.destroy();
+    script::run("document.getElementById('app').remove()");
+}
+
+/// A script that takes every row away, as another tab's wipe of the site's data does.
+fn wiped_ledger(now: &str) -> String {
+    format!(
+        "await new Promise((resolve, reject) => {{
+             const opening = indexedDB.open('yew-jwt-auth');
+             opening.onsuccess = () => {{
+                 const database = opening.result;
+                 const transaction = database.transaction('ledger', 'readwrite');
+                 transaction.objectStore('ledger').clear();
                  transaction.onabort = reject;
                  transaction.oncomplete = () => {{ database.close(); resolve(); }};
              }};
