@@ -1,6 +1,6 @@
 //! JSON text for reading.
 
-/// Indents JSON text by two spaces a level.
+/// Indents JSON text by two spaces a level, down to 32 levels: what lies deeper stands at the same margin.
 ///
 /// It moves white space only: numbers keep every digit, where a browser's own parser would round
 /// those beyond 2^53, and keys keep their order. `text` must be JSON; see
@@ -50,9 +50,13 @@ pub fn indent(text: &str) -> String {
     out
 }
 
+/// Beyond this many levels the margin stays where it is. Without an end to it, brackets alone make
+/// gigabytes of white space out of a few kilobytes, and the page dies of them.
+const MARGIN: usize = 32;
+
 fn new_line(out: &mut String, depth: usize) {
     out.push('\n');
-    out.extend(std::iter::repeat_n("  ", depth));
+    out.extend(std::iter::repeat_n("  ", depth.min(MARGIN)));
 }
 
 #[cfg(test)]
@@ -77,6 +81,15 @@ mod tests {
     fn empty_pairs_stay_on_one_line_and_old_white_space_goes() {
         assert_eq!(indent("{ \"a\" : [ ] ,\n\"b\" : { } }"), "{\n  \"a\": [],\n  \"b\": {}\n}");
         assert_eq!(indent(" 12345678901234567890.10 "), "12345678901234567890.10");
+    }
+
+    #[test]
+    fn deep_nesting_does_not_fill_the_memory() {
+        let text = ["[".repeat(50_000), "]".repeat(50_000)].concat();
+        let laid_out = indent(&text);
+        assert!(laid_out.len() < 10_000_000, "{} bytes", laid_out.len());
+        let squeezed: String = laid_out.split_whitespace().collect();
+        assert_eq!(squeezed, text);
     }
 
     #[test]
