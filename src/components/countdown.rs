@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
@@ -20,12 +22,13 @@ pub fn Countdown(CountdownProps { seconds, ondone }: &CountdownProps) -> Html {
     use_effect_with(*seconds, {
         let (left, ondone) = (left.setter(), ondone.clone());
         move |seconds| {
-            let (seconds, begun) = (*seconds, now());
+            let (seconds, begun, done) = (*seconds, now(), Cell::new(false));
             let timer = Interval::new(250, move || {
                 // By the clock, not by counting: timers of hidden pages are late.
                 let elapsed = u32::try_from(now().since(begun) / 1000).unwrap_or(u32::MAX);
                 left.set(seconds.saturating_sub(elapsed));
-                if elapsed >= seconds {
+                // The timer runs until the component goes, which is up to others.
+                if elapsed >= seconds && !done.replace(true) {
                     ondone.emit(());
                 }
             });

@@ -1,5 +1,7 @@
 //! The page's own behaviour in a real DOM.
 
+use std::pin::pin;
+
 use serde_json::json;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::spawn_local;
@@ -8,7 +10,9 @@ use web_sys::{Document, Element, HtmlElement, HtmlFormElement, HtmlInputElement}
 use yew::prelude::*;
 use yew::{AppHandle, Renderer};
 use yew_jwt_auth::auth::{Request, State};
-use yew_jwt_auth::{App, AuthProvider, Guard, LoginForm, LogoutButton, Settings, use_client, use_session};
+use yew_jwt_auth::{
+    App, AuthProvider, Countdown, Guard, LoginForm, LogoutButton, Settings, use_client, use_session,
+};
 
 use crate::script::{self, Replaced, until};
 use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
@@ -491,6 +495,34 @@ async fn too_many_attempts_are_counted_down() {
     until("over", || find("[role=timer]").is_none()).await;
     assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("false"));
     assert_eq!(wire(1).await, ["POST /token 429"]);
+}
+
+/// A countdown that stays when it is over.
+#[component]
+fn CountedDown() -> Html {
+    let ends = use_state(|| 0_u32);
+    let ondone = {
+        let ends = ends.clone();
+        let so_far = use_mut_ref(|| 0_u32);
+        use_callback((), move |(), ()| {
+            *so_far.borrow_mut() += 1;
+            ends.set(*so_far.borrow());
+        })
+    };
+    html! { <><Countdown seconds={1} {ondone} /><p id="ends">{ *ends }</p></> }
+}
+
+#[wasm_bindgen_test]
+async fn a_countdown_ends_once() {
+    script::run("document.body.insertAdjacentHTML('beforeend', '<main id=\"app\"></main>')");
+    let root = document().get_element_by_id("app").unwrap();
+    let app = Renderer::<CountedDown>::with_root(root).render();
+    until("over", || text("#ends") == "1").await;
+    let again = pin!(until("again", || text("#ends") != "1"));
+    assert!(script::within(600, again).await.is_err(), "two ticks later: {}", text("#ends"));
+    assert_eq!(text("[role=timer]"), "You can try again in 0 s.");
+    app.destroy();
+    script::run("document.getElementById('app').remove()");
 }
 
 #[wasm_bindgen_test]
