@@ -4,7 +4,7 @@ use auth::State;
 use yew::prelude::*;
 
 use crate::components::{
-    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress,
+    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OVER, Progress,
 };
 use crate::hooks::{use_protected, use_session};
 use crate::provider::AuthProvider;
@@ -36,7 +36,7 @@ pub fn App() -> Html {
 #[component]
 fn Home() -> Html {
     let protected = use_protected("/protected-route");
-    let heading = use_node_ref();
+    let (heading, button) = (use_node_ref(), use_node_ref());
     use_effect_with((), {
         let heading = heading.clone();
         // The form that had the focus is gone; a screen reader goes on here.
@@ -53,12 +53,12 @@ fn Home() -> Html {
         <section class="card home" aria-labelledby="home-title">
             <h1 id="home-title" tabindex="-1" ref={heading}>{ user }</h1>
             <div class="actions">
-                <FetchButton busy={protected.busy || waiting} onfetch={protected.fetch.clone()} />
+                <FetchButton busy={protected.busy || waiting} onfetch={protected.fetch.clone()} node={button.clone()} />
                 <LogoutButton />
             </div>
-            <Progress text={protected.busy.then_some("Fetching protected data…")} />
+            <Progress text={protected.busy.then_some("Fetching protected data…")} note={protected.ready_again.then_some(OVER)} />
             if let Some(error) = protected.error {
-                <Failure {error} onwaited={protected.waited.clone()} />
+                <Failure {error} onwaited={protected.waited.clone()} next={button} />
             }
             <Data json={protected.data.clone()} />
         </section>

@@ -13,6 +13,7 @@ mod notices;
 mod progress;
 
 pub use countdown::Countdown;
+pub(crate) use countdown::OVER;
 pub use data::Data;
 pub use elsewhere::Elsewhere;
 pub use failure::Failure;
@@ -26,6 +27,12 @@ pub use progress::Progress;
 
 use web_sys::HtmlElement;
 use yew::NodeRef;
+
+/// Whether `node` itself has the focus.
+pub(crate) fn has_focus(node: &NodeRef) -> bool {
+    let focused = web_sys::window().and_then(|window| window.document()?.active_element());
+    focused.is_some() && focused == node.cast()
+}
 
 /// Moves the focus to `node`, if it is there and takes it.
 pub(crate) fn focus(node: &NodeRef) {

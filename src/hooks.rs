@@ -68,6 +68,8 @@ pub struct Protected {
     pub fetch: Callback<()>,
     /// Forgets the error: to be called when the time that the server asked to wait is over.
     pub waited: Callback<()>,
+    /// Whether that time is over, and nothing has been fetched since.
+    pub ready_again: bool,
 }
 
 /// `GET path` with the session's token, as often as asked.
@@ -81,17 +83,20 @@ pub fn use_protected(path: &'static str) -> Protected {
     let data = use_state_eq(AttrValue::default);
     let error = use_state_eq(|| None);
     let busy = use_state_eq(|| false);
+    let ready_again = use_state_eq(|| false);
     // Set in the same task as the click: a second one finds it before anything is rendered.
     let under_way = use_memo((), |()| Rc::new(Cell::new(false)));
     let wait = error.and_then(|error: Error| error.wait());
     let fetch = {
         let (data, error, busy) = (data.setter(), error.setter(), busy.setter());
+        let ready_again = ready_again.setter();
         use_callback((client, under_way, wait), move |(): (), (client, under_way, wait)| {
             if wait.is_some() || under_way.replace(true) {
                 return;
             }
             busy.set(true);
             error.set(None);
+            ready_again.set(false);
             let (client, under_way) = (client.clone(), under_way.clone());
             let (data, error, busy) = (data.clone(), error.clone(), busy.clone());
             spawn_local(async move {
@@ -113,10 +118,13 @@ pub fn use_protected(path: &'static str) -> Protected {
         })
     };
     let waited = {
-        let error = error.setter();
-        use_callback((), move |(), ()| error.set(None))
+        let (error, ready_again) = (error.setter(), ready_again.setter());
+        use_callback((), move |(), ()| {
+            error.set(None);
+            ready_again.set(true);
+        })
     };
-    Protected { data: (*data).clone(), error: *error, busy: *busy, fetch, waited }
+    Protected { data: (*data).clone(), error: *error, busy: *busy, fetch, waited, ready_again: *ready_again }
 }
 
 #[hook]

@@ -84,6 +84,10 @@ fn progress_is_a_live_region_that_stays_while_it_is_empty() {
     assert!(tag(&html, "<p").contains(r#"role="status""#), "{html}");
     let html = rendered(html! { <Progress text="Signing in…" /> });
     assert!(html.contains(">Signing in…</p>"), "{html}");
+    let html = rendered(html! { <Progress text="Signing in…" note="You can try again now." /> });
+    assert!(html.contains(">Signing in…</p>"), "{html}");
+    let html = rendered(html! { <Progress note="You can try again now." /> });
+    assert!(html.contains(">You can try again now.</p>") && !html.contains("running"), "{html}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use auth::Error;
 use yew::prelude::*;
 
-use super::{Countdown, Message};
+use super::{Countdown, Message, focus, has_focus};
 
 /// Properties of [`Failure`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -16,16 +16,29 @@ pub struct FailureProps {
     pub unfocused: bool,
     /// Called when the time that the server asked to wait is over.
     pub onwaited: Callback<()>,
+    /// What gets the focus then, if the sentence has it, which is about to go.
+    #[prop_or_default]
+    pub next: NodeRef,
 }
 
 /// An error's sentence and, where the server asked for patience, how much of it is left.
 #[component]
-pub fn Failure(FailureProps { error, id, unfocused, onwaited }: &FailureProps) -> Html {
+pub fn Failure(FailureProps { error, id, unfocused, onwaited, next }: &FailureProps) -> Html {
+    let node = use_node_ref();
+    let ondone = use_callback(
+        (onwaited.clone(), node.clone(), next.clone()),
+        |(), (onwaited, node, next): &(Callback<()>, NodeRef, NodeRef)| {
+            if has_focus(node) {
+                focus(next);
+            }
+            onwaited.emit(());
+        },
+    );
     html! {
         <>
-            <Message id={id.clone()} text={error.message()} unfocused={*unfocused} />
+            <Message id={id.clone()} text={error.message()} unfocused={*unfocused} {node} />
             if let Some(seconds) = error.wait() {
-                <Countdown {seconds} ondone={onwaited.clone()} />
+                <Countdown {seconds} {ondone} />
             }
         </>
     }

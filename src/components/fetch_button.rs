@@ -8,14 +8,17 @@ pub struct FetchButtonProps {
     pub busy: bool,
     /// Called at a click.
     pub onfetch: Callback<()>,
+    /// Its element, for who moves the focus to it.
+    #[prop_or_default]
+    pub node: NodeRef,
 }
 
 /// The button *Fetch Protected Data*.
 #[component]
-pub fn FetchButton(FetchButtonProps { busy, onfetch }: &FetchButtonProps) -> Html {
+pub fn FetchButton(FetchButtonProps { busy, onfetch, node }: &FetchButtonProps) -> Html {
     let onclick = onfetch.reform(|_: MouseEvent| ());
     // Not `disabled`: that would throw the keyboard's focus out of the page.
     html! {
-        <button type="button" class="primary" aria-disabled={busy.to_string()} {onclick}>{ "Fetch Protected Data" }</button>
+        <button type="button" class="primary" ref={node.clone()} aria-disabled={busy.to_string()} {onclick}>{ "Fetch Protected Data" }</button>
     }
 }

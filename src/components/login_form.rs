@@ -6,7 +6,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{Failure, Progress, focus};
+use super::{Failure, OVER, Progress, focus};
 use crate::hooks::{use_client, use_session};
 
 /// The login form, with the reason why the last session ended.
@@ -20,11 +20,12 @@ pub fn LoginForm() -> Html {
         State::SignedOut(reason) => reason,
         _ => None,
     };
-    let (username, password) = (use_node_ref(), use_node_ref());
+    let (username, password, login) = (use_node_ref(), use_node_ref(), use_node_ref());
     // With its number: the same refusal again is news, to be announced and focused again.
     let failure = use_state(|| None::<(u32, Error)>);
     let failures = use_mut_ref(|| 0_u32);
     let busy = use_state_eq(|| false);
+    let ready_again = use_state_eq(|| false);
     // Set in the same task as the submission: a second one finds it before anything is rendered.
     let under_way = use_memo((), |()| Rc::new(Cell::new(false)));
 
@@ -35,7 +36,7 @@ pub fn LoginForm() -> Html {
     };
 
     let onsubmit = {
-        let (failure, busy) = (failure.setter(), busy.setter());
+        let (failure, busy, ready_again) = (failure.setter(), busy.setter(), ready_again.setter());
         use_callback((client, wait, username.clone(), password.clone()), move |event: SubmitEvent, deps| {
             event.prevent_default();
             let (client, wait, username, password) = deps;
@@ -46,12 +47,14 @@ pub fn LoginForm() -> Html {
                 return;
             }
             let (client, failure, busy) = (client.clone(), failure.clone(), busy.clone());
-            let (failures, under_way) = (failures.clone(), under_way.clone());
+            let (failures, under_way, ready_again) =
+                (failures.clone(), under_way.clone(), ready_again.clone());
             spawn_local(async move {
                 let (name, secret) = (username.value(), password.value());
                 busy.set(true);
                 // What went wrong before is no longer true of this attempt.
                 failure.set(None);
+                ready_again.set(false);
                 match client.login(&name, &secret).await {
                     Ok(()) => password.set_value(""),
                     Err(error) => {
@@ -65,8 +68,11 @@ pub fn LoginForm() -> Html {
         })
     };
     let onwaited = {
-        let failure = failure.setter();
-        use_callback((), move |(), ()| failure.set(None))
+        let (failure, ready_again) = (failure.setter(), ready_again.setter());
+        use_callback((), move |(), ()| {
+            failure.set(None);
+            ready_again.set(true);
+        })
     };
     // Not the reason itself: it changes when the server has been told, or could not be, and by then
     // somebody may be typing a password.
@@ -106,10 +112,10 @@ pub fn LoginForm() -> Html {
                     autocomplete="current-password" required=true ref={password}
                     aria-invalid={marked.password.then_some("true")} aria-describedby={described(marked.password)} />
                 if let Some((number, error)) = *failure {
-                    <Failure key={number} id="login-error" {error} unfocused={marked != FormFields::default()} {onwaited} />
+                    <Failure key={number} id="login-error" {error} unfocused={marked != FormFields::default()} {onwaited} next={login.clone()} />
                 }
-                <button type="submit" class="primary" aria-disabled={(*busy || wait.is_some()).to_string()}>{ "Login" }</button>
-                <Progress text={busy.then_some("Signing in…")} />
+                <button type="submit" class="primary" ref={login} aria-disabled={(*busy || wait.is_some()).to_string()}>{ "Login" }</button>
+                <Progress text={busy.then_some("Signing in…")} note={ready_again.then_some(OVER)} />
             </form>
         </section>
     }

@@ -13,12 +13,14 @@ pub struct MessageProps {
     /// Whether the focus stays where it is, because it goes to the field that is meant.
     #[prop_or_default]
     pub unfocused: bool,
+    /// Its element, for who asks later where the focus is.
+    #[prop_or_default]
+    pub node: NodeRef,
 }
 
 /// An error, announced and focused.
 #[component]
-pub fn Message(MessageProps { text, id, unfocused }: &MessageProps) -> Html {
-    let node = use_node_ref();
+pub fn Message(MessageProps { text, id, unfocused, node }: &MessageProps) -> Html {
     use_effect_with((text.clone(), *unfocused), {
         let node = node.clone();
         move |(_, unfocused)| {
@@ -27,5 +29,5 @@ pub fn Message(MessageProps { text, id, unfocused }: &MessageProps) -> Html {
             }
         }
     });
-    html! { <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node}>{ text.clone() }</p> }
+    html! { <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node.clone()}>{ text.clone() }</p> }
 }

@@ -81,6 +81,11 @@ fn focused() -> String {
     document().active_element().map(|element| element.id()).unwrap_or_default()
 }
 
+/// Whether it is there and has the focus.
+fn is_focused(element: Option<impl AsRef<Element>>) -> bool {
+    element.is_some_and(|element| document().active_element().as_ref() == Some(element.as_ref()))
+}
+
 #[wasm_bindgen_test]
 async fn empty_fields_are_named_and_focused_and_nothing_is_sent() {
     reset().await;
@@ -492,9 +497,20 @@ async fn too_many_attempts_are_counted_down() {
     assert!(text("[role=timer]").starts_with("You can try again in 2"), "{}", text("[role=timer]"));
     Page::submit();
     assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("true"));
+    until("focus", || is_focused(find("[role=alert]"))).await;
     until("over", || find("[role=timer]").is_none()).await;
     assert_eq!(button("Login").unwrap().get_attribute("aria-disabled").as_deref(), Some("false"));
+    assert_eq!(text("form [role=status]"), "You can try again now.");
+    assert!(find("form .running").is_none(), "nothing is going on");
+    assert!(is_focused(button("Login")), "the sentence that had the focus is gone");
     assert_eq!(wire(1).await, ["POST /token 429"]);
+    Page::submit();
+    until("again", || find("[role=timer]").is_some()).await;
+    assert_eq!(text("form [role=status]"), "");
+    input("password").focus().unwrap();
+    until("over again", || find("[role=timer]").is_none()).await;
+    assert_eq!(text("form [role=status]"), "You can try again now.");
+    assert_eq!(focused(), "password", "who went on by themselves is not moved");
 }
 
 /// A countdown that stays when it is over.
@@ -544,11 +560,14 @@ async fn a_fetch_that_came_too_soon_is_counted_down_and_a_refused_one_takes_its_
     fetch().click();
     assert!(find("pre").is_some(), "the last answer still stands");
     until("over", || find("[role=timer]").is_none()).await;
+    assert_eq!(text(".home [role=status]"), "You can try again now.");
+    assert!(is_focused(button("Fetch Protected Data")), "the sentence that had the focus is gone");
     assert_eq!(wire(3).await.len(), 3, "none was sent meanwhile");
     fault("GET", "/protected-route", respond(403, "application/json", "{}")).await;
     fetch().click();
     until("refused", || text("[role=alert]").contains("403")).await;
     assert!(find("pre").is_none(), "what may not be seen is not shown");
+    assert_eq!(text(".home [role=status]"), "");
 }
 
 #[wasm_bindgen_test]
