@@ -25,13 +25,20 @@ pub use message::Message;
 pub use notices::Notices;
 pub use progress::Progress;
 
+use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 use yew::NodeRef;
 
 /// Whether `node` itself has the focus.
 pub(crate) fn has_focus(node: &NodeRef) -> bool {
-    let focused = web_sys::window().and_then(|window| window.document()?.active_element());
-    focused.is_some() && focused == node.cast()
+    focused().is_some_and(|focused| node.cast() == Some(focused))
+}
+
+/// What has the focus; `None` where nothing has it, and the browser names the page's body instead.
+pub(crate) fn focused() -> Option<HtmlElement> {
+    let document = web_sys::window()?.document()?;
+    let active = document.active_element()?.dyn_into::<HtmlElement>().ok()?;
+    (document.body().as_ref() != Some(&active)).then_some(active)
 }
 
 /// Moves the focus to `node`, if it is there and takes it.

@@ -4,6 +4,7 @@ use auth::{Client, State};
 use yew::prelude::*;
 
 use crate::browser::{Browser, resume};
+use crate::components::focused;
 use crate::settings::Settings;
 
 /// The client that a page uses.
@@ -44,8 +45,10 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
     });
     let state = use_state_eq(|| client.state());
     let concealed = use_state_eq(|| false);
+    let had_focus = use_mut_ref(|| None);
     use_effect_with((), {
         let (client, state, concealed) = (client.clone(), state.clone(), concealed.setter());
+        let had_focus = had_focus.clone();
         move |()| {
             let subscription = client.subscribe(move |now| state.set(now));
             client.start();
@@ -53,6 +56,10 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
             let conceal = move |now| {
                 if now {
                     pausing.pause();
+                    // The second of two stops finds the focus nowhere: what had it is concealed already.
+                    if let Some(focused) = focused() {
+                        had_focus.replace(Some(focused));
+                    }
                 }
                 concealed.set(now);
             };
@@ -62,6 +69,16 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
             };
             let watch = resume::watch(conceal, check);
             move || drop((subscription, watch))
+        }
+    });
+    use_effect_with(*concealed, move |concealed| {
+        // What was taken out of the document lost the focus and does not get it back by itself.
+        if !concealed
+            && let Some(element) = had_focus.take()
+            && element.is_connected()
+            && focused().is_none()
+        {
+            let _ = element.focus();
         }
     });
     let session = Session { client: (*client).clone(), state: (*state).clone(), concealed: *concealed };

@@ -206,6 +206,8 @@ async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_come
         ),
         ("document.dispatchEvent(new Event('freeze'))", "document.dispatchEvent(new Event('resume'))"),
     ] {
+        let had_focus = button("Fetch Protected Data");
+        had_focus.as_ref().unwrap().focus().unwrap();
         // No task of the page runs between the event and its end; microtasks do.
         script::run_async(&format!("{stop}; await null; await null; await null")).await;
         assert_eq!(
@@ -217,6 +219,7 @@ async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_come
         assert_eq!(text("h1"), "Signed in as demo");
         assert_eq!(find("pre").unwrap(), shown, "the very element");
         assert!(button("Logout").is_some() && button("Fetch Protected Data").is_some());
+        assert!(is_focused(had_focus), "who had the focus has it again");
     }
     button("Logout").unwrap().click();
     until("form", || find("form").is_some()).await;
