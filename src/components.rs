@@ -11,6 +11,7 @@ mod logout_button;
 mod message;
 mod notices;
 mod progress;
+mod restoring;
 
 pub use countdown::Countdown;
 pub(crate) use countdown::OVER;

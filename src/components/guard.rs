@@ -4,6 +4,7 @@ use auth::State;
 use yew::prelude::*;
 use yew::suspense::{Suspension, SuspensionHandle};
 
+use super::restoring::Restoring;
 use super::{Elsewhere, Progress};
 use crate::hooks::use_provided;
 
@@ -22,7 +23,8 @@ pub struct GuardProps {
 ///
 /// While a page is frozen or in the back/forward cache, and until it is known after its return that
 /// the session still exists, the children are out of the document, but keep what they hold; so is
-/// [`Elsewhere`], while the fallback, which shows nothing of a session, stays.
+/// [`Elsewhere`], while the fallback, which shows nothing of a session, stays. Where the browser's
+/// storage does not tell in a quarter of a minute, the page says so and offers to log out.
 ///
 /// It is a courtesy to the user, not a protection: what is protected is protected by the server.
 #[component]
@@ -30,9 +32,8 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     let session = use_provided();
     let users = use_mut_ref(Users::default);
     let user = users.borrow_mut().number_of(&session.state);
-    let restoring = html! { <Progress text="Restoring your session…" /> };
     match session.state {
-        State::Restoring => restoring,
+        State::Restoring => html! { <Progress text="Restoring your session…" /> },
         // One shape for both: what is typed into the fallback survives when one state becomes the other.
         state @ (State::SignedOut(_) | State::SignedInElsewhere { .. }) => html! {
             <>
@@ -46,7 +47,7 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
             </>
         },
         State::SignedIn { .. } => html! {
-            <Suspense key={user} fallback={restoring}>
+            <Suspense key={user} fallback={html! { <Restoring /> }}>
                 <Veil drawn={session.concealed} />
                 { children.clone() }
             </Suspense>

@@ -226,6 +226,51 @@ async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_come
     wire(3).await;
 }
 
+#[wasm_bindgen_test]
+async fn a_page_that_cannot_look_whether_its_session_exists_says_so_after_a_while_and_lets_one_log_out() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    Page::submit();
+    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    // A second passes in fifty milliseconds.
+    script::run("window.realInterval = setInterval");
+    let hurried = Replaced::new("window", "setInterval", "value: (f, ms) => realInterval(f, ms / 20)");
+    let broken = || {
+        let broken = "value() { throw new DOMException('broken', 'UnknownError') }";
+        Replaced::new("IDBObjectStore.prototype", "get", broken)
+    };
+    let stop_and_go_on = || {
+        script::run(
+            "window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}));
+             window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))",
+        )
+    };
+    let shown = || document().get_element_by_id("app").unwrap().text_content().unwrap();
+    for heals in [true, false] {
+        let storage = broken();
+        stop_and_go_on();
+        until("concealed", || shown() == "Restoring your session…").await;
+        until("told", || find("[role=alert]").is_some()).await;
+        assert_eq!(
+            shown(),
+            "Restoring your session…This browser's storage does not answer, so your session cannot be shown. \
+             Reload the page, or log out.Logout"
+        );
+        if heals {
+            drop(storage);
+            until("back", || button("Fetch Protected Data").is_some()).await;
+            assert!(find("[role=alert]").is_none());
+        } else {
+            button("Logout").unwrap().click();
+            until("form", || text(".reason") == "You are logged out.").await;
+            drop(storage);
+        }
+    }
+    drop(hurried);
+    assert_eq!(wire(2).await, ["POST /token 200", "POST /logout 204"]);
+}
+
 /// What an importer might write: some of it outside of the guard.
 #[component]
 fn Imported() -> Html {
