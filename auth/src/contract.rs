@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::http::{Answer, Method};
+use crate::wire;
 
 type Name = Cow<'static, str>;
 
@@ -121,7 +122,7 @@ pub struct Fields {
 pub struct Matcher {
     /// The status.
     pub status: u16,
-    /// A top-level field and what it must hold: `Some` text, or `None` for "is absent".
+    /// A top-level field and what it must hold: `Some` text, or `None` for "is absent, or null".
     pub field: Option<(Name, Option<Name>)>,
 }
 
@@ -144,10 +145,10 @@ impl Matcher {
     fn matches(&self, answer: &Answer) -> bool {
         let field_fits = || match &self.field {
             None => true,
-            Some((name, wanted)) => match (crate::wire::text_field(&answer.body, name), wanted) {
-                (Some(found), wanted) => found.as_deref() == wanted.as_deref(),
-                (None, _) => false,
-            },
+            Some((name, Some(wanted))) => {
+                wire::text_field(&answer.body, name).flatten().is_some_and(|found| found == **wanted)
+            }
+            Some((name, None)) => wire::lacks_field(&answer.body, name),
         };
         self.status == answer.status && field_fits()
     }
@@ -226,11 +227,14 @@ mod tests {
             (401, ""),
             (400, r#"{"error":"invalid_grant"}"#),
             (400, r#"{"detail":"x"}"#),
+            (400, r#"{"detail":"x","error":null}"#),
         ] {
             assert!(contract.is_terminal(&answer(status, body)), "{status} {body}");
         }
         for (status, body) in [
             (400, r#"{"error":"invalid_request"}"#),
+            (400, r#"{"error":{"code":400}}"#),
+            (400, r#"{"error":400}"#),
             (400, "not json"),
             (400, ""),
             (401, "<html>sign in to the hotel's network</html>"),

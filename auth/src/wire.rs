@@ -128,6 +128,12 @@ pub(crate) fn text_field(body: &[u8], name: &str) -> Option<Option<String>> {
     object(body).map(|fields| fields.get(name).and_then(|raw| text(raw)))
 }
 
+/// Whether the body is a JSON object without a top-level field of this name. One that holds null counts as
+/// absent; one that holds what is no text is there: gateways put an object into `error`.
+pub(crate) fn lacks_field(body: &[u8], name: &str) -> bool {
+    object(body).is_some_and(|fields| fields.get(name).is_none_or(|raw| raw.get() == "null"))
+}
+
 /// Which of the two login fields a 422 complains about: FastAPI's `detail[].loc` ends in the
 /// field's name. Its `input` and `ctx` repeat what was typed and are never looked at.
 pub(crate) fn invalid_fields(answer: &Answer, contract: &Contract) -> InvalidFields {

@@ -17,6 +17,7 @@ fn a_transient_answer_keeps_the_session_and_stores_nothing() {
         Fault::Redirects,
         Fault::says(400, r#"{"error":"invalid_request"}"#),
         Fault::says(400, ""),
+        Fault::says(400, r#"{"error":{"code":400}}"#),
         html(401),
         html(400),
         Fault::says(401, " <html></html>"),

@@ -180,6 +180,7 @@ fn a_login_fails_with_the_error_of_its_status() {
         (400, r#"{"detail":"LOGIN_BAD_CREDENTIALS"}"#, Error::WrongCredentials),
         (400, r#"{"error":"invalid_grant"}"#, Error::WrongCredentials),
         (400, r#"{"error":"invalid_request"}"#, Error::Refused { status: 400 }),
+        (400, r#"{"error":{"code":400}}"#, Error::Refused { status: 400 }),
         (401, "<html>hotel</html>", Error::Refused { status: 401 }),
         (403, "", Error::Forbidden),
         (404, r#"{"detail":"Not Found"}"#, Error::Misconfigured { status: 404 }),
