@@ -31,14 +31,16 @@ impl<P: Platform> Client<P> {
         self.listen();
         let client = self.clone();
         self.platform().spawn(async move {
-            client.restore().await;
-            if client.0.overtaken.take() {
-                client.check_ledger().await;
+            let asked = client.restore().await;
+            if client.0.overtaken.take() || !asked {
+                client.look_until_seen();
             }
         });
     }
 
-    async fn restore(&self) {
+    /// Gives `false` if the ledger gave no answer: what the tab itself kept may be the past, and nobody tells it
+    /// a second time.
+    async fn restore(&self) -> bool {
         let kept = self.vault().kept(self.platform());
         let before = kept.as_ref().map(|kept| (kept.session.clone(), kept.user.clone()));
         let mut page = self.find().await;
@@ -52,8 +54,10 @@ impl<P: Platform> Client<P> {
         let leaving = self.0.leaving.take();
         if self.session().is_some() || (self.state() != State::Restoring && !leaving) {
             // A login was quicker, and may have ended again.
-            return;
+            return true;
         }
+        // A session that was logged out of before the page knew it is not to be found by a look.
+        let asked = leaving || page.as_ref().err() != Some(&LedgerError::Aborted);
         let session = match (&page, kept) {
             (Ok(page), kept) if page.live().is_some() => {
                 page.live().map(|row| self.stored_session(row, kept))
@@ -71,16 +75,18 @@ impl<P: Platform> Client<P> {
             if self.state() == State::Restoring {
                 self.set_state(State::SignedOut(None));
             }
-            return;
+            return asked;
         };
         if leaving {
-            return self.leave(session);
+            self.leave(session);
+            return asked;
         }
         let another = before.filter(|(id, user)| *id != session.id && *user != session.user);
         if let Some((_, user)) = another.filter(|_| self.rules().on(Rule::AskBeforeAdopting)) {
             // The page was loaded again after another user had signed in elsewhere.
             *self.0.last_user.borrow_mut() = Some(user);
-            return self.set_state(State::SignedInElsewhere { user: session.user });
+            self.set_state(State::SignedInElsewhere { user: session.user });
+            return asked;
         }
         let (id, generation) = (session.id.clone(), session.generation);
         let now = self.platform().now();
@@ -92,6 +98,7 @@ impl<P: Platform> Client<P> {
         if self.is_current(&id) {
             self.show_session();
         }
+        asked
     }
 
     /// Ends a session that was logged out before the page knew it.

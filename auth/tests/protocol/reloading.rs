@@ -1,6 +1,6 @@
 //! A reload that finds the ledger slow, or another tab ahead.
 
-use auth::{Client, Contract, Custody, Error, State};
+use auth::{Client, Contract, Custody, EndReason, Error, State};
 use futures_util::future::join;
 
 use crate::world::{Fault, LedgerFault, Tab, UNCONFIRMED, World, me, signed_in, watch};
@@ -39,6 +39,46 @@ fn a_ledger_that_keeps_refusing_leaves_the_page_what_its_tab_knows_after_fifteen
     world.pass(2_000);
     assert_eq!((client.state(), other.state()), (UNCONFIRMED, State::SignedOut(None)));
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn a_page_that_the_ledger_gave_no_answer_looks_until_it_has_one() {
+    let (world, tab, client) = World::signed_in();
+    let copy = tab.duplicate();
+    client.logout();
+    world.settle();
+    world.next_transactions([LedgerFault::Aborts; 500]);
+    let late = copy.open();
+    world.pass(16_000);
+    assert_eq!(late.state(), UNCONFIRMED, "all that it can know");
+    world.unblock_ledger();
+    world.pass(60_000);
+    assert_eq!(late.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
+    assert_eq!(world.timers(), 0);
+}
+
+#[test]
+fn a_page_of_nobody_that_the_ledger_gave_no_answer_finds_the_session_later() {
+    let (world, _tab, _client) = World::signed_in();
+    world.next_transactions([LedgerFault::Aborts; 500]);
+    let stranger = world.tab().open();
+    world.pass(16_000);
+    assert_eq!(stranger.state(), State::SignedOut(None));
+    world.unblock_ledger();
+    world.pass(60_000);
+    assert_eq!(stranger.state(), signed_in("ann"));
+}
+
+#[test]
+fn a_logout_that_a_silent_ledger_was_never_told_of_is_not_undone_by_a_look() {
+    let (world, _tab, _) = World::signed_in();
+    world.next_transactions([LedgerFault::Aborts; 5_000]);
+    let late = world.tab().open();
+    late.logout();
+    world.pass(150_000);
+    world.unblock_ledger();
+    world.pass(60_000);
+    assert_eq!(late.state(), State::SignedOut(None));
 }
 
 #[test]
