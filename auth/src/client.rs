@@ -147,6 +147,9 @@ impl<P: Platform> Client<P> {
         if session.as_ref().map(|s| &s.id) != self.session().as_ref().map(|s| &s.id) {
             self.0.degraded.set(None);
             self.0.trouble.set(None);
+            if let Some(session) = &session {
+                self.note_user(&session.id);
+            }
         }
         *self.0.session.borrow_mut() = session;
     }
@@ -170,6 +173,10 @@ impl<P: Platform> Client<P> {
             return;
         }
         *self.0.state.borrow_mut() = state.clone();
+        if let State::SignedInElsewhere { .. } = state {
+            // No session of the user's whose page it was: it stays asked, however often it is loaded.
+            self.note_user("");
+        }
         // Listeners may subscribe, or drop a subscription, from within.
         self.0.listeners.borrow_mut().retain(|listener| listener.upgrade().is_some());
         let listeners = self.0.listeners.borrow().clone();

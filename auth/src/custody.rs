@@ -17,7 +17,7 @@ pub enum AccessCustody {
     /// `session`: this tab's storage; a reload keeps it.
     #[default]
     Session,
-    /// `memory`: nowhere; a reload needs a refresh.
+    /// `memory`: nowhere; a reload needs a refresh. The tab's storage notes its user all the same.
     Memory,
 }
 

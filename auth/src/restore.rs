@@ -1,5 +1,7 @@
 //! What the ledger says to a tab at its start.
 
+use std::rc::Rc;
+
 use crate::cache::Unstored;
 use crate::client::Client;
 use crate::custody::RefreshCustody;
@@ -27,22 +29,26 @@ impl<P: Platform> Client<P> {
         if self.session().is_some() {
             return;
         }
+        let agreed = match self.state() {
+            State::SignedInElsewhere { user } => Some(user),
+            _ => None,
+        };
         self.set_state(State::Restoring);
         self.listen();
         let client = self.clone();
         self.platform().spawn(async move {
-            let asked = client.restore().await;
+            let asked = client.restore(agreed).await;
             if client.0.overtaken.take() || !asked {
                 client.look_until_seen();
             }
         });
     }
 
-    /// Gives `false` if the ledger gave no answer: what the tab itself kept may be the past, and nobody tells it
-    /// a second time.
-    async fn restore(&self) -> bool {
+    /// The session of anybody but whose page this was is taken up only if it is that of `agreed`. Gives `false` if
+    /// the ledger gave no answer: what the tab itself kept may be the past, and nobody tells it a second time.
+    async fn restore(&self, agreed: Option<Rc<str>>) -> bool {
+        let before = self.vault().noted(self.platform());
         let kept = self.vault().kept(self.platform());
-        let before = kept.as_ref().map(|kept| (kept.session.clone(), kept.user.clone()));
         let mut page = self.find().await;
         for _ in 0..TRIES {
             // Who has logged out meanwhile gives nobody up for a ledger that is slow.
@@ -71,7 +77,12 @@ impl<P: Platform> Client<P> {
         // The read may be older than a logout.
         let session = session.filter(|session| !self.0.left.borrow().contains(&session.id));
         let Some(session) = session else {
-            self.vault().forget_access(self.platform());
+            if asked {
+                self.vault().forget_access(self.platform());
+            } else if let Some((_, user)) = before {
+                // A look may yet find another's session.
+                *self.0.last_user.borrow_mut() = Some(user);
+            }
             if self.state() == State::Restoring {
                 self.set_state(State::SignedOut(None));
             }
@@ -82,6 +93,7 @@ impl<P: Platform> Client<P> {
             return asked;
         }
         let another = before.filter(|(id, user)| *id != session.id && *user != session.user);
+        let another = another.filter(|_| agreed.as_ref() != Some(&session.user));
         if let Some((_, user)) = another.filter(|_| self.rules().on(Rule::AskBeforeAdopting)) {
             // The page was loaded again after another user had signed in elsewhere.
             *self.0.last_user.borrow_mut() = Some(user);
@@ -99,6 +111,17 @@ impl<P: Platform> Client<P> {
             self.show_session();
         }
         asked
+    }
+
+    /// Leaves in the tab whose page it is, and no token: loaded again it takes up nobody else unasked. A new tab has no
+    /// such note, and a duplicated one has its original's.
+    pub(crate) fn note_user(&self, session: &str) {
+        // In memory there is no session of others to take up.
+        if self.0.custody.refresh != RefreshCustody::Memory
+            && let Some(user) = &*self.0.last_user.borrow()
+        {
+            self.vault().note(self.platform(), session, user);
+        }
     }
 
     /// Ends a session that was logged out before the page knew it.

@@ -55,6 +55,14 @@ struct RefreshEntry {
     refresh_token: String,
 }
 
+/// Whose tab it is: what lies there instead of an [`AccessRecord`], or can be read from one.
+#[derive(Serialize, Deserialize)]
+struct TabRecord {
+    v: u8,
+    sid: String,
+    user: String,
+}
+
 #[derive(Serialize, Deserialize)]
 struct AccessRecord {
     v: u8,
@@ -168,10 +176,27 @@ impl Vault {
         }
         let text = platform.read(Area::Tab, &self.access_key).ok()??;
         let found = AccessRecord::read(&text, platform.now());
-        if found.is_none() {
-            erase(platform, Area::Tab, &self.access_key);
+        if found.is_none() && TabRecord::read(&text).is_none() {
+            self.forget_access(platform);
         }
         found
+    }
+
+    /// The session and the user that this tab noted or kept an access token of.
+    pub(crate) fn noted<P: Platform>(&self, platform: &P) -> Option<(Rc<str>, Rc<str>)> {
+        let record = TabRecord::read(&platform.read(Area::Tab, &self.access_key).ok()??)?;
+        Some((record.sid.into(), record.user.into()))
+    }
+
+    /// Notes whose tab it is, in place of what it kept of another session.
+    pub(crate) fn note<P: Platform>(&self, platform: &P, session: &str, user: &str) {
+        if self.noted(platform).is_some_and(|(sid, noted)| *sid == *session && *noted == *user) {
+            return;
+        }
+        let record = TabRecord { v: VERSION, sid: session.to_owned(), user: user.to_owned() };
+        if platform.write(Area::Tab, &self.access_key, &json(&record)).is_err() {
+            self.forget_access(platform);
+        }
     }
 
     /// Keeps an access token for a reload, if configured.
@@ -193,7 +218,7 @@ impl Vault {
         let written = platform.write(Area::Tab, &self.access_key, &json(&record));
         if written.is_err() {
             // No notice: a reload refreshes. But an older token must not come back with it.
-            erase(platform, Area::Tab, &self.access_key);
+            self.forget_access(platform);
         }
     }
 
@@ -204,12 +229,12 @@ impl Vault {
         let keys = platform.keys(Area::Profile, &self.entries(session)).unwrap_or_default();
         let known = seen.map(|(sid, generation, _)| self.entry(&sid, generation));
         keys.iter().chain(&known).for_each(|key| erase(platform, Area::Profile, key));
-        if self.kept(platform).is_none_or(|kept| *kept.session == *session) {
+        if self.noted(platform).is_none_or(|(sid, _)| *sid == *session) {
             self.forget_access(platform);
         }
     }
 
-    /// Forgets the access token that this tab kept.
+    /// Forgets the access token that this tab kept, and whose it is.
     pub(crate) fn forget_access<P: Platform>(&self, platform: &P) {
         erase(platform, Area::Tab, &self.access_key);
     }
@@ -231,6 +256,12 @@ impl RefreshEntry {
         let entry: Self = serde_json::from_str(text).ok()?;
         let own = entry.v == VERSION && entry.sid == session && entry.generation == generation;
         RefreshToken::parse(&entry.refresh_token).filter(|_| own)
+    }
+}
+
+impl TabRecord {
+    fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(|record: &Self| record.v == VERSION)
     }
 }
 

@@ -81,10 +81,12 @@ impl Stored {
         of_kind(&self.ledger, ":row:").collect()
     }
 
-    /// The access token that the tab keeps, if it does; no more than one.
+    /// The access token that the tab keeps, if it does; no more than one. Without one its record may note whose tab
+    /// it is.
     pub fn access(&self) -> Result<Option<Access>> {
         let mut tab: Vec<_> = self.session.iter().filter(is_the_products).collect();
-        let access = tab.pop().map(|(_, text)| read(text).context("the tab's record cannot be read"));
+        let record = tab.pop().filter(|(_, text)| text.contains(r#""access_token""#));
+        let access = record.map(|(_, text)| read(text).context("the tab's record cannot be read"));
         ensure!(tab.is_empty(), "the tab keeps more than one record");
         access.transpose()
     }

@@ -45,13 +45,13 @@ async fn by_default_a_session_survives_a_reload_and_a_new_tab(scene: &Scene) -> 
 async fn an_access_token_in_memory_is_refreshed_after_a_reload(scene: &Scene) -> Result<()> {
     scene.pages.meta("auth-access-token", "memory");
     let page = scene.signed_in().await?;
-    ensure!(scene.stored().await?.session.is_empty());
+    ensure!(scene.stored().await?.access()?.is_none());
     ensure!(scene.stored().await?.local.len() == 1);
     scene.reload().await?;
     page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(page.fetch().await?.json().is_some());
     scene.ensure_wire(&["POST /refresh 200", "GET /protected-route 200"])?;
-    ensure!(scene.stored().await?.session.is_empty());
+    ensure!(scene.stored().await?.access()?.is_none());
     scene.ensure_quiet().await
 }
 

@@ -12,11 +12,17 @@ impl World {
     pub(crate) fn loaded(&self, life: Life) {
         let newest = |text: &str| tokens_in(text).map(|token| token.family).max();
         let own = self.tabs.borrow()[life.tab].session.values().filter_map(|text| newest(text)).max();
+        let notes: Vec<String> = self.tabs.borrow()[life.tab].session.values().cloned().collect();
         let stored: Vec<usize> = self.profile.borrow().values().filter_map(newest).collect();
         let now = self.time();
         let mut check = self.check.borrow_mut();
         // The vault only holds, the ledger decides: an entry whose login is not committed is no session yet.
         let shared = stored.into_iter().filter(|family| check.family(*family).entered).max();
+        // A tab that notes another user asks for this one, "nothing is adopted silently", and has lost nothing.
+        let shared = shared.filter(|family| {
+            let user = format!(r#""user":"{}""#, check.family(*family).user);
+            notes.iter().all(|note| note.contains(&user))
+        });
         let seen = check.tab(life);
         seen.family = own.or(shared);
         seen.running_since = now;
