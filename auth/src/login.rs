@@ -47,8 +47,9 @@ impl<P: Platform> Client<P> {
         let turn = Turn::take(&self.0.signing_in).ok_or(Error::AlreadySigningIn)?;
         let outcome = self.sign_in(username, password).await;
         drop(turn);
-        if outcome.is_err() {
-            // Meanwhile nothing was adopted: somebody may have signed in elsewhere.
+        if outcome.is_err() && outcome != Err(Error::Unavailable) {
+            // Meanwhile nothing was adopted: somebody may have signed in elsewhere. What is taken back looks when
+            // it is through, since it knows what ended.
             self.look_until_seen();
         }
         outcome
@@ -85,11 +86,12 @@ impl<P: Platform> Client<P> {
         let entered = match self.0.custody.refresh {
             RefreshCustody::Memory => Entered::nowhere(),
             RefreshCustody::Local | RefreshCustody::Database => {
-                match self.enter(&row, token.as_ref()).await {
+                let first = Rc::default();
+                match self.enter(&row, token.as_ref(), &first).await {
                     Ok(entered) => entered,
                     Err(LedgerError::Denied) => Entered::nowhere(),
                     Err(LedgerError::Aborted) => {
-                        self.take_back(id, token);
+                        self.take_back(id, token, first.take());
                         return Err(Error::Unavailable);
                     }
                 }
@@ -153,23 +155,36 @@ impl<P: Platform> Client<P> {
     }
 
     /// Ends a login of which the ledger gave no word in time: it may have been committed all the same,
-    /// and other tabs may use it by now. As at every logout the row comes first, then the server.
-    fn take_back(&self, id: String, token: Option<RefreshToken>) {
+    /// and other tabs may use it by now. As at every logout the row comes first, then the server. What it had
+    /// `replaced`, if so, is over as well.
+    fn take_back(&self, id: String, token: Option<RefreshToken>, replaced: Replaced) {
         let id: Rc<str> = id.into();
         self.0.left.borrow_mut().insert(id.clone());
         let client = self.clone();
         self.platform().spawn(async move {
             let newest = client.end_row(&id).await;
             client.vault().forget(client.platform(), &id);
+            // A row that is there was committed, and with it the end of the one before. A try that was aborted has
+            // replaced nothing.
+            let replaced = replaced.filter(|_| newest.is_some()).and_then(|(sid, older)| {
+                client.close(&sid, EndReason::Revoked);
+                older
+            });
             client.announce();
-            if let Some(token) = newest.or(token) {
+            for token in [newest.or(token), replaced].into_iter().flatten() {
                 client.revoke(token, false, None);
             }
+            client.look_until_seen();
         });
     }
 
-    async fn enter(&self, row: &Row, token: Option<&RefreshToken>) -> Result<Entered, LedgerError> {
-        let first = Rc::default();
+    /// Leaves in `first` what a try has replaced, if it was committed.
+    async fn enter(
+        &self,
+        row: &Row,
+        token: Option<&RefreshToken>,
+        first: &Rc<RefCell<Replaced>>,
+    ) -> Result<Entered, LedgerError> {
         let mut began = None;
         for _ in 0..TRIES {
             let now = match self.page(Book::Shared, &row.sid).await {
@@ -181,7 +196,7 @@ impl<P: Platform> Client<P> {
             if now.as_ref().is_some_and(|now| now.is_beyond(began, &row.sid)) {
                 break;
             }
-            match self.replace(now, row.clone(), token.cloned(), Rc::clone(&first)).await {
+            match self.replace(now, row.clone(), token.cloned(), Rc::clone(first)).await {
                 Ok(Some(entered)) => return Ok(entered),
                 // `now` changed between the look and the transaction, or it was aborted.
                 Ok(None) | Err(LedgerError::Aborted) => {}
@@ -208,8 +223,8 @@ impl<P: Platform> Client<P> {
             let Page { now: named, row } = Page::read(now.as_deref(), old_row.as_deref(), &old);
             if own_row.is_some() {
                 // An earlier try of this very login was committed all the same, and others may have
-                // moved on since: nothing is written twice.
-                return Some(Entered { stored: true, replaced: first.take(), unheard: true });
+                // moved on since: nothing is written twice. This one may be aborted, and found again.
+                return Some(Entered { stored: true, replaced: first.borrow().clone(), unheard: true });
             }
             if named != seen {
                 return None;

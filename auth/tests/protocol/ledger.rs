@@ -63,6 +63,44 @@ fn a_login_of_which_the_ledger_gives_no_word_is_taken_back() {
 }
 
 #[test]
+fn a_login_that_is_taken_back_ends_at_the_server_what_it_had_replaced() {
+    use LedgerFault::{Aborts, CommitsUnheard, None as Good};
+    for faults in [
+        vec![Good, CommitsUnheard, Aborts, Aborts, Aborts, Aborts],
+        // A later try has found that the first was committed, and was aborted itself.
+        vec![Good, CommitsUnheard, Good, Aborts, Aborts, Aborts, Aborts],
+    ] {
+        let (world, tab, client) = World::signed_in();
+        world.next_transactions(faults);
+        world.run(client.login("bob", "secret")).unwrap_err();
+        world.settle();
+        assert_eq!(client.state(), State::SignedOut(Some(EndReason::Revoked)), "nobody logged out elsewhere");
+        assert_eq!(world.server(|server| server.alive()), 0);
+        assert!(tab.is_wiped());
+    }
+}
+
+#[test]
+fn a_login_that_no_try_entered_leaves_the_session_that_was_there() {
+    let (world, _tab, client) = World::signed_in();
+    world.next_transactions([LedgerFault::None, LedgerFault::Aborts].repeat(5));
+    world.run(client.login("bob", "secret")).unwrap_err();
+    world.settle();
+    assert_eq!((client.state(), world.server(|server| server.alive())), (signed_in("ann"), 1));
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn a_login_whose_commit_is_found_by_the_third_try_revokes_the_older_session() {
+    use LedgerFault::{Aborts, CommitsUnheard, None as Good};
+    let (world, _tab, client) = World::signed_in();
+    world.next_transactions([Good, CommitsUnheard, Good, Aborts]);
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!((client.state(), world.server(|server| server.alive())), (signed_in("bob"), 1));
+}
+
+#[test]
 fn a_login_over_a_session_in_memory_revokes_it() {
     let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
     let (world, _tab, client) = World::new().sign_in_with(custody);
