@@ -100,9 +100,14 @@ impl<P: Platform> Client<P> {
         // Nothing below waits: what the ledger says and what the tab shows change together.
         self.0.leaving.set(false);
         let before = self.session();
-        let own = before.as_ref().filter(|session| session.book == Book::Own);
-        let own = own.and_then(|session| self.own_token(&session.id));
         let book = if entered.stored { Book::Shared } else { Book::Own };
+        let another = before.as_ref().filter(|session| *session.id != *id);
+        let older = another.and_then(|session| match (session.book, book) {
+            (Book::Own, _) => self.own_token(&session.id),
+            // The ledger that it is in may be denied by now, and gave no token.
+            (Book::Shared, Book::Own) => self.vault().newest(self.platform(), &session.id),
+            (Book::Shared, Book::Shared) => None,
+        });
         if book == Book::Own {
             row.token = token.as_ref().map(|token| token.reveal().to_owned());
             self.open_own_ledger(&row);
@@ -111,7 +116,7 @@ impl<P: Platform> Client<P> {
         }
         let adopted = before.as_ref().filter(|session| *session.id == *id);
         // One that was found since the try that nobody heard of may have replaced this one.
-        if let Some(session) = before.as_ref().filter(|_| adopted.is_none() && !entered.unheard) {
+        if let Some(session) = another.filter(|_| !entered.unheard) {
             self.vault().forget(self.platform(), &session.id);
         }
         // The page may have come across this very session while the ledger's word of it was late.
@@ -148,7 +153,8 @@ impl<P: Platform> Client<P> {
             // The row may have moved on, or be another login's, since the try that nobody heard of.
             self.look_until_seen();
         }
-        for token in [own, replaced].into_iter().flatten() {
+        let older = older.filter(|older| replaced.as_ref() != Some(older));
+        for token in [older, replaced].into_iter().flatten() {
             self.revoke(token, false, None);
         }
         Ok(())

@@ -101,6 +101,18 @@ fn a_login_whose_commit_is_found_by_the_third_try_revokes_the_older_session() {
 }
 
 #[test]
+fn a_login_without_a_ledger_revokes_the_session_that_the_ledger_had() {
+    let (world, tab, client) = World::signed_in();
+    world.deny_ledger();
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /token 200", "POST /logout 204"]);
+    assert_eq!(world.server(|server| server.alive()), 1);
+    assert!(!tab.stored().contains("refresh-1"));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+}
+
+#[test]
 fn a_login_over_a_session_in_memory_revokes_it() {
     let custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
     let (world, _tab, client) = World::new().sign_in_with(custody);
