@@ -63,7 +63,11 @@ impl<P: Platform> Client<P> {
             decide(&mut page);
             (*now, *row) = (text(page.now.as_ref()), text(page.row.as_ref()));
         };
-        self.on_entries(book, keys, Box::new(on_entries)).await
+        // To a session that lives a broken ledger is one that is blocked: it may be whole again.
+        self.on_entries(book, keys, Box::new(on_entries)).await.map_err(|error| match error {
+            LedgerError::Broken => LedgerError::Aborted,
+            denied_or_aborted => denied_or_aborted,
+        })
     }
 
     /// What was read is committed; what is decided may yet be aborted.
@@ -100,7 +104,7 @@ impl<P: Platform> Client<P> {
         outcome
     }
 
-    /// A transaction on any entries, within its deadline.
+    /// A transaction on any entries, within its deadline. The only one to give [`LedgerError::Broken`].
     pub(crate) async fn entries<T: 'static>(
         &self,
         book: Book,

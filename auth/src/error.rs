@@ -60,6 +60,8 @@ pub enum Error {
     TimedOut,
     /// The session could not be renewed in time: another tab is at it, or this browser's storage is.
     Unavailable,
+    /// This browser's storage did not say in time whether it took the login, which was taken back.
+    StorageSilent,
     /// The connection ended in the middle of the answer.
     Interrupted,
     /// A success whose body is not what it should be: HTML, empty, cut, of another shape, too large.
@@ -142,6 +144,9 @@ impl Error {
             Self::Unreachable => "Cannot reach the server. Check your connection and try again.",
             Self::TimedOut => "The server did not answer in time. Try again in a moment.",
             Self::Unavailable => "Your session could not be renewed in time. Try again in a moment.",
+            Self::StorageSilent => {
+                "Signing in did not work, because this browser's storage gave no answer. Try again in a moment."
+            }
             Self::Interrupted => "The connection broke off before the answer was complete. Try again.",
             Self::Unintelligible => "The server's answer could not be understood. Try again later.",
             Self::MalformedHeader => "This request was not sent, because one of its headers is malformed.",
@@ -168,6 +173,7 @@ impl Error {
                 | Self::Unreachable
                 | Self::TimedOut
                 | Self::Unavailable
+                | Self::StorageSilent
                 | Self::Interrupted
                 | Self::Unintelligible
                 | Self::SessionChanged

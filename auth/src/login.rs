@@ -18,6 +18,8 @@ use crate::wire::{self, Grant};
 
 /// How often the transaction is tried.
 const TRIES: u32 = 5;
+/// The pause before it is tried again, in milliseconds.
+const PAUSE: u32 = 200;
 
 /// What the transaction did.
 struct Entered {
@@ -47,7 +49,7 @@ impl<P: Platform> Client<P> {
         let turn = Turn::take(&self.0.signing_in).ok_or(Error::AlreadySigningIn)?;
         let outcome = self.sign_in(username, password).await;
         drop(turn);
-        if outcome.is_err() && outcome != Err(Error::Unavailable) {
+        if outcome.is_err() && outcome != Err(Error::StorageSilent) {
             // Meanwhile nothing was adopted: somebody may have signed in elsewhere. What is taken back looks when
             // it is through, since it knows what ended.
             self.look_until_seen();
@@ -89,10 +91,10 @@ impl<P: Platform> Client<P> {
                 let first = Rc::default();
                 match self.enter(&row, token.as_ref(), &first).await {
                     Ok(entered) => entered,
-                    Err(LedgerError::Denied) => Entered::nowhere(),
+                    Err(LedgerError::Denied | LedgerError::Broken) => Entered::nowhere(),
                     Err(LedgerError::Aborted) => {
                         self.take_back(id, token, first.take());
-                        return Err(Error::Unavailable);
+                        return Err(Error::StorageSilent);
                     }
                 }
             }
@@ -184,32 +186,50 @@ impl<P: Platform> Client<P> {
         });
     }
 
-    /// Leaves in `first` what a try has replaced, if it was committed.
+    /// Leaves in `first` what a try has replaced, if it was committed. If the browser's storage is broken or full
+    /// at each try, nothing of this login can be in the ledger, and it is as good as denied.
     async fn enter(
         &self,
         row: &Row,
         token: Option<&RefreshToken>,
         first: &Rc<RefCell<Replaced>>,
     ) -> Result<Entered, LedgerError> {
-        let mut began = None;
-        for _ in 0..TRIES {
-            let now = match self.page(Book::Shared, &row.sid).await {
-                Ok((now, _)) => now,
-                Err(LedgerError::Aborted) => continue,
-                Err(denied) => return Err(denied),
-            };
-            let began = began.get_or_insert_with(|| now.clone()).as_ref();
-            if now.as_ref().is_some_and(|now| now.is_beyond(began, &row.sid)) {
-                break;
+        let (mut began, mut error) = (None, LedgerError::Broken);
+        for n in 0..TRIES {
+            if n > 0 {
+                self.platform().sleep(PAUSE).await;
             }
-            match self.replace(now, row.clone(), token.cloned(), Rc::clone(first)).await {
+            let tried = match self.named().await {
+                Ok(now) => {
+                    let began = began.get_or_insert_with(|| now.clone()).as_ref();
+                    if now.as_ref().is_some_and(|now| now.is_beyond(began, &row.sid)) {
+                        return Err(LedgerError::Aborted);
+                    }
+                    self.replace(now, row.clone(), token.cloned(), Rc::clone(first)).await
+                }
+                Err(error) => Err(error),
+            };
+            match tried {
                 Ok(Some(entered)) => return Ok(entered),
-                // `now` changed between the look and the transaction, or it was aborted.
-                Ok(None) | Err(LedgerError::Aborted) => {}
-                Err(denied) => return Err(denied),
+                Err(LedgerError::Denied) => return Err(LedgerError::Denied),
+                Err(LedgerError::Broken) => {}
+                // `now` changed between the look and the transaction, or nobody knows.
+                Ok(None) | Err(LedgerError::Aborted) => error = LedgerError::Aborted,
             }
         }
-        Err(LedgerError::Aborted)
+        if error == LedgerError::Broken {
+            // A transaction that came to nothing has left its entry.
+            self.vault().forget(self.platform(), &row.sid);
+        }
+        Err(error)
+    }
+
+    /// `now`, read by a transaction whose errors are the ledger's own.
+    async fn named(&self) -> Result<Option<Now>, LedgerError> {
+        let read = |entries: &mut [Option<String>]| {
+            Page::read(entries.first().and_then(Option::as_deref), None, "none").now
+        };
+        self.entries(Book::Shared, vec![self.ledger_key("now")], read).await
     }
 
     async fn replace(

@@ -94,7 +94,7 @@ impl<P: Platform> Client<P> {
             };
             match self.transact(Book::Shared, session, end).await {
                 Ok(()) | Err(LedgerError::Denied) => break,
-                Err(LedgerError::Aborted) => self.platform().sleep(self.pause_before(n)).await,
+                Err(_) => self.platform().sleep(self.pause_before(n)).await,
             }
         }
         found.take()

@@ -112,7 +112,7 @@ impl<P: Platform> Client<P> {
         let page = match self.current_page().await {
             Ok(page) => page,
             Err(LedgerError::Denied) => return before.is_none(),
-            Err(LedgerError::Aborted) => return false,
+            Err(_) => return false,
         };
         let id = |session: &Option<Session>| session.as_ref().map(|session| session.id.clone());
         let restoring = self.state() == State::Restoring && before.is_none();

@@ -113,8 +113,11 @@ pub enum Area {
 pub enum LedgerError {
     /// The browser gives no ledger (IndexedDB denied, or not there).
     Denied,
-    /// The transaction was aborted or the database is blocked; another try may succeed.
+    /// The transaction was aborted or the database is blocked; another try may succeed. What was decided may
+    /// have been committed all the same.
     Aborted,
+    /// The browser's storage is full or broken, and said so: certainly nothing was committed.
+    Broken,
 }
 
 /// Storage refused: denied by the browser, full, or broken. The protocol treats these alike.

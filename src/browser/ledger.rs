@@ -37,6 +37,7 @@ pub(super) async fn transact<T: 'static>(
     }
     let (transaction, store) = begin().await?;
     let ended = ended(&transaction);
+    let aborted = transaction.clone();
     let mut running = Running { transaction: Some(transaction.clone()), last_read: None };
     let reads: Result<Vec<IdbRequest>, _> = keys.iter().map(|key| store.get(&key.into())).collect();
     let reads = reads.map_err(|_| LedgerError::Aborted)?;
@@ -58,8 +59,19 @@ pub(super) async fn transact<T: 'static>(
     running.last_read = Some((last, on_read));
     let committed = ended.await;
     running.transaction = None;
-    committed.map_err(|_| LedgerError::Aborted)?;
-    outcome.take().ok_or(LedgerError::Aborted)
+    match committed {
+        Ok(_) => outcome.take().ok_or(LedgerError::Aborted),
+        Err(_) => Err(reason(&aborted, outcome.borrow().is_some())),
+    }
+}
+
+/// Why the browser aborted it: for want of room, or because what is stored cannot be read.
+fn reason(aborted: &IdbTransaction, decided: bool) -> LedgerError {
+    match aborted.error().map(|error| error.name()).as_deref() {
+        Some("QuotaExceededError") => LedgerError::Broken,
+        Some("UnknownError") if !decided => LedgerError::Broken,
+        _ => LedgerError::Aborted,
+    }
 }
 
 /// A transaction on the open connection. One that was closed under us, or whose database was wiped,

@@ -200,6 +200,24 @@ fn count_from_nothing(entries: &mut [Option<String>]) {
 }
 
 #[wasm_bindgen_test]
+async fn a_disk_without_room_is_told_from_an_abort() {
+    put("a", "old").await;
+    for (name, error) in [("QuotaExceededError", LedgerError::Broken), ("UnknownError", LedgerError::Aborted)]
+    {
+        let failed = Replaced::new(
+            "IDBTransaction.prototype",
+            "error",
+            &format!("get() {{ return new DOMException('', '{name}') }}"),
+        );
+        let aborting =
+            Replaced::new("IDBObjectStore.prototype", "put", "value() { this.transaction.abort(); }");
+        assert_eq!(ledger(&["a"], count_from_nothing).await, Err(error), "{name}");
+        drop((failed, aborting));
+        assert_eq!(get("a").await, Ok(Some("old".to_owned())));
+    }
+}
+
+#[wasm_bindgen_test]
 async fn where_the_browser_gives_no_database_the_ledger_is_denied() {
     let denied = "throw new DOMException('denied', 'SecurityError')";
     let request = |name: &str| {
@@ -218,7 +236,9 @@ async fn where_the_browser_gives_no_database_the_ledger_is_denied() {
         (format!("value: {{open() {{ {denied} }}}}"), LedgerError::Denied),
         (request("InvalidStateError"), LedgerError::Denied),
         (request("SecurityError"), LedgerError::Denied),
-        (request("UnknownError"), LedgerError::Aborted),
+        (request("UnknownError"), LedgerError::Broken),
+        (request("QuotaExceededError"), LedgerError::Broken),
+        (request("VersionError"), LedgerError::Aborted),
     ] {
         wipe().await;
         let replaced = Replaced::new("window", "indexedDB", &descriptor);

@@ -6,7 +6,7 @@ use auth::{AccessCustody, Contract, Custody, EndReason, Error, RefreshCustody, S
 use futures_util::future::join;
 
 use crate::server::header;
-use crate::world::{Broken, EPOCH, Fault, LedgerFault, World, me, signed_in, watch};
+use crate::world::{Broken, EPOCH, Fault, LedgerFault, UNCONFIRMED, World, me, signed_in, watch};
 
 #[test]
 fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keeps_the_newer_token() {
@@ -51,7 +51,7 @@ fn a_login_of_which_the_ledger_gives_no_word_is_taken_back() {
         let client = tab.open();
         world.settle();
         world.next_transactions(faults);
-        assert_eq!(world.run(client.login("ann", "secret")), Err(Error::Unavailable));
+        assert_eq!(world.run(client.login("ann", "secret")), Err(Error::StorageSilent));
         world.settle();
         assert_eq!(client.state(), State::SignedOut(None));
         assert_eq!(world.server(|server| server.alive()), 0);
@@ -110,6 +110,70 @@ fn a_login_without_a_ledger_revokes_the_session_that_the_ledger_had() {
     assert_eq!(world.server(|server| server.alive()), 1);
     assert!(!tab.stored().contains("refresh-1"));
     assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+}
+
+#[test]
+fn a_login_where_the_ledger_is_broken_lives_in_memory_with_a_notice() {
+    let (world, tab, client) = World::signed_in();
+    world.break_ledger();
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(client.state(), State::SignedIn { user: Some("bob".into()), degraded: None, kept: false });
+    assert_eq!(world.server(|server| server.alive()), 1);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    client.logout();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0);
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn a_login_whose_row_the_disk_has_no_room_for_lives_in_memory_and_nowhere_else() {
+    let (world, _tab, client) = World::signed_in();
+    world.next_transactions([LedgerFault::None, LedgerFault::Fills].repeat(5));
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert!(matches!(client.state(), State::SignedIn { kept: false, .. }));
+    assert!(world.profile().is_empty(), "neither ann's token nor bob's");
+    assert_eq!(world.server(|server| server.alive()), 1);
+}
+
+#[test]
+fn a_login_is_taken_back_if_one_try_of_a_broken_ledger_gave_no_word() {
+    let world = World::new();
+    let client = world.tab().open();
+    world.settle();
+    use LedgerFault::{Fills, HeardLate, None as Good};
+    world.next_transactions([Good, HeardLate(2_500), Fills, Fills, Fills, Fills]);
+    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::StorageSilent));
+    world.settle();
+    assert_eq!((client.state(), world.server(|server| server.alive())), (State::SignedOut(None), 0));
+}
+
+#[test]
+fn a_ledger_that_is_full_for_a_moment_is_asked_again() {
+    let world = World::new();
+    let client = world.tab().open();
+    world.settle();
+    world.next_transactions([LedgerFault::Fills; 4]);
+    world.run(client.login("ann", "secret")).unwrap();
+    assert_eq!(client.state(), signed_in("ann"));
+}
+
+#[test]
+fn a_broken_ledger_ends_no_session() {
+    let (world, tab, client) = World::signed_in();
+    world.break_ledger();
+    assert!(!world.run(client.recheck()));
+    let client = tab.open();
+    world.pass(60_000);
+    assert_eq!(client.state(), UNCONFIRMED);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::Unavailable));
+    world.mend_ledger();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(client.state(), signed_in("ann"));
 }
 
 #[test]

@@ -255,6 +255,7 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         Error::Unreachable,
         Error::TimedOut,
         Error::Unavailable,
+        Error::StorageSilent,
         Error::Interrupted,
         Error::Unintelligible,
         Error::ForeignOrigin,

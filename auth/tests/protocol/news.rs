@@ -81,7 +81,7 @@ fn a_login_that_two_others_have_overtaken_is_not_made_once_more() {
         }
     };
     let (overtaken, ()) = world.run(join(here.login("ann", "secret"), elsewhere));
-    assert_eq!(overtaken, Err(Error::Unavailable));
+    assert_eq!(overtaken, Err(Error::StorageSilent));
     world.settle();
     assert_eq!((there.state(), world.server(|server| server.alive())), (signed_in("bob"), 1));
     world.pass(900_000);

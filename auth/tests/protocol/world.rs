@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use auth::{Client, Contract, Custody, HttpRequest, Instant, Request, State, Subscription};
+use auth::{Client, Contract, Custody, HttpRequest, Instant, LedgerError, Request, State, Subscription};
 use futures_executor::{LocalPool, LocalSpawner};
 
 use self::locks::{Held, Queue, Waiting};
@@ -51,7 +51,7 @@ struct Inner {
     seed: Cell<u64>,
     profile: Storage,
     ledger: Storage,
-    ledger_denied: Cell<bool>,
+    ledger_refuses: Cell<Option<LedgerError>>,
     transactions: Cell<usize>,
     ledger_faults: RefCell<VecDeque<LedgerFault>>,
     has_locks: Cell<bool>,
@@ -87,7 +87,7 @@ impl World {
             seed: Cell::new(0x9e37_79b9_7f4a_7c15),
             profile: RefCell::default(),
             ledger: RefCell::default(),
-            ledger_denied: Cell::new(false),
+            ledger_refuses: Cell::default(),
             transactions: Cell::new(0),
             ledger_faults: RefCell::default(),
             has_locks: Cell::new(true),

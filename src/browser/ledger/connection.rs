@@ -49,7 +49,11 @@ pub(super) async fn connect() -> Result<IdbDatabase, LedgerError> {
         Ok(opening) => JsFuture::from(opening).await.map_err(|_| LedgerError::Aborted)?,
     };
     // Failures are values too, since a rejection that nobody waits for would be reported by the page.
-    opened.dyn_into().map_err(|why| if why.is_truthy() { LedgerError::Denied } else { LedgerError::Aborted })
+    opened.dyn_into().map_err(|why| match why.as_f64() {
+        Some(DENIED) => LedgerError::Denied,
+        Some(BROKEN) => LedgerError::Broken,
+        _ => LedgerError::Aborted,
+    })
 }
 
 /// Closes a connection that is of no more use; what runs on it still ends.
@@ -64,7 +68,11 @@ pub(super) fn let_go(database: &IdbDatabase) {
     });
 }
 
-/// Resolves to the connection, or to whether it was denied.
+/// How a failure is told to all who wait for one opening.
+const DENIED: f64 = 1.0;
+const BROKEN: f64 = 2.0;
+
+/// Resolves to the connection, or to how it failed.
 async fn keep_open() -> Result<JsValue, JsValue> {
     let opened = open().await;
     let (connection, outcome) = match opened {
@@ -76,7 +84,9 @@ async fn keep_open() -> Result<JsValue, JsValue> {
             });
             (Connection::Open(database.clone()), database.into())
         }
-        Err(error) => (Connection::Closed, (error == LedgerError::Denied).into()),
+        Err(LedgerError::Denied) => (Connection::Closed, DENIED.into()),
+        Err(LedgerError::Broken) => (Connection::Closed, BROKEN.into()),
+        Err(LedgerError::Aborted) => (Connection::Closed, JsValue::UNDEFINED),
     };
     CONNECTION.set(connection);
     Ok(outcome)
@@ -128,12 +138,14 @@ async fn opened(request: Result<IdbOpenDbRequest, JsValue>) -> Result<IdbDatabas
 }
 
 /// Where storage is blocked, or in some private windows, the request fails by one of the first names.
-/// Chromium blocks by the name that it has for a disk error too, and then blocks `localStorage`.
+/// Chromium blocks by the name that it has for a disk error too, and then blocks `localStorage`. Any other name may
+/// be gone at the next try, such as that of an upgrade which another tab's came before.
 fn refusal(request: &IdbOpenDbRequest) -> LedgerError {
     let name = request.error().ok().flatten().map(|error| error.name());
     match name.as_deref() {
         Some("SecurityError" | "InvalidStateError") => LedgerError::Denied,
         Some("UnknownError") if storage::read(Area::Profile, "").is_err() => LedgerError::Denied,
+        Some("UnknownError" | "QuotaExceededError") => LedgerError::Broken,
         _ => LedgerError::Aborted,
     }
 }

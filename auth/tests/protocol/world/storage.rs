@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use auth::LedgerError;
+
 use super::World;
 
 /// Which storage calls throw.
@@ -26,6 +28,8 @@ pub(crate) enum LedgerFault {
     None,
     /// It runs and is aborted.
     Aborts,
+    /// It runs, and the disk is full.
+    Fills,
     /// It is committed, but the page never hears of it.
     CommitsUnheard,
     /// Nothing ever happens.
@@ -41,7 +45,16 @@ impl World {
 
     /// IndexedDB is not to be had.
     pub(crate) fn deny_ledger(&self) {
-        self.0.ledger_denied.set(true);
+        self.0.ledger_refuses.set(Some(LedgerError::Denied));
+    }
+
+    /// IndexedDB fails at once, however often it is asked.
+    pub(crate) fn break_ledger(&self) {
+        self.0.ledger_refuses.set(Some(LedgerError::Broken));
+    }
+
+    pub(crate) fn mend_ledger(&self) {
+        self.0.ledger_refuses.set(None);
     }
 
     /// How many transactions there were.

@@ -173,8 +173,8 @@ impl Platform for Tab {
     ) -> impl Future<Output = Result<T, LedgerError>> + 'static {
         let world = self.world.clone();
         async move {
-            if world.0.ledger_denied.get() {
-                return Err(LedgerError::Denied);
+            if let Some(error) = world.0.ledger_refuses.get() {
+                return Err(error);
             }
             world.0.transactions.set(world.0.transactions.get() + 1);
             let fault = world.0.ledger_faults.borrow_mut().pop_front();
@@ -184,8 +184,10 @@ impl Platform for Tab {
             let mut entries: Vec<_> =
                 keys.iter().map(|key| world.0.ledger.borrow().get(key).cloned()).collect();
             let decided = decide(&mut entries);
-            if fault == Some(LedgerFault::Aborts) {
-                return Err(LedgerError::Aborted);
+            match fault {
+                Some(LedgerFault::Aborts) => return Err(LedgerError::Aborted),
+                Some(LedgerFault::Fills) => return Err(LedgerError::Broken),
+                _ => {}
             }
             {
                 let mut ledger = world.0.ledger.borrow_mut();
