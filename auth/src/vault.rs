@@ -55,6 +55,9 @@ struct RefreshEntry {
     refresh_token: String,
 }
 
+/// Entries of a session, what each holds before its name.
+pub(crate) type View = Vec<(Option<String>, String)>;
+
 /// Whose tab it is: what lies there instead of an [`AccessRecord`], or can be read from one.
 #[derive(Serialize, Deserialize)]
 struct TabRecord {
@@ -143,11 +146,13 @@ impl Vault {
         newest.or_else(seen)
     }
 
-    /// The names of `session`'s entries, as storage shows them to this tab; nothing if it throws.
-    pub(crate) fn view<P: Platform>(&self, platform: &P, session: &str) -> Option<Vec<String>> {
+    /// `session`'s entries, as storage shows them to this tab; nothing if it throws. With what they hold, since one
+    /// that could not be removed is overwritten.
+    pub(crate) fn view<P: Platform>(&self, platform: &P, session: &str) -> Option<View> {
         let mut names = platform.keys(Area::Profile, &self.entries(session)).ok()?;
         names.sort_unstable();
-        Some(names)
+        let entry = |name: String| Some((platform.read(Area::Profile, &name).ok()?, name));
+        names.into_iter().map(entry).collect()
     }
 
     /// Removes the entries of generations before `generation`.

@@ -8,7 +8,7 @@ use crate::ledger::{Flight, Page};
 use crate::platform::{Instant, LedgerError, Platform};
 use crate::rules::Rule;
 use crate::session::{Book, Session};
-use crate::vault::Found;
+use crate::vault::{Found, View};
 
 /// How long a token is waited for that this tab's view of storage lacks: so many looks, so many
 /// milliseconds apart. Looks are counted, since a page that was frozen has seen nothing meanwhile.
@@ -50,7 +50,7 @@ impl<P: Platform> Client<P> {
     /// Waits until this tab's view of storage shows the token of `generation`. If it does not, within
     /// the catch-up bound: what it shows of the session instead. A view that changes meanwhile is one
     /// that somebody has just written to, so the wait begins anew; storage that throws has shown nothing.
-    async fn catch_up(&self, session: &str, generation: u32) -> Option<Vec<String>> {
+    async fn catch_up(&self, session: &str, generation: u32) -> Option<View> {
         let mut view = self.vault().view(self.platform(), session);
         let (mut looks, mut renewals) = (0, 0);
         let most = if self.rules().on(Rule::RenewCatchUp) { RENEWALS } else { 0 };
@@ -86,7 +86,7 @@ impl<P: Platform> Client<P> {
         session: &Session,
         known: u32,
         turn: Turn,
-        caught_up: Option<Vec<String>>,
+        caught_up: Option<View>,
     ) -> Result<(Decision, Instant), LedgerError> {
         let mut facts = Facts {
             wall: 0,

@@ -81,6 +81,22 @@ fn the_wait_begins_anew_when_storage_moves_but_not_without_end() {
 }
 
 #[test]
+fn an_entry_that_is_overwritten_because_it_could_not_be_removed_is_a_movement_too() {
+    let (world, tab, client) = behind();
+    let (answer, ()) = world.run(async {
+        join(client.send(&me()), async {
+            world.timer(HAND_OVER + 850).await;
+            tab.see("0");
+            world.timer(500).await;
+            tab.see_everything();
+        })
+        .await
+    });
+    assert_eq!(answer.unwrap().status, 200);
+    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
+}
+
+#[test]
 fn the_flight_of_a_tab_that_is_gone_keeps_others_out_for_thirteen_seconds() {
     let (world, _tab, client) = World::signed_in();
     world.without_locks();
