@@ -26,7 +26,8 @@ impl<P: Platform> Client<P> {
         turn: Turn,
     ) -> Result<(Decision, Instant), LedgerError> {
         let mut known = known;
-        let mut caught_up = (session.book == Book::Own).then(Vec::new);
+        let alone = || (session.book == Book::Own).then(Vec::new);
+        let mut caught_up = alone();
         let mut renewals = 0;
         loop {
             let (decision, at) = self.decision(session, known, turn, caught_up.clone()).await?;
@@ -35,7 +36,8 @@ impl<P: Platform> Client<P> {
                     if self.adopt(session, generation).await {
                         return Ok((decision, at));
                     }
-                    known = generation;
+                    // What was waited for was another generation's token.
+                    (known, caught_up) = (generation, alone());
                 }
                 Decision::CatchUp(_) if renewals > RENEWALS => return Err(LedgerError::Aborted),
                 Decision::CatchUp(generation) => {

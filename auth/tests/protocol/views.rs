@@ -97,6 +97,24 @@ fn an_entry_that_is_overwritten_because_it_could_not_be_removed_is_a_movement_to
 }
 
 #[test]
+fn the_token_of_each_generation_is_waited_for() {
+    let (world, tab, client) = behind();
+    world.without_locks();
+    let (answer, ()) = world.run(async {
+        join(client.send(&me()), async {
+            // While the first one's token is waited for, a second one replaces it.
+            world.timer(HAND_OVER + 500).await;
+            world.tab().open().send(&me()).await.unwrap();
+            world.timer(1_200).await;
+            tab.see_everything();
+        })
+        .await
+    });
+    assert_eq!(answer.unwrap().status, 200);
+    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
+}
+
+#[test]
 fn the_flight_of_a_tab_that_is_gone_keeps_others_out_for_thirteen_seconds() {
     let (world, _tab, client) = World::signed_in();
     world.without_locks();

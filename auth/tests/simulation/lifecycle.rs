@@ -67,7 +67,8 @@ impl World {
         let family_at = check.family(family);
         let over = family_at.over.is_some_and(|over| over < began) && !family_at.is_foreign_to(life);
         // Another session of the same user shows the same.
-        let again = check.families.iter().any(|family| family.user == **user && family.over.is_none());
+        let again = |over: Option<u64>| over.is_none_or(|over| over >= began);
+        let again = check.families.iter().any(|family| family.user == **user && again(family.over));
         drop(check);
         if over && !again && !self.is_given_up(family) {
             self.violate(3, || {
