@@ -191,6 +191,8 @@ impl<P: Platform> Client<P> {
     pub(super) async fn terminal(&self, session: &Session, attempt: &Attempt, answer: &Answer) -> Round {
         let spent = answer.status == 409;
         let reason = match spent {
+            // The lost token is spent as well: by an attempt whose answer was lost, or by somebody else.
+            true if attempt.previous => EndReason::Lost,
             // Spent, and so is its successor: somebody else holds what came after.
             true => EndReason::Reuse,
             false => EndReason::named(wire::text_field(&answer.body, "reason").flatten().as_deref()),
@@ -207,7 +209,12 @@ impl<P: Platform> Client<P> {
         };
         let verdict = self.insist(session.book, &session.id, verdict).await;
         // The end that is found may be this tab's own, which was committed and heard of too late.
-        let reused = spent && matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(EndReason::Reuse)));
+        let found = match verdict {
+            Ok(Verdict::Gone(found)) => found == reason,
+            Ok(Verdict::Ended) => true,
+            Ok(Verdict::Ahead) | Err(_) => false,
+        };
+        let reused = spent && found;
         if reused && self.rules().on(Rule::TellOfReuse) {
             self.revoke(attempt.token.clone(), false, None);
         }

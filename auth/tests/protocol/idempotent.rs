@@ -156,6 +156,17 @@ fn a_token_that_the_server_kept_goes_with_its_own_key_although_its_newest_entry_
 }
 
 #[test]
+fn a_lost_token_that_is_spent_as_well_is_lost_and_not_stolen() {
+    let (world, again, _lost) = rolled_back();
+    world.next("/refresh", [Fault::says(409, "{}")]);
+    assert_eq!(world.run(again.send(&me())).err(), Some(Error::SessionEnded(EndReason::Lost)));
+    world.settle();
+    assert_eq!(again.state(), State::SignedOut(Some(EndReason::Lost)));
+    // Somebody else may hold it all the same.
+    assert_eq!(world.count("POST /logout 204"), 1);
+}
+
+#[test]
 fn a_lost_vault_entry_is_fetched_again_with_the_previous_key() {
     let (world, again, _lost) = rolled_back();
     assert_eq!(world.run(again.send(&me())).unwrap().status, 200);

@@ -157,7 +157,8 @@ impl World {
         let own = check.tab(life).family;
         // Whatever it was: the tab may be signed out now.
         check.tab(life).logged_out = own.is_none_or(|own| newest.is_some_and(|newest| newest != own));
-        for family in own.into_iter().chain(newest) {
+        let noted = check.tab(life).noted;
+        for family in own.into_iter().chain(newest).chain(noted) {
             check.family(family).ends.insert("logout");
         }
         // A login that the ledger does not know yet comes after this, and may be adopted.

@@ -82,9 +82,9 @@ impl World {
             let family = check.family(family);
             (family.news().unwrap_or_default(), family.user.clone())
         };
-        // Another session of the same user shows the same.
-        let again =
-            self.check.borrow().families.iter().filter(|f| f.user == user && f.over.is_none()).count() > 0;
+        // Another session of the same user shows the same, if it lives or has ended in the second that a tab has.
+        let lives = |over: Option<u64>| over.is_none_or(|over| over + 1_200 > self.time());
+        let again = self.check.borrow().families.iter().any(|f| f.user == user && lives(f.over));
         let lives: Vec<Life> = {
             let tabs = self.tabs.borrow();
             tabs.iter()
