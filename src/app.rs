@@ -4,7 +4,7 @@ use auth::State;
 use yew::prelude::*;
 
 use crate::components::{
-    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OVER, Progress,
+    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress, WAIT_IS_OVER,
 };
 use crate::hooks::{use_protected, use_session};
 use crate::provider::AuthProvider;
@@ -56,7 +56,7 @@ fn Home() -> Html {
                 <FetchButton busy={protected.busy || waiting} onfetch={protected.fetch.clone()} node={button.clone()} />
                 <LogoutButton />
             </div>
-            <Progress text={protected.busy.then_some("Fetching protected data…")} note={protected.ready_again.then_some(OVER)} />
+            <Progress text={protected.busy.then_some("Fetching protected data…")} note={protected.ready_again.then_some(WAIT_IS_OVER)} />
             if let Some(error) = protected.error {
                 <Failure {error} onwaited={protected.waited.clone()} next={button} />
             }

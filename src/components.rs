@@ -14,7 +14,7 @@ mod progress;
 mod restoring;
 
 pub use countdown::Countdown;
-pub(crate) use countdown::OVER;
+pub(crate) use countdown::WAIT_IS_OVER;
 pub use data::Data;
 pub use elsewhere::Elsewhere;
 pub use failure::Failure;

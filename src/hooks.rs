@@ -1,8 +1,5 @@
 //! Hooks for components below an [`AuthProvider`](crate::AuthProvider).
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use auth::{Error, Request, State};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -85,7 +82,7 @@ pub fn use_protected(path: &'static str) -> Protected {
     let busy = use_state_eq(|| false);
     let ready_again = use_state_eq(|| false);
     // Set in the same task as the click: a second one finds it before anything is rendered.
-    let under_way = use_memo((), |()| Rc::new(Cell::new(false)));
+    let under_way = use_mut_ref(|| false);
     let wait = error.and_then(|error: Error| error.wait());
     let fetch = {
         let (data, error, busy) = (data.setter(), error.setter(), busy.setter());
@@ -102,7 +99,7 @@ pub fn use_protected(path: &'static str) -> Protected {
             spawn_local(async move {
                 let answer = client.send(&Request::get(path)).await;
                 let text = answer.and_then(|answer| answer.success()?.json().map(indent));
-                under_way.set(false);
+                *under_way.borrow_mut() = false;
                 busy.set(false);
                 match text {
                     Ok(text) => data.set(text.into()),

@@ -97,7 +97,7 @@ impl<P: Platform> Client<P> {
         {
             // The same user signed in anew, and nothing of this request is out yet.
             let later = self.platform().now();
-            let usable = adopted.access.as_ref().is_some_and(|a| a.age(later, self.rules()) != Age::Stale);
+            let usable = adopted.age(later, self.rules()).is_some_and(|age| age != Age::Stale);
             if usable {
                 return Ok((self.carried_on(&adopted.id)?, false));
             }

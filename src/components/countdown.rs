@@ -6,7 +6,7 @@ use yew::prelude::*;
 use crate::browser::now;
 
 /// What a user reads when the wait is over.
-pub(crate) const OVER: &str = "You can try again now.";
+pub(crate) const WAIT_IS_OVER: &str = "You can try again now.";
 
 /// Properties of [`Countdown`].
 #[derive(Clone, Debug, PartialEq, Properties)]

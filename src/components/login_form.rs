@@ -1,12 +1,9 @@
-use std::cell::Cell;
-use std::rc::Rc;
-
 use auth::{EndReason, Error, FormFields, State};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{Failure, OVER, Progress, focus};
+use super::{Failure, Progress, WAIT_IS_OVER, focus};
 use crate::hooks::{use_client, use_session};
 
 /// The login form, with the reason why the last session ended.
@@ -27,7 +24,7 @@ pub fn LoginForm() -> Html {
     let busy = use_state_eq(|| false);
     let ready_again = use_state_eq(|| false);
     // Set in the same task as the submission: a second one finds it before anything is rendered.
-    let under_way = use_memo((), |()| Rc::new(Cell::new(false)));
+    let under_way = use_mut_ref(|| false);
 
     let wait = failure.and_then(|(_, error)| error.wait());
     let marked = match *failure {
@@ -62,7 +59,7 @@ pub fn LoginForm() -> Html {
                         failure.set(Some((number, error)));
                     }
                 }
-                under_way.set(false);
+                *under_way.borrow_mut() = false;
                 busy.set(false);
             });
         })
@@ -115,7 +112,7 @@ pub fn LoginForm() -> Html {
                     <Failure key={number} id="login-error" {error} unfocused={marked != FormFields::default()} {onwaited} next={login.clone()} />
                 }
                 <button type="submit" class="primary" ref={login} aria-disabled={(*busy || wait.is_some()).to_string()}>{ "Login" }</button>
-                <Progress text={busy.then_some("Signing in…")} note={ready_again.then_some(OVER)} />
+                <Progress text={busy.then_some("Signing in…")} note={ready_again.then_some(WAIT_IS_OVER)} />
             </form>
         </section>
     }

@@ -41,6 +41,14 @@ impl Page {
         page
     }
 
+    async fn signed_in() -> Self {
+        let page = Self::with_form().await;
+        Self::fill(USERNAME, PASSWORD);
+        Self::submit();
+        until("signed in", || button("Logout").is_some()).await;
+        page
+    }
+
     fn fill(username: &str, password: &str) {
         input("username").set_value(username);
         input("password").set_value(password);
@@ -140,10 +148,7 @@ async fn fetched_json_is_text_and_never_markup() {
     reset().await;
     let body = r#"{"note":"<img src=x onerror=alert(1)>","id":12345678901234567890}"#;
     fault("GET", "/protected-route", respond(200, "application/json", body)).await;
-    let _page = Page::with_form().await;
-    Page::fill(USERNAME, PASSWORD);
-    Page::submit();
-    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let _page = Page::signed_in().await;
     button("Fetch Protected Data").unwrap().click();
     button("Fetch Protected Data").unwrap().click();
     until("data", || find("pre").is_some()).await;
@@ -158,10 +163,7 @@ async fn fetched_json_is_text_and_never_markup() {
 #[wasm_bindgen_test]
 async fn a_logout_brings_the_form_back_with_the_reason() {
     reset().await;
-    let _page = Page::with_form().await;
-    Page::fill(USERNAME, PASSWORD);
-    Page::submit();
-    until("signed in", || button("Logout").is_some()).await;
+    let _page = Page::signed_in().await;
     button("Logout").unwrap().click();
     until("form", || find("form").is_some()).await;
     assert_eq!(text(".reason"), "You are logged out.");
@@ -174,10 +176,7 @@ async fn a_logout_brings_the_form_back_with_the_reason() {
 #[wasm_bindgen_test]
 async fn who_types_while_the_reason_changes_keeps_the_caret() {
     reset().await;
-    let _page = Page::with_form().await;
-    Page::fill(USERNAME, PASSWORD);
-    Page::submit();
-    until("signed in", || button("Logout").is_some()).await;
+    let _page = Page::signed_in().await;
     fault("POST", "/logout", respond(503, "application/json", "{}")).await;
     button("Logout").unwrap().click();
     until("focus", || focused() == "username").await;
@@ -192,10 +191,7 @@ async fn who_types_while_the_reason_changes_keeps_the_caret() {
 #[wasm_bindgen_test]
 async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_comes_back_as_it_was() {
     reset().await;
-    let _page = Page::with_form().await;
-    Page::fill(USERNAME, PASSWORD);
-    Page::submit();
-    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let _page = Page::signed_in().await;
     button("Fetch Protected Data").unwrap().click();
     until("data", || find("pre").is_some()).await;
     let (data, shown) = (text("pre"), find("pre").unwrap());
@@ -229,10 +225,7 @@ async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_come
 #[wasm_bindgen_test]
 async fn a_page_that_cannot_look_whether_its_session_exists_says_so_after_a_while_and_lets_one_log_out() {
     reset().await;
-    let _page = Page::with_form().await;
-    Page::fill(USERNAME, PASSWORD);
-    Page::submit();
-    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let _page = Page::signed_in().await;
     // A second passes in fifty milliseconds.
     script::run("window.realInterval = setInterval");
     let hurried = Replaced::new("window", "setInterval", "value: (f, ms) => realInterval(f, ms / 20)");
@@ -519,10 +512,7 @@ async fn garbage_in_storage_is_discarded() {
 async fn where_storage_is_denied_the_session_lives_in_memory_with_a_notice() {
     reset().await;
     let denied = Replaced::storage_denied();
-    let _page = Page::with_form().await;
-    Page::fill(USERNAME, PASSWORD);
-    Page::submit();
-    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let _page = Page::signed_in().await;
     assert!(text(".notices").starts_with("This browser does not let the page remember you"));
     button("Fetch Protected Data").unwrap().click();
     until("data", || find("pre").is_some()).await;
@@ -592,10 +582,7 @@ async fn a_countdown_ends_once() {
 #[wasm_bindgen_test]
 async fn a_fetch_that_came_too_soon_is_counted_down_and_a_refused_one_takes_its_data_back() {
     reset().await;
-    let _page = Page::with_form().await;
-    Page::fill(USERNAME, PASSWORD);
-    Page::submit();
-    until("signed in", || button("Fetch Protected Data").is_some()).await;
+    let _page = Page::signed_in().await;
     let fetch = || button("Fetch Protected Data").unwrap();
     fetch().click();
     until("data", || find("pre").is_some()).await;

@@ -27,8 +27,7 @@ impl<P: Platform> Client<P> {
                 pause = (pause * 2).min(BACKOFF);
                 let now = client.platform().now();
                 let Some(current) = client.session().filter(|current| current.id == session) else { break };
-                let age = current.access.as_ref().map(|access| access.age(now, client.rules()));
-                if age == Some(Age::Fresh) && !client.is_degraded() {
+                if current.age(now, client.rules()) == Some(Age::Fresh) && !client.is_degraded() {
                     break;
                 }
                 match client.refresh(current.id, current.generation).await {

@@ -209,13 +209,12 @@ impl<P: Platform> Client<P> {
         };
         let verdict = self.insist(session.book, &session.id, verdict).await;
         // The end that is found may be this tab's own, which was committed and heard of too late.
-        let found = match verdict {
-            Ok(Verdict::Gone(found)) => found == reason,
+        let ended_by_it = match verdict {
             Ok(Verdict::Ended) => true,
+            Ok(Verdict::Gone(found)) => found == reason,
             Ok(Verdict::Ahead) | Err(_) => false,
         };
-        let reused = spent && found;
-        if reused && self.rules().on(Rule::TellOfReuse) {
+        if spent && ended_by_it && self.rules().on(Rule::TellOfReuse) {
             self.revoke(attempt.token.clone(), false, None);
         }
         match verdict {

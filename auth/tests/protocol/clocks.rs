@@ -1,9 +1,9 @@
 //! Wrong clocks, sleep and absurd lifetimes: the refresh rate stays that of a right clock.
 
-use auth::Client;
+use auth::{AccessCustody, Client, Contract, Custody, RefreshCustody};
 use base64::Engine as _;
 
-use crate::world::{Tab, World, me};
+use crate::world::{Tab, World, me, signed_in};
 
 const DAY: i64 = 86_400_000;
 
@@ -197,5 +197,30 @@ fn age_counts_from_half_way_between_request_and_answer_and_so_after_a_reload() {
         world.run(client.send(&me())).unwrap();
         world.settle();
         assert_eq!(world.count("POST /refresh"), 1, "reload: {reload}");
+    }
+}
+
+#[test]
+fn a_clock_set_forward_ends_no_session_that_has_no_refresh_token() {
+    let memory = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Memory };
+    let no_endpoint = || Contract { refresh: None, ..Contract::default() };
+    let cases = [
+        (false, Contract::default(), Custody::default(), false),
+        (true, no_endpoint(), Custody::default(), false),
+        (false, Contract::default(), Custody::default(), true),
+        (true, Contract::default(), memory, true),
+    ];
+    for (issues_refresh, contract, custody, reload) in cases {
+        let world = World::with(|server| server.issues_refresh = issues_refresh);
+        let tab = world.tab();
+        let mut client = tab.open_with(contract.clone(), custody);
+        world.run(client.login("ann", "secret")).unwrap();
+        world.set_clock_by(DAY);
+        if reload {
+            client = tab.open_with(contract, custody);
+            world.settle();
+        }
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200, "{reload}");
+        assert_eq!(client.state(), signed_in("ann"));
     }
 }

@@ -300,3 +300,38 @@ fn a_corrupt_row_means_signed_out() {
         assert_eq!(client.state(), signed_in("ann"));
     }
 }
+
+#[test]
+fn a_late_answer_brings_the_token_of_its_own_generation() {
+    let (world, tab, client) = World::signed_in_idempotently();
+    world.without_locks();
+    let sibling = tab.duplicate().open();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Slow(0, 6_000)]);
+    let request = me();
+    let (late, ()) = world.run(join(client.send(&request), async {
+        world.timer(50).await;
+        // The sibling repeats the attempt, and goes on.
+        sibling.send(&request).await.unwrap();
+        world.server(|server| server.expire_access());
+        sibling.send(&request).await.unwrap();
+    }));
+    assert_eq!(late.unwrap().status, 200);
+    assert_eq!(world.count("POST /refresh"), 3, "the sibling has the newest, and gives it");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_lost_for_a_refused_predecessor_either() {
+    let (world, again, lost) = rolled_back();
+    world.next("/refresh", [Fault::SaysLate(1_000, 409, "{}")]);
+    let request = me();
+    let (answer, ()) = world.run(join(again.send(&request), async {
+        world.timer(1_700).await;
+        world.edit_profile_to(lost);
+        world.break_storage(Broken { read: true, ..Broken::NOTHING });
+        world.timer(1_500).await;
+        world.break_storage(Broken::NOTHING);
+    }));
+    assert_eq!(answer.unwrap().status, 200);
+    assert_eq!(world.server(|server| server.alive()), 1);
+}

@@ -2,11 +2,11 @@
 
 use std::future::Future as _;
 
-use auth::{AccessCustody, Contract, Custody, EndReason, Error, RefreshCustody, State};
+use auth::{AccessCustody, Client, Contract, Custody, EndReason, Error, RefreshCustody, State};
 use futures_util::future::join;
 
 use crate::server::header;
-use crate::world::{Broken, EPOCH, Fault, LedgerFault, UNCONFIRMED, World, me, signed_in, watch};
+use crate::world::{Broken, EPOCH, Fault, LedgerFault, Tab, UNCONFIRMED, World, me, signed_in, watch};
 
 #[test]
 fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keeps_the_newer_token() {
@@ -23,23 +23,42 @@ fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keep
     assert_eq!(client.state(), signed_in("ann"));
 }
 
-#[test]
-fn a_login_is_usable_at_once_although_the_page_refreshes_its_session_already() {
-    let world = World::new();
+/// A page that hears late that the ledger took its login, at which another tab has refreshed the session by then, and
+/// this one, which found it, is about to: with this `fault`.
+fn login_heard_late(world: &World, fault: Fault) -> (Client<Tab>, Client<Tab>) {
     world.next_transactions([LedgerFault::Aborts, LedgerFault::None, LedgerFault::HeardLate(1_900)]);
     let client = world.tab().open();
     let other = world.tab().client(Contract::default(), Custody::default());
     let (login, ()) = world.run(join(client.login("ann", "secret"), async {
         world.timer(100).await;
         other.start();
-        // The page finds what the other tab made of the session, and needs an access token of its own.
         world.timer(100).await;
-        world.next("/refresh", [Fault::Slow(0, 5_000)]);
+        world.next("/refresh", [fault]);
     }));
-    assert_eq!((login, world.count("POST /refresh")), (Ok(()), 2));
+    login.unwrap();
+    (client, other)
+}
+
+#[test]
+fn a_login_is_usable_at_once_although_the_page_refreshes_its_session_already() {
+    let world = World::new();
+    let (client, _other) = login_heard_late(&world, Fault::Slow(0, 5_000));
+    assert_eq!(world.count("POST /refresh"), 2);
     let logged_in = world.time();
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert_eq!(world.time() - logged_in, 20);
+}
+
+#[test]
+fn a_login_whose_session_is_being_refreshed_already_joins_that_flight() {
+    let world = World::new();
+    world.without_locks();
+    let (client, other) = login_heard_late(&world, Fault::Slow(5_000, 0));
+    other.pause();
+    world.server(|server| server.expire_access());
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.settle();
+    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
 }
 
 #[test]
@@ -265,4 +284,16 @@ fn a_flight_that_may_run_out_before_its_attempt_is_entered_anew() {
         let flight = |at: u64| world.ledger().contains(&format!(r#"since\":{}"#, EPOCH + at));
         assert_eq!((flight(decided), anew), (!anew, anew));
     }
+}
+
+#[test]
+fn a_slow_ledger_does_not_keep_a_tab_from_sending_what_it_decided() {
+    let (world, tab, client) = World::signed_in();
+    let sibling = tab.duplicate().open();
+    world.pass(900_000);
+    world.run(sibling.send(&me())).unwrap();
+    sibling.pause();
+    world.server(|server| server.expire_access());
+    world.next_transactions([LedgerFault::HeardLate(900); 60]);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
 }

@@ -3,7 +3,7 @@
 use auth::{AccessCustody, Client, Contract, Custody, EndReason, Error, RefreshCustody, State};
 use futures_util::future::join;
 
-use crate::world::{Broken, Fault, Tab, World, me, signed_in, watch};
+use crate::world::{Broken, Fault, LedgerFault, Tab, World, me, signed_in, watch};
 
 const LOGGED_OUT: State = State::SignedOut(Some(EndReason::LoggedOut));
 const HERE_ONLY: State = State::SignedOut(Some(EndReason::LoggedOutHereOnly));
@@ -330,6 +330,25 @@ fn a_spent_record_that_could_not_be_removed_goes_at_logout() {
 }
 
 /// A request that is still out when the user logs out, so many milliseconds later: its answer is dropped.
+#[test]
+fn a_token_that_comes_after_a_logout_is_revoked_although_the_ledger_is_silent() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::Slow(0, 2_000)]);
+    let request = me();
+    let (answer, ()) = world.run(join(client.send(&request), async {
+        world.timer(500).await;
+        world.next_transactions([LedgerFault::Aborts; 200]);
+        client.logout();
+    }));
+    assert!(answer.is_err());
+    world.settle();
+    let sent = world.sent();
+    let of = |path: &'static str| sent.iter().filter(move |request| request.url.ends_with(path));
+    let spent = &of("/refresh").next().unwrap().body;
+    assert_eq!(of("/logout").filter(|request| request.body != *spent).count(), 1, "with the successor");
+}
+
 fn send_and_log_out_after(world: &World, client: &Client<Tab>, milliseconds: u64) {
     let (answer, ()) = world.run(async {
         join(client.send(&me()), async {

@@ -1,9 +1,9 @@
 //! What a look into the ledger makes of it, whatever is under way in the page.
 
-use auth::{Contract, Custody, EndReason, Error, State};
+use auth::{Contract, Custody, EndReason, Error, Platform as _, State};
 use futures_util::future::join;
 
-use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
+use crate::world::{CHANNEL, Fault, LedgerFault, World, me, signed_in, watch};
 
 #[test]
 fn a_look_that_comes_before_the_restore_ends_what_was_logged_out_of() {
@@ -124,4 +124,24 @@ fn a_restore_that_a_login_and_its_logout_overtook_shows_nothing() {
     world.settle();
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
     assert_eq!(world.run(client.send(&me())).err(), Some(Error::NotSignedIn));
+}
+
+#[test]
+fn a_look_ends_however_often_another_one_is_asked_for() {
+    let (world, tab, client) = World::signed_in();
+    let sibling = tab.duplicate();
+    world.next_transactions([LedgerFault::HeardLate(500); 200]);
+    let asking = async {
+        for _ in 0..100 {
+            world.timer(300).await;
+            sibling.post(CHANNEL, r#"{"v":1,"say":"Changed"}"#, false);
+        }
+    };
+    let looking = async {
+        client.recheck().await;
+        world.time()
+    };
+    let began = world.time();
+    let (ended, ()) = world.run(join(looking, asking));
+    assert!(ended - began < 15_000, "{}", ended - began);
 }

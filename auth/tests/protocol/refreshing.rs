@@ -212,3 +212,19 @@ fn a_refresh_answer_that_finds_the_session_gone_from_the_ledger_is_revoked() {
     assert_eq!(world.server(|server| server.alive()), 0);
     assert!(world.profile().is_empty());
 }
+
+#[test]
+fn a_token_that_the_server_keeps_is_not_lost_with_its_newest_entry() {
+    for rotation in [Rotation::Absent, Rotation::Same, Rotation::Null] {
+        let (world, tab, client) = World::with(|server| server.rotation = rotation).sign_in();
+        let older = world.profile();
+        for _ in 0..2 {
+            world.pass(900_000);
+            world.run(client.send(&me())).unwrap();
+        }
+        world.edit_profile_to(older);
+        let again = tab.open();
+        world.pass(900_000);
+        assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
+    }
+}

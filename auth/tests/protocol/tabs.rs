@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use auth::{Client, Contract, Custody, EndReason, Error, RefreshCustody, State};
+use auth::{Client, Contract, Custody, EndReason, Error, Platform as _, RefreshCustody, State};
 use futures_util::future::{join, join_all};
 
 use crate::server::Rotation;
-use crate::world::{Fault, LedgerFault, Tab, World, me, signed_in, watch};
+use crate::world::{CHANNEL, Fault, LedgerFault, Tab, World, me, signed_in, watch};
 
 const DATABASE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Database };
 
@@ -232,16 +232,15 @@ fn a_wedged_lock_holder_costs_an_idempotent_session_its_bound_only() {
 
 #[test]
 fn messages_that_make_no_sense_are_ignored() {
-    use auth::Platform as _;
     let (world, _tab, client) = World::signed_in();
     let stranger = world.tab();
     let seen = watch(&client);
     let deep = "[".repeat(100_000);
     for text in ["", "null", "{}", r#"{"v":2,"say":"Changed"}"#, r#"{"v":1,"say":{"Offer":{}}}"#, &deep] {
-        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", text, false);
+        stranger.post(CHANNEL, text, false);
     }
     for _ in 0..50 {
-        stranger.post("yew-jwt-auth:http://localhost:8000:tabs", r#"{"v":1,"say":"Changed"}"#, false);
+        stranger.post(CHANNEL, r#"{"v":1,"say":"Changed"}"#, false);
     }
     world.settle();
     assert!(seen.take().is_empty() && world.take_log().is_empty());
@@ -260,21 +259,19 @@ fn a_duplicated_tab_adopts_what_its_original_fetched() {
 
 #[test]
 fn an_access_token_is_offered_to_who_asks_for_its_session_and_generation() {
-    use auth::Platform as _;
     let (world, _tab, client) = World::signed_in();
     assert!(world.run(client.recheck()), "which does not make it hear twice");
     assert_eq!(world.listeners(), 1);
     let stranger = world.tab();
     let heard: Rc<RefCell<Vec<String>>> = Rc::default();
     let sink = heard.clone();
-    let channel = "yew-jwt-auth:http://localhost:8000:tabs";
-    let _listening = stranger.listen(channel, move |text| sink.borrow_mut().push(text));
+    let _listening = stranger.listen(CHANNEL, move |text| sink.borrow_mut().push(text));
     let sid = world.profile().into_keys().next().unwrap().split(':').nth_back(1).unwrap().to_owned();
     for (sid, generation, offers) in [("other", 0, 0), (&sid, 1, 0), (&sid, 0, 1)] {
         let question = format!(
             r#"{{"v":1,"say":{{"Ask":{{"question":"q","sid":"{sid}","generation":{generation}}}}}}}"#
         );
-        stranger.post(channel, &question, false);
+        stranger.post(CHANNEL, &question, false);
         world.settle();
         let heard = heard.take();
         assert_eq!(heard.len(), offers, "{heard:?}");
@@ -282,10 +279,54 @@ fn an_access_token_is_offered_to_who_asks_for_its_session_and_generation() {
     }
     world.pass(900_000);
     stranger.post(
-        channel,
+        CHANNEL,
         &format!(r#"{{"v":1,"say":{{"Ask":{{"question":"q","sid":"{sid}","generation":0}}}}}}"#),
         false,
     );
     world.settle();
     assert_eq!(heard.take(), [""; 0], "what is stale helps nobody");
+}
+
+#[test]
+fn a_tab_that_learns_of_an_end_from_the_ledger_tells_the_others() {
+    for custody in [Custody::default(), DATABASE] {
+        let (world, tab, client) = World::new().sign_in_with(custody);
+        let sibling = tab.duplicate().open_with(Contract::default(), custody);
+        world.settle();
+        // Whoever ended it stopped before it could say so.
+        world.edit_ledger(|row| {
+            row.replace(r#""ended":null"#, r#""ended":{"reason":"logged_out","owed":true}"#)
+        });
+        world.server(|server| server.expire_access());
+        assert!(world.run(client.send(&me())).is_err());
+        world.pass(1_000);
+        let over = State::SignedOut(Some(EndReason::LoggedOutElsewhere));
+        assert_eq!((client.state(), sibling.state()), (over.clone(), over));
+    }
+}
+
+#[test]
+fn a_late_offer_sets_no_tab_back() {
+    let (world, _tab, client) = World::signed_in();
+    let (sibling, probe) = (world.tab().open(), world.tab());
+    world.settle();
+    let question: Rc<RefCell<String>> = Rc::default();
+    let sink = question.clone();
+    let _listening = probe.listen(CHANNEL, move |text| {
+        if let Some((_, asked)) = text.split_once(r#""question":""#) {
+            *sink.borrow_mut() = asked.split('"').next().unwrap().to_owned();
+        }
+    });
+    // The same user's next login is taken up, and nobody gives its access token.
+    world.run(sibling.login("ann", "secret")).unwrap();
+    sibling.pause();
+    world.pass(50);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.take_log();
+    let offer = r#""offer":{"access_token":"old","age":9,"lifetime":900,"confirmed":true}"#;
+    let offer = format!(r#"{{"v":1,"say":{{"Offer":{{"question":"{}",{offer}}}}}}}"#, question.borrow());
+    probe.post(CHANNEL, &offer, true);
+    world.pass(1_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 200"]);
 }

@@ -80,38 +80,36 @@ fn the_wait_begins_anew_when_storage_moves_but_not_without_end() {
     }
 }
 
+/// The client's request succeeds while `meanwhile` goes on, with no token used twice.
+fn succeeds_while(world: &World, client: &Client<Tab>, meanwhile: impl Future<Output = ()>) {
+    let request = me();
+    let (answer, ()) = world.run(join(client.send(&request), meanwhile));
+    assert_eq!(answer.unwrap().status, 200);
+    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
+}
+
 #[test]
 fn an_entry_that_is_overwritten_because_it_could_not_be_removed_is_a_movement_too() {
     let (world, tab, client) = behind();
-    let (answer, ()) = world.run(async {
-        join(client.send(&me()), async {
-            world.timer(HAND_OVER + 850).await;
-            tab.see("0");
-            world.timer(500).await;
-            tab.see_everything();
-        })
-        .await
+    succeeds_while(&world, &client, async {
+        world.timer(HAND_OVER + 850).await;
+        tab.see("0");
+        world.timer(500).await;
+        tab.see_everything();
     });
-    assert_eq!(answer.unwrap().status, 200);
-    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
 }
 
 #[test]
 fn the_token_of_each_generation_is_waited_for() {
     let (world, tab, client) = behind();
     world.without_locks();
-    let (answer, ()) = world.run(async {
-        join(client.send(&me()), async {
-            // While the first one's token is waited for, a second one replaces it.
-            world.timer(HAND_OVER + 500).await;
-            world.tab().open().send(&me()).await.unwrap();
-            world.timer(1_200).await;
-            tab.see_everything();
-        })
-        .await
+    succeeds_while(&world, &client, async {
+        // While the first one's token is waited for, a second one replaces it.
+        world.timer(HAND_OVER + 500).await;
+        world.tab().open().send(&me()).await.unwrap();
+        world.timer(1_200).await;
+        tab.see_everything();
     });
-    assert_eq!(answer.unwrap().status, 200);
-    assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
 }
 
 #[test]

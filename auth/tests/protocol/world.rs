@@ -19,6 +19,7 @@ use auth::{Client, Contract, Custody, HttpRequest, Instant, LedgerError, Request
 use futures_executor::{LocalPool, LocalSpawner};
 
 use self::locks::{Held, Queue, Waiting};
+pub(crate) use self::messages::CHANNEL;
 use self::messages::{Deafening, Listener};
 pub(crate) use self::network::{BASE, Fault};
 pub(crate) use self::storage::{Broken, LedgerFault};

@@ -127,8 +127,6 @@ pub(crate) struct Completed {
 pub(crate) struct Seen {
     /// The family of the last token that the tab used or got.
     pub(crate) family: Option<usize>,
-    /// The family that its storage says is the tab's; it may have sent nothing of it yet.
-    pub(crate) noted: Option<usize>,
     /// Those that it logged out of.
     pub(crate) left: BTreeSet<usize>,
     /// Its user logged out before the page knew of what.

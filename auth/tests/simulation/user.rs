@@ -147,6 +147,7 @@ impl World {
             return;
         }
         self.cover("logout");
+        let noted = self.noted_by(life);
         let mut check = self.check.borrow_mut();
         // The session that the tab last used, or a newer one of the same user, which it may have adopted
         // without a call.
@@ -157,7 +158,6 @@ impl World {
         let own = check.tab(life).family;
         // Whatever it was: the tab may be signed out now.
         check.tab(life).logged_out = own.is_none_or(|own| newest.is_some_and(|newest| newest != own));
-        let noted = check.tab(life).noted;
         for family in own.into_iter().chain(newest).chain(noted) {
             check.family(family).ends.insert("logout");
         }

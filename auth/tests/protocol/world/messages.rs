@@ -5,6 +5,9 @@ use std::rc::Rc;
 
 use super::World;
 
+/// Where tabs of clients at [`BASE`](super::BASE) talk.
+pub(crate) const CHANNEL: &str = "yew-jwt-auth:http://localhost:8000:tabs";
+
 pub(super) struct Listener {
     pub(super) number: u64,
     pub(super) tab: u64,

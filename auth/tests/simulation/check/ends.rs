@@ -67,7 +67,6 @@ impl World {
             && self.options.rotation == Rotation::Idempotent
             && !stolen
             && !self.may_lose(Some(life), family)
-            && !ends.contains("a crash lost two generations")
         {
             self.violate(2, || {
                 format!("tab {} says that somebody else holds its session, and nobody does", life.tab)

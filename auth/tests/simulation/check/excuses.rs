@@ -87,6 +87,14 @@ impl World {
         self.check.borrow().names.get(session_in(key)?).copied()
     }
 
+    /// The family that the tab's own storage names as the tab's; it may have sent nothing of it yet.
+    pub(crate) fn noted_by(&self, life: Life) -> Option<usize> {
+        let (tabs, check) = (self.tabs.borrow(), self.check.borrow());
+        let sid = |text: &String| Some(text.split_once("\"sid\":\"")?.1.split('"').next()?.to_owned());
+        let noted = tabs[life.tab].session.values().filter_map(sid);
+        noted.filter_map(|sid| check.names.get(&sid).copied()).max()
+    }
+
     pub(crate) fn is_given_up(&self, family: usize) -> bool {
         self.check.borrow().families.get(family).is_some_and(|family| family.given_up.is_some())
     }

@@ -53,9 +53,6 @@ impl World {
         if tokens_in(value).any(|token| misplaced(token.kind)) || value.contains("secret") {
             self.violate(7, || format!("{area:?} storage gets what it must not hold"));
         }
-        if area == Area::Tab {
-            self.takes_up(life, value);
-        }
         if let (Area::Tab, Some(token)) = (area, tokens_in(value).next()) {
             self.check.borrow_mut().tab(life).held = Some(token);
         }
@@ -64,15 +61,6 @@ impl World {
             self.check_resurrection(life, value);
             let stored = tokens_in(value).filter(|token| token.kind == Kind::Refresh).max();
             self.check.borrow_mut().tab(life).storing = stored;
-        }
-    }
-
-    /// A tab notes whose it is: what it has adopted, and sent nothing of yet.
-    fn takes_up(&self, life: Life, note: &str) {
-        let sid = note.split_once("\"sid\":\"").and_then(|(_, rest)| rest.split('"').next());
-        let mut check = self.check.borrow_mut();
-        if let Some(family) = sid.and_then(|sid| check.names.get(sid).copied()) {
-            check.tab(life).noted = Some(family);
         }
     }
 
