@@ -116,7 +116,7 @@ impl<P: Platform> Client<P> {
         let asked = wanted.clone();
         let outcome = async move {
             if let Some(earlier) = earlier {
-                let _whatever_it_brought = earlier.await;
+                let _of_another_generation = earlier.await;
                 asked.set(client.platform().now().monotonic);
             }
             let outcome = client.fly(&named, generation, &asked).await;
@@ -146,11 +146,6 @@ impl<P: Platform> Client<P> {
             let Some(current) = self.session().filter(|current| current.id == *session) else {
                 return Err(Error::SessionChanged);
             };
-            if current.generation > generation && current.access.is_some() && self.rules().on(Rule::OneFlight)
-            {
-                // An earlier flight has brought what is asked for.
-                return Ok(());
-            }
             let (lock, turn) = self.queue(&current).await;
             let round = self.round(&current, known, turn).await;
             // 7. Release: held for no longer than one attempt.

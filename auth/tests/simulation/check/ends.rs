@@ -131,8 +131,11 @@ impl World {
                 Some(State::SignedOut(Some(EndReason::LoggedOut))) => {
                     !seen.logged_out && seen.left.contains(&family)
                 }
-                Some(State::SignedOut(Some(EndReason::Reuse))) => {
-                    own.any(|call| call.outcome == Answered::Status(409)) && !check.calls.iter().any(told)
+                // A 409 to the token before says "lost", and may be about a theft all the same.
+                Some(State::SignedOut(Some(EndReason::Reuse | EndReason::Lost))) => {
+                    let last = own.rfind(|call| call.path == "/refresh");
+                    let spent = last.is_some_and(|call| call.outcome == Answered::Status(409));
+                    spent && !check.calls.iter().any(told)
                 }
                 _ => false,
             };
