@@ -170,7 +170,7 @@ impl<P: Platform> Client<P> {
         self.0.left.borrow_mut().insert(id.clone());
         let client = self.clone();
         self.platform().spawn(async move {
-            let newest = client.end_row(&id).await;
+            let (_, newest) = client.end_row(&id, 0..crate::logout::TRIES).await;
             client.vault().forget(client.platform(), &id);
             // A row that is there was committed, and with it the end of the one before. A try that was aborted has
             // replaced nothing.
@@ -211,7 +211,9 @@ impl<P: Platform> Client<P> {
             };
             match tried {
                 Ok(Some(entered)) => return Ok(entered),
-                Err(LedgerError::Denied) => return Err(LedgerError::Denied),
+                // After a try that nobody heard of, its row may be there.
+                Err(LedgerError::Denied) if error == LedgerError::Broken => return Err(LedgerError::Denied),
+                Err(LedgerError::Denied) => break,
                 Err(LedgerError::Broken) => {}
                 // `now` changed between the look and the transaction, or nobody knows.
                 Ok(None) | Err(LedgerError::Aborted) => error = LedgerError::Aborted,
@@ -293,6 +295,11 @@ impl<P: Platform> Client<P> {
             Found::Token(token) => Some(token),
             Found::Missing | Found::Unreadable => self.vault().newest(self.platform(), &row.sid),
         })
+    }
+
+    /// Whether `session` is the one that a login here, which is under way, enters into the ledger.
+    pub(crate) fn is_entering(&self, session: &str) -> bool {
+        self.0.signing_in.get() && self.0.entering.borrow().as_deref() == Some(session)
     }
 
     /// The refresh token in this tab's own ledger.

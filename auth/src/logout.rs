@@ -1,6 +1,7 @@
 //! How a session ends here, and how the server hears of it.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::client::Client;
@@ -14,7 +15,7 @@ use crate::refresh::ATTEMPT_DEADLINE;
 use crate::rules::Rule;
 use crate::session::{Access, Book, Session, State};
 use crate::token::RefreshToken;
-use crate::vault::Kept;
+use crate::vault::{Found, Kept};
 use crate::wire;
 
 /// How often the server is told, and the ledger: a debt is paid when the network is back, but no
@@ -42,44 +43,94 @@ impl<P: Platform> Client<P> {
         let unwritten = self.0.unwritten.borrow_mut().take_if(|unwritten| unwritten.is_of(&session.id));
         let unwritten = unwritten.map(|unwritten| unwritten.token());
         // A reload may have left an access token alone, and an access token ends no session.
-        let in_row = session.book == Book::Shared;
-        let told = token.is_some() || in_row || !self.can_tell();
+        let row = (session.book == Book::Shared).then(|| session.id.clone());
+        let told = token.is_some() || row.is_some() || !self.can_tell();
         self.0.left.borrow_mut().insert(session.id.clone());
+        if row.is_some() && !self.vault_holds(&session) {
+            // No wipe takes the token out of the row if the page goes before the ledger has heard of it.
+            self.vault().mark_left(self.platform(), &session.id);
+        }
         self.close(&session.id, if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly });
         let client = self.clone();
-        self.platform().spawn(async move { client.settle_logout(&session, unwritten, token).await });
+        self.platform().spawn(async move { client.settle_logout(row, unwritten, token).await });
     }
 
-    /// The row ended and owed, the vault wiped once more, the tabs told, then the server: with the token that
+    fn vault_holds(&self, session: &Session) -> bool {
+        let token = || self.vault().get(self.platform(), &session.id, session.generation);
+        self.0.custody.refresh == RefreshCustody::Local && matches!(token(), Found::Token(_))
+    }
+
+    /// A logout holds although its page went before the ledger heard of it: who finds the row settles it.
+    pub(crate) fn heed(&self, page: &Page) {
+        let Some(row) = page.live().filter(|row| self.vault().is_left(self.platform(), &row.sid)) else {
+            return;
+        };
+        let id: Rc<str> = row.sid.as_str().into();
+        if self.0.left.borrow_mut().insert(id.clone()) {
+            let client = self.clone();
+            self.platform().spawn(async move { client.settle_logout(Some(id), None, None).await });
+        }
+    }
+
+    /// Whether `session` was ended here, whatever the ledger says of it yet.
+    pub(crate) fn has_left(&self, session: &str) -> bool {
+        self.0.left.borrow().contains(session)
+    }
+
+    /// The `row` ended and owed, the vault wiped once more, the tabs told, then the server: with the token that
     /// no commit could store, else with the newest that the ledger or the vault shows.
     async fn settle_logout(
         &self,
-        session: &Session,
+        row: Option<Rc<str>>,
         unwritten: Option<RefreshToken>,
         token: Option<RefreshToken>,
     ) {
-        let mut token = token;
-        if session.book == Book::Shared {
-            token = self.end_row(&session.id).await.or(token);
-            self.vault().forget(self.platform(), &session.id);
+        let told = match row {
+            Some(id) => self.settle_row(&id, unwritten, token).await,
+            None => unwritten.or(token).inspect(|token| self.revoke(token.clone(), true, None)).is_some(),
+        };
+        if !told && self.can_tell() {
+            self.here_only();
+        }
+    }
+
+    /// Whether there was a token to tell the server with.
+    async fn settle_row(
+        &self,
+        id: &Rc<str>,
+        mut unwritten: Option<RefreshToken>,
+        mut token: Option<RefreshToken>,
+    ) -> bool {
+        let mut told = None;
+        // A ledger that is silent holds up neither tabs nor server; what it gives at last may be another token.
+        for tries in [0..1, 1..TRIES] {
+            let (heard, found) = self.end_row(id, tries).await;
+            self.vault().forget(self.platform(), id);
             self.announce();
+            let newest = unwritten.take().or(found).or(token.take());
+            if let Some(newest) = newest.filter(|newest| told.as_ref() != Some(newest)) {
+                self.revoke(newest.clone(), true, Some(id.clone()));
+                told = Some(newest);
+            }
+            if heard {
+                break;
+            }
         }
-        match unwritten.or(token) {
-            Some(token) => self.revoke(token, true, Some(session.clone())),
-            None if self.can_tell() => self.here_only(),
-            None => {}
-        }
+        told.is_some()
     }
 
     fn can_tell(&self) -> bool {
         self.contract().logout.is_some() && self.contract().refresh.is_some()
     }
 
-    /// Ends the row, and gives the token that it holds or points at.
-    pub(crate) async fn end_row(&self, session: &Rc<str>) -> Option<RefreshToken> {
+    /// Ends the row. Whether the ledger took it, or never will; and the token that the row held or points at.
+    pub(crate) async fn end_row(&self, session: &Rc<str>, tries: Range<u32>) -> (bool, Option<RefreshToken>) {
         // What a try found that was committed, and not heard of, is in no row any more.
         let found = Rc::new(RefCell::new(None));
-        for n in 0..TRIES {
+        for n in tries {
+            if n > 0 {
+                self.platform().sleep(self.pause_before(n - 1)).await;
+            }
             let (client, sid, seen) = (self.clone(), session.clone(), found.clone());
             let end = move |page: &mut Page| {
                 let Some(row) = page.row.as_mut() else { return };
@@ -93,11 +144,15 @@ impl<P: Platform> Client<P> {
                 }
             };
             match self.transact(Book::Shared, session, end).await {
-                Ok(()) | Err(LedgerError::Denied) => break,
-                Err(_) => self.platform().sleep(self.pause_before(n)).await,
+                Ok(()) => {
+                    self.vault().unmark_left(self.platform(), session);
+                    return (true, found.take());
+                }
+                Err(LedgerError::Denied) => return (true, found.take()),
+                Err(_) => {}
             }
         }
-        found.take()
+        (false, found.take())
     }
 
     /// Ends `session` in the ledger and here.
@@ -145,7 +200,7 @@ impl<P: Platform> Client<P> {
 
     /// Tells the server, in the background, to end the family of `token`. With `by_user`, a failure
     /// is told to the user, who asked for it. A debt of `owed` is struck out when it is paid.
-    pub(crate) fn revoke(&self, token: RefreshToken, by_user: bool, owed: Option<Session>) {
+    pub(crate) fn revoke(&self, token: RefreshToken, by_user: bool, owed: Option<Rc<str>>) {
         let client = self.clone();
         self.platform().spawn(async move {
             for n in 0..TRIES {
@@ -176,14 +231,14 @@ impl<P: Platform> Client<P> {
         }
     }
 
-    async fn strike_out(&self, owed: Option<Session>) {
-        let Some(session) = owed.filter(|session| session.book == Book::Shared) else { return };
+    async fn strike_out(&self, owed: Option<Rc<str>>) {
+        let Some(session) = owed else { return };
         let paid = |page: &mut Page| {
             if let Some(ended) = page.row.as_mut().and_then(|row| row.ended.as_mut()) {
                 ended.owed = false;
             }
         };
-        let _owed_still = self.transact(Book::Shared, &session.id, paid).await;
+        let _owed_still = self.transact(Book::Shared, &session, paid).await;
     }
 
     async fn tell_server(&self, token: &RefreshToken) -> Result<(), Error> {

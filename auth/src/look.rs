@@ -109,7 +109,9 @@ impl<P: Platform> Client<P> {
         if alone || self.0.custody.refresh == RefreshCustody::Memory {
             return true;
         }
-        let page = match self.current_page().await {
+        // The session's own row tells how it ended where no session is current any more.
+        let own = before.as_ref().map_or("none", |session| &session.id);
+        let page = match self.current_page(own).await {
             Ok(page) => page,
             Err(LedgerError::Denied) => return before.is_none(),
             Err(_) => return false,
@@ -126,13 +128,17 @@ impl<P: Platform> Client<P> {
             again.set(self.rules().on(Rule::LookAgain));
             return true;
         }
-        let live = page.live().filter(|row| !self.0.left.borrow().contains(row.sid.as_str()));
+        let taken_back = page.live().is_some_and(|row| self.has_left(&row.sid));
+        self.heed(&page);
+        let live = page.live().filter(|row| !self.has_left(&row.sid));
         match (live, before) {
             (Some(row), Some(session)) if *row.sid == *session.id => {}
-            (Some(row), None) if self.0.leaving.get() => self.leave(self.stored_session(row, None)),
+            (Some(row), None) if self.0.leaving.get() && !self.is_entering(&row.sid) => {
+                self.leave(self.stored_session(row, None))
+            }
             // A login is under way here: nothing is adopted, and what is over is not shown.
             (Some(row), Some(session)) if self.0.signing_in.get() => {
-                if self.0.entering.borrow().as_deref() == Some(&row.sid) {
+                if self.is_entering(&row.sid) {
                     return false;
                 }
                 self.close(&session.id, EndReason::ReplacedElsewhere);
@@ -142,8 +148,14 @@ impl<P: Platform> Client<P> {
             (None, Some(session)) => {
                 let row = page.row.as_ref().filter(|row| *row.sid == *session.id);
                 let another = page.now.as_ref().is_some_and(|now| *now.sid != *session.id);
-                // A later session that has ended is a logout; a ledger that knows none was wiped.
-                let gone = if another { EndReason::LoggedOutElsewhere } else { EndReason::Lost };
+                let gone = match page.live() {
+                    // It was replaced by a login that came to nothing.
+                    Some(_) if taken_back => EndReason::Revoked,
+                    Some(_) => EndReason::LoggedOutElsewhere,
+                    // A later session that has ended is a logout; a ledger that knows none was wiped.
+                    None if another => EndReason::LoggedOutElsewhere,
+                    None => EndReason::Lost,
+                };
                 let reason = row.and_then(Row::ended_elsewhere).unwrap_or(gone);
                 self.close(&session.id, reason);
             }

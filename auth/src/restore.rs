@@ -65,17 +65,21 @@ impl<P: Platform> Client<P> {
         // A session that was logged out of before the page knew it is not to be found by a look.
         let asked = leaving || page.as_ref().err() != Some(&LedgerError::Aborted);
         let session = match (&page, kept) {
+            // This session never had a refresh token that outlived the page, nor a row, whatever rows there are.
+            (_, Some(kept)) if kept.alone => Some(self.alone(kept)),
             (Ok(page), kept) if page.live().is_some() => {
                 page.live().map(|row| self.stored_session(row, kept))
             }
-            // This session never had a refresh token that outlived the page.
-            (_, Some(kept)) if kept.alone => Some(self.alone(kept)),
             // The ledger gives no answer: what the tab itself kept is all that is known.
             (Err(LedgerError::Aborted), Some(kept)) => Some(shared(kept)),
             _ => None,
         };
         // The read may be older than a logout.
-        let session = session.filter(|session| !self.0.left.borrow().contains(&session.id));
+        if let Ok(page) = &page {
+            self.heed(page);
+        }
+        let is_left = |id: &str| self.has_left(id) || self.vault().is_left(self.platform(), id);
+        let session = session.filter(|session| !is_left(&session.id));
         let Some(session) = session else {
             if asked {
                 self.vault().forget_access(self.platform());
@@ -89,7 +93,9 @@ impl<P: Platform> Client<P> {
             return asked;
         };
         if leaving {
-            self.leave(session);
+            if !self.is_entering(&session.id) {
+                self.leave(session);
+            }
             return asked;
         }
         let another = before.filter(|(id, user)| *id != session.id && *user != session.user);
@@ -137,7 +143,7 @@ impl<P: Platform> Client<P> {
         }
         let started = self.platform().now();
         let page = loop {
-            match self.current_page().await {
+            match self.current_page("none").await {
                 Err(LedgerError::Aborted) if self.platform().now().since(started) < LONGEST_WAIT.into() => {
                     self.platform().sleep(PAUSE).await;
                 }
@@ -157,9 +163,9 @@ impl<P: Platform> Client<P> {
         Ok(page)
     }
 
-    /// `now` and the row that it names.
-    pub(crate) async fn current_page(&self) -> Result<Page, LedgerError> {
-        let mut sid = "none".to_owned();
+    /// `now` and the row that it names; that of `own` if it names none.
+    pub(crate) async fn current_page(&self, own: &str) -> Result<Page, LedgerError> {
+        let mut sid = own.to_owned();
         for _ in 0..LOOKS {
             let (now, row) = self.page(Book::Shared, &sid).await?;
             match &now {

@@ -39,6 +39,7 @@ pub(crate) struct Kept {
 pub(crate) struct Vault {
     access: AccessCustody,
     refresh_prefix: String,
+    left_prefix: String,
     access_key: String,
     /// The last token that this tab read or wrote, for when storage throws.
     seen: RefCell<Option<(String, u32, RefreshToken)>>,
@@ -82,7 +83,13 @@ struct AccessRecord {
 impl Vault {
     pub(crate) fn new(base: &BaseUrl, access: AccessCustody) -> Self {
         let key = |record: &str| format!("yew-jwt-auth:{}:{record}", base.origin());
-        Self { access, refresh_prefix: key("refresh"), access_key: key("access"), seen: RefCell::new(None) }
+        Self {
+            access,
+            refresh_prefix: key("refresh"),
+            left_prefix: key("left"),
+            access_key: key("access"),
+            seen: RefCell::new(None),
+        }
     }
 
     fn entry(&self, session: &str, generation: u32) -> String {
@@ -166,12 +173,36 @@ impl Vault {
         keys.iter().filter(|key| older(key)).for_each(|key| erase(platform, Area::Profile, key));
     }
 
-    /// Removes every refresh entry but those of `session`: other sessions' and other versions'.
+    /// Removes every refresh entry but those of `session`: other sessions' and other versions'. And what notes
+    /// the logout of another.
     pub(crate) fn sweep<P: Platform>(&self, platform: &P, session: Option<&str>) {
-        let own = session.map(|session| self.entries(session));
-        let keys = platform.keys(Area::Profile, &self.refresh_prefix).unwrap_or_default();
-        let foreign = |key: &&String| own.as_ref().is_none_or(|own| !key.starts_with(own));
-        keys.iter().filter(foreign).for_each(|key| erase(platform, Area::Profile, key));
+        let own = session.map(|session| [self.entries(session), self.left(session)]);
+        let keys = |prefix: &String| platform.keys(Area::Profile, prefix).unwrap_or_default();
+        let foreign = |key: &String| own.iter().flatten().all(|own| !key.starts_with(own));
+        let gone = [&self.refresh_prefix, &self.left_prefix].into_iter().flat_map(keys).filter(foreign);
+        gone.for_each(|key| erase(platform, Area::Profile, &key));
+    }
+
+    fn left(&self, session: &str) -> String {
+        format!("{}:{session}", self.left_prefix)
+    }
+
+    /// Notes, synchronously and without a token, that `session` was logged out of.
+    pub(crate) fn mark_left<P: Platform>(&self, platform: &P, session: &str) {
+        // Where this cannot be written either, the ledger is all that is left.
+        let _ = platform.write(Area::Profile, &self.left(session), &VERSION.to_string());
+    }
+
+    /// Whether a logout of `session` is noted that the ledger may not have heard of.
+    pub(crate) fn is_left<P: Platform>(&self, platform: &P, session: &str) -> bool {
+        platform.read(Area::Profile, &self.left(session)) == Ok(Some(VERSION.to_string()))
+    }
+
+    /// The ledger has heard of it.
+    pub(crate) fn unmark_left<P: Platform>(&self, platform: &P, session: &str) {
+        if self.is_left(platform, session) {
+            erase(platform, Area::Profile, &self.left(session));
+        }
     }
 
     /// The access token that this tab kept over a reload.

@@ -49,13 +49,14 @@ impl<P: Platform> Client<P> {
                     self.revoke(unwritten.token, false, None);
                 }
             }
-            Err(_) if self.0.left.borrow().contains(&session.id) => {
-                // Logged out here meanwhile: nobody will write it, and nobody else can tell the server.
+            Err(_) if !self.is_current(&session.id) => {
+                // Ended here meanwhile: nobody will write it, since what is still to be written is the current
+                // session's, and nobody else can tell the server.
                 self.revoke(unwritten.token, false, None);
                 return Err(Error::SessionChanged);
             }
             refused @ (Ok(Committed::Unwritable) | Err(_)) => {
-                self.moved_on(session, unwritten.attempt.generation, access, false);
+                self.moved_on(session, unwritten.attempt.leaves(), access, false);
                 let kept = Some(unwritten).filter(|_| self.rules().on(Rule::KeepUnwritten));
                 *self.0.unwritten.borrow_mut() = kept;
                 if refused.is_err() {
@@ -244,6 +245,8 @@ impl<P: Platform> Client<P> {
         self.check_ledger().await;
         match self.session() {
             Some(adopted) if adopted.id != session.id => Error::SessionChanged,
+            // The login is this page's own, which has not heard of it yet and shows it when it has.
+            Some(_) if self.0.signing_in.get() => Error::SessionChanged,
             Some(_) => self.close(&session.id, reason),
             None => Error::SessionEnded(reason),
         }

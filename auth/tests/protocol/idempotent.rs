@@ -335,3 +335,14 @@ fn what_cannot_be_read_is_not_lost_for_a_refused_predecessor_either() {
     assert_eq!(answer.unwrap().status, 200);
     assert_eq!(world.server(|server| server.alive()), 1);
 }
+
+#[test]
+fn a_full_vault_does_not_cost_the_access_token_that_the_older_token_brought() {
+    let (world, again, _lost) = rolled_back();
+    world.break_storage(Broken::FULL);
+    assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
+    world.break_storage(Broken::default());
+    world.pass(900_000);
+    assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
+    single_use(&world);
+}

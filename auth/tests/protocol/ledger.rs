@@ -297,3 +297,50 @@ fn a_slow_ledger_does_not_keep_a_tab_from_sending_what_it_decided() {
     world.next_transactions([LedgerFault::HeardLate(900); 60]);
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
 }
+
+#[test]
+fn a_login_that_the_disk_has_no_room_for_outlives_a_reload_although_an_older_row_is_there() {
+    for user in ["bob", "ann"] {
+        let (world, tab, client) = World::signed_in();
+        world.next_transactions([LedgerFault::None, LedgerFault::Fills].repeat(5));
+        world.run(client.login(user, "secret")).unwrap();
+        let again = tab.open();
+        world.settle();
+        assert_eq!(again.state(), State::SignedIn { user: None, degraded: None, kept: false });
+        let me = world.run(again.send(&me())).unwrap();
+        assert_eq!(me.json(), Ok(&*format!(r#"{{"user":"{user}"}}"#)));
+    }
+}
+
+#[test]
+fn a_login_is_taken_back_if_the_ledger_is_denied_after_a_try_that_gave_no_word() {
+    let world = World::new();
+    let client = world.tab().open();
+    world.settle();
+    world.next_transactions([LedgerFault::None, LedgerFault::CommitsUnheard]);
+    let (login, ()) = world.run(join(client.login("ann", "secret"), async {
+        world.timer(100).await;
+        world.deny_ledger();
+    }));
+    world.settle();
+    assert_eq!(login, Err(Error::StorageSilent));
+    assert_eq!((client.state(), world.server(|server| server.alive())), (State::SignedOut(None), 0));
+    assert!(world.profile().is_empty());
+}
+
+#[test]
+fn a_refresh_that_meets_the_pages_own_login_tells_nobody_of_one_in_another_tab() {
+    use LedgerFault::{HeardLate, None as Good};
+    let (world, _tab, client) = World::signed_in();
+    world.next("/refresh", [Fault::Slow(0, 1_000)]);
+    world.server(|server| server.expire_access());
+    let seen = watch(&client);
+    let (_ann, login) = world.run(join(client.send(&me()), async {
+        world.timer(500).await;
+        world.next_transactions([Good, HeardLate(1_500)]);
+        client.login("bob", "secret").await
+    }));
+    login.unwrap();
+    world.settle();
+    assert_eq!(seen.take(), [signed_in("bob")]);
+}

@@ -3,7 +3,7 @@
 use auth::{Contract, Custody, EndReason, Error, Platform as _, State};
 use futures_util::future::join;
 
-use crate::world::{CHANNEL, Fault, LedgerFault, World, me, signed_in, watch};
+use crate::world::{Broken, CHANNEL, Fault, LedgerFault, World, me, signed_in, watch};
 
 #[test]
 fn a_look_that_comes_before_the_restore_ends_what_was_logged_out_of() {
@@ -144,4 +144,28 @@ fn a_look_ends_however_often_another_one_is_asked_for() {
     let began = world.time();
     let (ended, ()) = world.run(join(looking, asking));
     assert!(ended - began < 15_000, "{}", ended - began);
+}
+
+#[test]
+fn a_login_elsewhere_that_storage_has_no_room_for_is_what_ended_the_session() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    world.break_storage(Broken::FULL);
+    world.run(other.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::ReplacedElsewhere)));
+}
+
+#[test]
+fn a_look_while_a_login_is_taken_back_tells_nobody_of_a_logout_elsewhere() {
+    use LedgerFault::{Aborts, CommitsUnheard, Hangs, None as Good};
+    let (world, _tab, client) = World::signed_in();
+    let seen = watch(&client);
+    world.next_transactions([Good, CommitsUnheard, Aborts, Aborts, Aborts, Aborts, Hangs]);
+    world.run(client.login("bob", "secret")).unwrap_err();
+    world.pass(10);
+    assert!(world.run(client.recheck()));
+    world.settle();
+    assert_eq!(seen.take(), [State::SignedOut(Some(EndReason::Revoked))]);
 }

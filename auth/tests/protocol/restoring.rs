@@ -299,3 +299,16 @@ fn sessions_of_two_apis_in_one_profile_do_not_meet() {
     assert_eq!(other.state(), State::SignedOut(None));
     assert!(!tab.is_wiped());
 }
+
+#[test]
+fn a_logout_before_the_page_knows_its_session_is_none_of_the_login_that_follows() {
+    use LedgerFault::{Aborts, HeardLate, None as Good};
+    let world = World::new();
+    // The restore's first look fails, and its second comes while nobody has heard of the login's commit.
+    world.next_transactions([Aborts, Good, HeardLate(2_500)]);
+    let client = world.tab().open();
+    client.logout();
+    world.run(client.login("ann", "secret")).unwrap();
+    world.settle();
+    assert_eq!((client.state(), world.server(|server| server.alive())), (signed_in("ann"), 1));
+}

@@ -1,6 +1,7 @@
 //! An answer that could not be committed: the only copy of the next refresh token is in the page.
 
-use auth::{AccessCustody, Client, Contract, Custody, RefreshCustody};
+use auth::{AccessCustody, Client, Contract, Custody, Error, RefreshCustody};
+use futures_util::future::join;
 
 use crate::world::{Fault, LedgerFault, Tab, World, me, signed_in};
 
@@ -107,4 +108,27 @@ fn the_next_sessions_logout_sends_its_own_token() {
     client.logout();
     world.settle();
     assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn what_another_session_could_not_write_does_not_push_out_what_this_one_has_still_to_write() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/refresh", [Fault::Slow(0, 8_000)]);
+    world.server(|server| server.expire_access());
+    let (older, ()) = world.run(join(client.send(&me()), async {
+        world.timer(1_000).await;
+        client.login("bob", "secret").await.unwrap();
+        world.server(|server| server.expire_access());
+        // Both answers' commits are refused, as often as they are tried.
+        world.next_transactions_after(1, LedgerFault::Aborts);
+        world.next_transactions([LedgerFault::Aborts; 60]);
+        client.send(&me()).await.unwrap();
+        world.timer(9_000).await;
+        world.unblock_ledger();
+    }));
+    assert_eq!(older.err(), Some(Error::SessionChanged));
+    world.settle();
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.server(|server| server.reuses), 0);
 }
