@@ -226,7 +226,7 @@ impl Vault {
 
     /// Notes whose tab it is, in place of what it kept of another session.
     pub(crate) fn note<P: Platform>(&self, platform: &P, session: &str, user: &str) {
-        if self.noted(platform).is_some_and(|(sid, noted)| *sid == *session && *noted == *user) {
+        if self.noted(platform).is_some_and(|(sid, noted)| (&*sid, &*noted) == (session, user)) {
             return;
         }
         let record = TabRecord { v: VERSION, sid: session.to_owned(), user: user.to_owned() };

@@ -209,13 +209,10 @@ impl<P: Platform> Client<P> {
             verdict
         };
         let verdict = self.insist(session.book, &session.id, verdict).await;
-        // The end that is found may be this tab's own, which was committed and heard of too late.
-        let ended_by_it = match verdict {
-            Ok(Verdict::Ended) => true,
-            Ok(Verdict::Gone(found)) => found == reason,
-            Ok(Verdict::Ahead) | Err(_) => false,
-        };
-        if spent && ended_by_it && self.rules().on(Rule::TellOfReuse) {
+        // The end that is found may be this tab's own, which was committed and heard of too late, or that of a tab
+        // which had no token to tell the server with.
+        let over = matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(_)));
+        if spent && over && self.rules().on(Rule::TellOfReuse) {
             self.revoke(attempt.token.clone(), false, None);
         }
         match verdict {

@@ -346,3 +346,21 @@ fn a_full_vault_does_not_cost_the_access_token_that_the_older_token_brought() {
     assert_eq!(world.run(again.send(&me())).unwrap().status, 200);
     single_use(&world);
 }
+
+#[test]
+fn a_409_to_a_session_that_another_tab_lost_meanwhile_is_told_the_server() {
+    let (world, _tab, client) = World::signed_in_idempotently();
+    let sibling = world.tab().open();
+    world.settle();
+    world.without_locks();
+    world.pass(2_000_000);
+    world.next("/refresh", [Fault::SaysLate(8_000, 409, "{}")]);
+    let (_over, ()) = world.run(join(client.send(&me()), async {
+        world.timer(500).await;
+        world.edit_profile_to(BTreeMap::new());
+        let lost = sibling.send(&me()).await;
+        assert_eq!(lost.err(), Some(Error::SessionEnded(EndReason::Lost)));
+    }));
+    world.settle();
+    assert_eq!((world.count("POST /logout 204"), world.server(|server| server.alive())), (1, 0));
+}

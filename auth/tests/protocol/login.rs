@@ -6,7 +6,7 @@ use auth::{EndReason, Error, FormFields as Fields, State};
 use futures_util::future::join;
 
 use crate::server::header;
-use crate::world::{Fault, World, me, signed_in, watch};
+use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
 
 #[test]
 fn a_login_sends_the_form_stores_the_tokens_and_signs_in() {
@@ -329,4 +329,18 @@ fn an_error_tells_how_long_to_wait_if_the_server_did() {
     assert_eq!(Error::TooManyRequests { retry_after: Some(7) }.wait(), Some(7));
     assert_eq!(Error::TooManyRequests { retry_after: None }.wait(), None);
     assert_eq!(Error::ServerError { status: 503 }.wait(), None);
+}
+
+#[test]
+fn a_login_that_the_ledger_refuses_is_entered_once_more_after_a_pause() {
+    let times = [vec![], vec![LedgerFault::Aborts]].map(|faults| {
+        let world = World::new();
+        let client = world.tab().open();
+        world.settle();
+        let began = world.time();
+        world.next_transactions(faults);
+        world.run(client.login("ann", "secret")).unwrap();
+        world.time() - began
+    });
+    assert_eq!(times[1] - times[0], 200);
 }

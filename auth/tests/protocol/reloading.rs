@@ -183,3 +183,21 @@ fn a_login_elsewhere_that_a_page_hears_of_while_it_restores_is_not_missed() {
         assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
     }
 }
+
+#[test]
+fn a_page_that_is_loaded_twice_while_the_ledger_is_silent_still_asks_whose_session_it_takes_up() {
+    let (world, tab, client) = World::signed_in();
+    world.run(world.tab().open().login("bob", "secret")).unwrap();
+    world.settle();
+    let elsewhere = State::SignedInElsewhere { user: "bob".into() };
+    assert_eq!(client.state(), elsewhere);
+    world.next_transactions([LedgerFault::Aborts; 1_000]);
+    let silent = tab.open();
+    world.settle();
+    assert_eq!(silent.state(), State::SignedOut(None));
+    drop(silent);
+    world.unblock_ledger();
+    let again = tab.open();
+    world.settle();
+    assert_eq!(again.state(), elsewhere);
+}

@@ -317,3 +317,20 @@ fn a_token_that_cannot_be_read_any_more_is_not_taken_for_the_one_that_was() {
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert_eq!(world.server(|server| server.reuses), 0);
 }
+
+#[test]
+fn a_session_that_nothing_can_renew_survives_a_network_that_was_away() {
+    let world = World::new();
+    world.deny_ledger();
+    let tab = world.tab();
+    world.run(tab.open().login("ann", "secret")).unwrap();
+    let client = tab.open();
+    world.go_offline();
+    assert!(world.run(client.send(&me())).is_err());
+    world.heal();
+    world.run(client.recheck());
+    world.settle();
+    assert!(matches!(client.state(), State::SignedIn { .. }));
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.count("POST /refresh"), 0);
+}

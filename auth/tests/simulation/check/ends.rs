@@ -133,7 +133,10 @@ impl World {
                 }
                 // A 409 to the token before says "lost", and may be about a theft all the same.
                 Some(State::SignedOut(Some(EndReason::Reuse | EndReason::Lost))) => {
-                    let last = own.rfind(|call| call.path == "/refresh");
+                    // One to an older token ends nothing: the session went on, and was lost in another way.
+                    let newest = check.families[family].completed.map_or(0, |commit| commit.number);
+                    let recent = |call: &Call| call.token.is_some_and(|token| token.number + 1 >= newest);
+                    let last = own.rfind(|call| call.path == "/refresh").filter(|call| recent(call));
                     let spent = last.is_some_and(|call| call.outcome == Answered::Status(409));
                     spent && !check.calls.iter().any(told)
                 }
