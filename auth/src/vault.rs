@@ -110,6 +110,8 @@ impl Vault {
                     *self.seen.borrow_mut() = Some((session.to_owned(), generation, token.clone()));
                     Found::Token(token)
                 }
+                // Emptied since it could not be removed: it may have been written anew, which is not seen yet.
+                None if text.is_empty() => Found::Missing,
                 None => {
                     erase(platform, Area::Profile, &key);
                     Found::Missing

@@ -125,3 +125,23 @@ fn the_flight_of_a_tab_that_is_gone_keeps_others_out_for_thirteen_seconds() {
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert!((13_000..13_300).contains(&(world.time() - started)), "{}", world.time() - started);
 }
+
+#[test]
+fn an_entry_that_was_emptied_is_not_removed_by_who_cannot_see_yet_that_it_was_written_anew() {
+    let (world, _tab, client) = World::signed_in();
+    world.without_messages();
+    let written = world.profile();
+    // Storage did not let an entry be removed, so it was emptied; then the same one was written.
+    world.edit_profile("");
+    let late = world.tab();
+    late.stop_seeing();
+    world.edit_profile_to(written.clone());
+    let sibling = late.open();
+    world.pass(900);
+    assert_eq!(world.profile(), written);
+    late.see_everything();
+    world.settle();
+    for client in [client, sibling] {
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    }
+}

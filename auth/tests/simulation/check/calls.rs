@@ -1,7 +1,5 @@
 //! What the client sends: single use, crossing, one retry, sending after logout, rate.
 
-use std::mem::take;
-
 use auth::{Answer, HttpError, HttpRequest};
 
 use crate::check::using::USING;
@@ -196,12 +194,9 @@ impl World {
         let excused = self.may_lose(Some(life), Some(token.family));
         let now = self.time();
         let in_memory = {
+            // It may reach the server before a ledger that does not take the end.
+            self.leaves_unknown(life, token.family);
             let mut check = self.check.borrow_mut();
-            // Whoever logs out of what the page does not know yet ends one session, and tells the server before a
-            // ledger that does not take the end.
-            if check.family(token.family).ends.is_empty() && take(&mut check.tab(life).leaving) {
-                check.family(token.family).ends.insert("logout");
-            }
             let family = check.family(token.family);
             let spurious = family.ends.is_empty() && family.adopted && !excused;
             if spurious {

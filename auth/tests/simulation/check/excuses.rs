@@ -102,6 +102,6 @@ impl World {
 
 /// The session that an entry of the vault or a row of the ledger is named by.
 fn session_in(key: &str) -> Option<&str> {
-    let (_, name) = key.split_once(":refresh:").or_else(|| key.split_once(":row:"))?;
+    let (_, name) = [":refresh:", ":row:", ":left:"].into_iter().find_map(|kind| key.split_once(kind))?;
     name.split(':').next()
 }

@@ -1,5 +1,7 @@
 //! Invariant 7, containment: where tokens may be. And 3: what is stored after the end.
 
+use std::mem::take;
+
 use auth::{Area, HttpRequest};
 
 use crate::check::Completed;
@@ -46,6 +48,9 @@ impl World {
     pub(crate) fn stored(&self, life: Life, area: Area, key: &str, value: Option<&str>) {
         self.note(life.tab, || format!("{area:?} storage: {}", timeline::entry(key, value)));
         let Some(value) = value else { return };
+        if let Some(family) = self.named_by(key).filter(|_| key.contains(":left:")) {
+            self.leaves_unknown(life, family);
+        }
         let misplaced = |kind| match area {
             Area::Tab => kind == Kind::Refresh,
             Area::Profile => kind == Kind::Access,
@@ -84,6 +89,14 @@ impl World {
             if completed.is_none_or(|before| before.number < token.number) {
                 *completed = Some(Completed { number: token.number, step, at });
             }
+        }
+    }
+
+    /// Whoever logs out of what the page does not know yet ends one session, the one that it finds.
+    pub(crate) fn leaves_unknown(&self, life: Life, family: usize) {
+        let mut check = self.check.borrow_mut();
+        if check.family(family).ends.is_empty() && take(&mut check.tab(life).leaving) {
+            check.family(family).ends.insert("logout");
         }
     }
 
