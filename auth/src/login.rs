@@ -211,8 +211,7 @@ impl<P: Platform> Client<P> {
             };
             match tried {
                 Ok(Some(entered)) => return Ok(entered),
-                // After a try that nobody heard of, its row may be there.
-                Err(LedgerError::Denied) if error == LedgerError::Broken => return Err(LedgerError::Denied),
+                // It is as good as broken; but after a try that nobody heard of, its row may be there.
                 Err(LedgerError::Denied) => break,
                 Err(LedgerError::Broken) => {}
                 // `now` changed between the look and the transaction, or nobody knows.

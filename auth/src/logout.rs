@@ -129,7 +129,7 @@ impl<P: Platform> Client<P> {
         let found = Rc::new(RefCell::new(None));
         for n in tries {
             if n > 0 {
-                self.platform().sleep(self.pause_before(n - 1)).await;
+                self.platform().sleep(self.pause_before(n)).await;
             }
             let (client, sid, seen) = (self.clone(), session.clone(), found.clone());
             let end = move |page: &mut Page| {

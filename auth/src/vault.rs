@@ -2,7 +2,7 @@
 //!
 //! The refresh token of (session, generation) has an entry of its own, so that a late writer can
 //! never put an older one over a newer. All names carry the API's origin: for a browser everyone's
-//! `localhost:8080` is the same origin. What cannot be read is discarded.
+//! `localhost:8080` is the same origin. What cannot be read counts as missing.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -110,12 +110,8 @@ impl Vault {
                     *self.seen.borrow_mut() = Some((session.to_owned(), generation, token.clone()));
                     Found::Token(token)
                 }
-                // Emptied since it could not be removed: it may have been written anew, which is not seen yet.
-                None if text.is_empty() => Found::Missing,
-                None => {
-                    erase(platform, Area::Profile, &key);
-                    Found::Missing
-                }
+                // It is not removed: it may have been written anew, which is not to be seen yet.
+                None => Found::Missing,
             },
             Err(StorageError) => match &*self.seen.borrow() {
                 Some((sid, g, token)) if sid == session && *g == generation => Found::Token(token.clone()),

@@ -467,7 +467,10 @@ fn what_notes_a_logout_goes_with_the_next_login() {
     let (world, tab, client) = World::new().sign_in_with(IN_THE_ROW);
     // Eight tries, and one at striking out what the server was told.
     world.next_transactions([LedgerFault::Aborts; 9]);
+    let before = world.transactions();
     client.logout();
+    world.pass(400);
+    assert_eq!(world.transactions() - before, 2, "there is a pause before the next try");
     world.settle();
     assert!(!tab.is_wiped());
     world.run(client.login("bob", "secret")).unwrap();
@@ -489,4 +492,20 @@ fn a_tab_that_is_loaded_while_the_ledger_is_silent_shows_nothing_of_a_logout_tha
     world.unblock_ledger();
     world.settle();
     assert_eq!((again.state(), world.server(|server| server.alive())), (State::SignedOut(None), 0));
+}
+
+#[test]
+fn a_logout_holds_where_the_token_is_in_the_row_for_want_of_a_vault() {
+    let (world, tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.break_storage(Broken::EVERYTHING_BUT_READING);
+    world.run(client.send(&me())).unwrap();
+    world.break_storage(Broken::NOTHING);
+    world.take_log();
+    world.next_transactions([LedgerFault::Hangs]);
+    client.logout();
+    let again = tab.open();
+    world.pass(500);
+    assert_eq!(again.state(), State::SignedOut(None));
+    assert_eq!(world.take_log(), ["POST /logout 204"]);
 }
