@@ -20,6 +20,7 @@ mod login;
 mod logout;
 mod looking;
 mod news;
+mod noted;
 mod pauses;
 mod rates;
 mod recovering;
