@@ -4,7 +4,8 @@ use auth::State;
 use yew::prelude::*;
 
 use crate::components::{
-    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, Progress, WAIT_IS_OVER,
+    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OwnSessions, Progress,
+    WAIT_IS_OVER,
 };
 use crate::hooks::{use_protected, use_session};
 use crate::provider::AuthProvider;
@@ -26,6 +27,7 @@ pub fn App() -> Html {
                 <Notices exposed={settings.base.is_exposed()} />
                 <Guard fallback={html! { <LoginForm /> }}>
                     <Home />
+                    <OwnSessions />
                 </Guard>
             </AuthProvider>
         },

@@ -10,6 +10,7 @@ mod login_form;
 mod logout_button;
 mod message;
 mod notices;
+mod own_sessions;
 mod progress;
 mod restoring;
 
@@ -24,6 +25,7 @@ pub use login_form::LoginForm;
 pub use logout_button::LogoutButton;
 pub use message::Message;
 pub use notices::Notices;
+pub use own_sessions::OwnSessions;
 pub use progress::Progress;
 
 use wasm_bindgen::JsCast as _;

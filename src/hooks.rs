@@ -1,9 +1,13 @@
 //! Hooks for components below an [`AuthProvider`](crate::AuthProvider).
 
+mod calls;
+mod own_sessions;
+
 use auth::{Error, Request, State};
-use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
+use self::calls::{Calls, use_calls};
+pub use self::own_sessions::{SessionList, use_own_sessions};
 use crate::json::indent;
 use crate::provider::{BrowserClient, Session};
 
@@ -78,50 +82,24 @@ pub struct Protected {
 pub fn use_protected(path: &'static str) -> Protected {
     let client = use_client();
     let data = use_state_eq(AttrValue::default);
-    let error = use_state_eq(|| None);
-    let busy = use_state_eq(|| false);
-    let ready_again = use_state_eq(|| false);
-    // Set in the same task as the click: a second one finds it before anything is rendered.
-    let under_way = use_mut_ref(|| false);
-    let wait = error.and_then(|error: Error| error.wait());
+    let Calls { busy, error, waited, ready_again, line } = use_calls();
     let fetch = {
-        let (data, error, busy) = (data.setter(), error.setter(), busy.setter());
-        let ready_again = ready_again.setter();
-        use_callback((client, under_way, wait), move |(): (), (client, under_way, wait)| {
-            if wait.is_some() || under_way.replace(true) {
-                return;
-            }
-            busy.set(true);
-            error.set(None);
-            ready_again.set(false);
-            let (client, under_way) = (client.clone(), under_way.clone());
-            let (data, error, busy) = (data.clone(), error.clone(), busy.clone());
-            spawn_local(async move {
-                let answer = client.send(&Request::get(path)).await;
-                let text = answer.and_then(|answer| answer.success()?.json().map(indent));
-                *under_way.borrow_mut() = false;
-                busy.set(false);
-                match text {
-                    Ok(text) => data.set(text.into()),
-                    Err(failure) => {
-                        // What a passing failure leaves is still the last answer; a refusal takes it back.
-                        if !failure.retry_helps() {
-                            data.set(AttrValue::default());
-                        }
-                        error.set(Some(failure));
-                    }
-                }
+        let data = data.setter();
+        use_callback((client, line), move |(): (), (client, line)| {
+            let (client, data) = (client.clone(), data.clone());
+            let call = async move {
+                let answer = client.send(&Request::get(path)).await?;
+                answer.success()?.json().map(indent)
+            };
+            line.call(call, move |outcome| match outcome {
+                Ok(text) => data.set(text.into()),
+                // What a passing failure leaves is still the last answer; a refusal takes it back.
+                Err(failure) if failure.retry_helps() => {}
+                Err(_) => data.set(AttrValue::default()),
             });
         })
     };
-    let waited = {
-        let (error, ready_again) = (error.setter(), ready_again.setter());
-        use_callback((), move |(), ()| {
-            error.set(None);
-            ready_again.set(true);
-        })
-    };
-    Protected { data: (*data).clone(), error: *error, busy: *busy, fetch, waited, ready_again: *ready_again }
+    Protected { data: (*data).clone(), error, busy, fetch, waited, ready_again }
 }
 
 #[hook]

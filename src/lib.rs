@@ -37,6 +37,7 @@
 mod app;
 mod browser;
 mod components;
+mod device;
 mod hooks;
 mod json;
 mod provider;
@@ -49,9 +50,10 @@ pub use browser::Browser;
 pub use browser::resume;
 pub use components::{
     Countdown, Data, Elsewhere, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices,
-    Progress,
+    OwnSessions, Progress,
 };
-pub use hooks::{Protected, use_client, use_protected, use_session};
+pub use device::device_name;
+pub use hooks::{Protected, SessionList, use_client, use_own_sessions, use_protected, use_session};
 pub use json::indent;
 pub use provider::{AuthProvider, BrowserClient};
 pub use settings::{InvalidSettings, Settings};

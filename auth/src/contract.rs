@@ -37,6 +37,9 @@ pub struct Contract {
     pub refresh_carrier: Carrier,
     /// Where a session is ended; `None` if the server cannot be told.
     pub logout: Option<Endpoint>,
+    /// Where the user's sessions are listed (`GET`) and ended (`DELETE`: all others; below it, by name, one);
+    /// `None` if the server has nothing like it.
+    pub sessions: Option<Name>,
     /// The names in requests and answers.
     pub fields: Fields,
     /// Answers to a login that mean "no such user with this password".
@@ -169,6 +172,7 @@ impl Default for Contract {
             refresh: Some(Endpoint::post("/refresh")),
             refresh_carrier: Carrier::Json("refresh_token".into()),
             logout: Some(Endpoint::post("/logout")),
+            sessions: Some("/sessions".into()),
             fields: Fields::default(),
             expired: vec![Matcher::status(401)],
             wrong_credentials: refused.clone(),

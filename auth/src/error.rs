@@ -32,6 +32,8 @@ pub enum Error {
     Forbidden,
     /// There is no such thing (404).
     NotFound,
+    /// The server has no such service: the contract does not name it, or it answered 404 or 405.
+    NotOffered,
     /// The server wants fewer requests (429), none before so many seconds.
     TooManyRequests {
         /// Seconds to wait, between 1 and 300; `None` if the server did not say.
@@ -130,6 +132,7 @@ impl Error {
             Self::StillUnauthorized => "The server did not accept your session for this request (401).",
             Self::Forbidden => "You do not have permission for this (403).",
             Self::NotFound => "The server has nothing at this address (404).",
+            Self::NotOffered => "This server does not offer that.",
             Self::TooManyRequests { .. } => "Too many attempts. Wait a moment, then try again.",
             Self::ServerError { status } => {
                 return format!("The server has a problem ({status}). Try again in a moment.").into();

@@ -22,6 +22,7 @@ mod login;
 mod logout;
 mod look;
 mod outcome;
+mod own_sessions;
 mod platform;
 mod refresh;
 mod restore;
@@ -39,6 +40,7 @@ pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher, Rotat
 pub use custody::{AccessCustody, Custody, RefreshCustody, UnknownCustody};
 pub use error::{EndReason, Error, Fields as FormFields};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
+pub use own_sessions::OwnSession;
 pub use platform::{Area, Instant, LedgerError, Platform, StorageError};
 #[cfg(feature = "sabotage")]
 #[doc(hidden)]

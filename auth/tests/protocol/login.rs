@@ -250,6 +250,7 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         Error::StillUnauthorized,
         Error::Forbidden,
         Error::NotFound,
+        Error::NotOffered,
         Error::TooManyRequests { retry_after: None },
         Error::Redirected,
         Error::Unreachable,

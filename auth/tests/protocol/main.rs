@@ -21,6 +21,7 @@ mod logout;
 mod looking;
 mod news;
 mod noted;
+mod own_sessions;
 mod pauses;
 mod rates;
 mod recovering;

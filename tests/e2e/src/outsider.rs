@@ -1,13 +1,23 @@
 //! Somebody who talks to the server without the page: a thief, another device of the owner, or a look
 //! at what it still accepts.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::server::{DEADLINE, Server};
+
+/// Logs in on another device, which calls itself `agent`: what the server gave.
+pub async fn login(server: &Server, username: &str, password: &str, agent: &str) -> Result<Value> {
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let body = format!("grant_type=password&username={}&password={}", encoded(username), encoded(password));
+    let headers = format!("content-type: application/x-www-form-urlencoded\r\nuser-agent: {agent}\r\n");
+    let (status, tokens) = ask(server, "POST", "/token", &headers, &body).await?;
+    ensure!(status == 200, "the other device's login: {status} {tokens}");
+    Ok(tokens)
+}
 
 /// Spends a refresh token, with the key if there is one: status and body.
 pub async fn refresh(server: &Server, refresh_token: &str, key: Option<&str>) -> Result<(u16, Value)> {

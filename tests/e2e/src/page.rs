@@ -197,6 +197,10 @@ pub const LOGIN: &str = "Login";
 pub const LOGOUT: &str = "Logout";
 /// The name of the button that asks for the protected data.
 pub const FETCH: &str = "Fetch Protected Data";
+/// The name of the button that shows the user's sessions, and hides them.
+pub const SESSIONS: &str = "Your sessions";
+/// The name of the button that ends all of them.
+pub const LOGOUT_EVERYWHERE: &str = "Log out everywhere";
 /// The label of the first text box.
 pub const USERNAME: &str = "Username";
 /// The label of the second.

@@ -18,6 +18,10 @@ pub const UNKEPT: &str =
 /// The API is plain HTTP on another host.
 pub const UNENCRYPTED: &str =
     "The connection to the server is not encrypted. Others on your network can read your password.";
+/// The server knows nothing of what was asked for.
+pub const NOT_OFFERED: &str = "This server does not offer that.";
+/// Another session was ended from here.
+pub const ENDED: &str = "The session was ended.";
 /// A logout here.
 pub const LOGGED_OUT: &str = "You are logged out.";
 /// A logout here of which the server has not heard.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use e2e::browser::{ColorScheme, Engine};
-use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
+use e2e::page::{FETCH, LOGIN, LOGOUT_EVERYWHERE, LoginPage, SESSIONS, Seen};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
 use e2e::sentences::WRONG;
@@ -49,6 +49,16 @@ async fn every_state_is_accessible_in_both_schemes_and_at_every_width() -> Resul
     scene.proxy.add(Rule::new("GET", "/protected-route", Action::json(200, &wide)).once());
     page.press_and_settle(FETCH).await?;
     look.at("signed-in-long-data").await?;
+
+    scene.reload().await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    scene.proxy.add(Rule::new("GET", "/sessions", Action::json(200, &sessions())).once());
+    page.press_and_settle(SESSIONS).await?;
+    page.wait_until("the list", |seen| seen.has_button(LOGOUT_EVERYWHERE)).await?;
+    look.at("signed-in-sessions").await?;
+    scene.proxy.add(Rule::new("DELETE", "/sessions", Action::html(503, "")).once());
+    page.press_and_settle(LOGOUT_EVERYWHERE).await?;
+    look.at("signed-in-sessions-alert").await?;
 
     page.logout().await?;
     look.at("logged-out").await?;
@@ -195,6 +205,17 @@ async fn end_session(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
 fn too_many() -> Action {
     let headers = vec![("retry-after".to_owned(), "300".to_owned())];
     Action::Respond { status: 429, headers, body: String::new(), cors: true }
+}
+
+/// A list with everything that a server may say, and may leave out.
+fn sessions() -> Value {
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+    let (old, new) = ("2026-11-03T08:15:00Z", "2026-11-26T19:40:12Z");
+    json!({"sessions": [
+        {"sid": "a", "created_at": old, "last_used_at": new, "device": agent, "current": true},
+        {"sid": "b", "created_at": old, "last_used_at": old, "device": "w".repeat(255), "current": false},
+        {"sid": "c", "created_at": "yesterday", "last_used_at": null, "device": null, "current": false},
+    ]})
 }
 
 /// axe-core's one file.

@@ -8,6 +8,7 @@
 
 mod clock;
 mod ended;
+mod everywhere;
 mod leaving;
 mod stage;
 mod storage;

@@ -1,0 +1,109 @@
+//! The user's own sessions, as the server lists them and ends them (ASVS 7.5.2): requests like any
+//! other, and no part of how a session lives.
+
+use serde::Deserialize;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::http::{Answer, Method, Request};
+use crate::platform::Platform;
+
+/// One of the user's sessions.
+///
+/// What the server says of it is for people to read, and nothing depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct OwnSession {
+    /// Its name at the server: what [`Client::end_session`] takes.
+    pub sid: String,
+    /// What logged in, usually a `User-Agent`; 255 characters at most.
+    pub device: Option<String>,
+    /// When it began (RFC 3339).
+    pub created_at: Option<String>,
+    /// When it was used last (RFC 3339).
+    pub last_used_at: Option<String>,
+    /// Whether it is the session that asked.
+    #[serde(default)]
+    pub current: bool,
+}
+
+/// The most characters of a server's text that are kept.
+const TEXT_LIMIT: usize = 255;
+
+impl<P: Platform> Client<P> {
+    /// The user's sessions, in the server's order: `GET` of the contract's `sessions`.
+    ///
+    /// A server that has nothing there answers 404 or 405, which is [`Error::NotOffered`].
+    pub async fn own_sessions(&self) -> Result<Vec<OwnSession>, Error> {
+        read(&offered(self.ask_of_sessions(Method::Get, "").await?)?)
+    }
+
+    /// Ends one of the user's sessions by its [`sid`](OwnSession::sid), wherever it is used: `DELETE` of
+    /// `{sessions}/{sid}`. One that is over already is no error.
+    ///
+    /// The client's own is better [logged out](Self::logout): ended like this, it ends here when the
+    /// server next refuses it.
+    pub async fn end_session(&self, sid: &str) -> Result<(), Error> {
+        if !is_name(sid) {
+            return Err(Error::NotFound);
+        }
+        let answer = self.ask_of_sessions(Method::Delete, &format!("/{sid}")).await?;
+        if answer.status == 404 {
+            // The name is from a list, so there are sessions, but none of this name any more.
+            return Ok(());
+        }
+        offered(answer).map(drop)
+    }
+
+    /// Ends all other sessions of the user's, then this one as [`logout`](Self::logout) does: `DELETE` of
+    /// the contract's `sessions`.
+    ///
+    /// Where the others could not be ended, or nobody knows whether they were, the error says why, and this
+    /// session goes on: it is the one that can try again.
+    pub async fn logout_everywhere(&self) -> Result<(), Error> {
+        offered(self.ask_of_sessions(Method::Delete, "").await?)?;
+        self.logout();
+        Ok(())
+    }
+
+    /// Whether the contract names a place where the user's sessions are listed.
+    pub fn lists_sessions(&self) -> bool {
+        self.contract().sessions.is_some()
+    }
+
+    async fn ask_of_sessions(&self, method: Method, below: &str) -> Result<Answer, Error> {
+        let path = self.contract().sessions.as_ref().ok_or(Error::NotOffered)?;
+        self.send(&Request::new(method, format!("{path}{below}"))).await
+    }
+}
+
+fn offered(answer: Answer) -> Result<Answer, Error> {
+    if matches!(answer.status, 404 | 405) { Err(Error::NotOffered) } else { answer.success() }
+}
+
+fn read(answer: &Answer) -> Result<Vec<OwnSession>, Error> {
+    #[derive(Deserialize)]
+    struct List {
+        sessions: Vec<OwnSession>,
+    }
+    let List { mut sessions } = serde_json::from_slice(&answer.body).map_err(|_| Error::Unintelligible)?;
+    for session in &mut sessions {
+        if !is_name(&session.sid) {
+            return Err(Error::Unintelligible);
+        }
+        for text in [&mut session.device, &mut session.created_at, &mut session.last_used_at] {
+            if let Some(text) = text
+                && let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT)
+            {
+                text.truncate(end);
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+/// Whether it can stand in a path as it is, and can mean nothing else there.
+fn is_name(sid: &str) -> bool {
+    (1..=TEXT_LIMIT).contains(&sid.len())
+        && sid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}

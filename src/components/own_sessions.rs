@@ -1,0 +1,116 @@
+use auth::OwnSession;
+use js_sys::{Date, Object, Reflect};
+use yew::prelude::*;
+
+use super::{Failure, Progress, WAIT_IS_OVER, focus};
+use crate::device::device_name;
+use crate::hooks::use_own_sessions;
+
+/// The user's sessions, fetched when they are asked for: what logged in and when it was used last, which of them is
+/// this one, a way to end each of the others, and to log out everywhere (ASVS 7.5.2).
+///
+/// Shows nothing where the [`Contract`](auth::Contract) names no place for them.
+#[component]
+pub fn OwnSessions() -> Html {
+    let sessions = use_own_sessions();
+    let open = use_state_eq(|| false);
+    let opener = use_node_ref();
+    let toggle = use_callback(
+        (open.clone(), sessions.fetch.clone()),
+        |_: MouseEvent, (open, fetch): &(UseStateHandle<bool>, Callback<()>)| {
+            if !**open {
+                fetch.emit(());
+            }
+            open.set(!**open);
+        },
+    );
+    use_effect_with(sessions.ended, {
+        let opener = opener.clone();
+        move |ended| {
+            // The button that was pressed went with its session, and the focus with the button.
+            if *ended > 0 {
+                focus(&opener);
+            }
+        }
+    });
+    if !sessions.offered {
+        return Html::default();
+    }
+    let off = sessions.busy || sessions.error.and_then(|error| error.wait()).is_some();
+    let everywhere = sessions.logout_everywhere.reform(|_: MouseEvent| ());
+    let note = if sessions.ready_again {
+        Some(WAIT_IS_OVER)
+    } else {
+        (sessions.ended > 0 && sessions.error.is_none()).then_some("The session was ended.")
+    };
+    html! {
+        <section class="card sessions" aria-labelledby="sessions-title">
+            <h2>
+                <button type="button" id="sessions-title" ref={opener.clone()} onclick={toggle}
+                    aria-expanded={open.to_string()} aria-controls="sessions">{ "Your sessions" }</button>
+            </h2>
+            <Progress text={sessions.busy.then_some("Asking the server about your sessions…")} {note} />
+            <div id="sessions" hidden={!*open}>
+                if let Some(error) = sessions.error {
+                    <Failure {error} onwaited={sessions.waited.clone()} next={opener} />
+                }
+                if let Some(list) = &sessions.list {
+                    // Without its bullets a list is none to WebKit, unless it says so.
+                    <ul role="list">{ for list.iter().map(|session| item(session, off, &sessions.end)) }</ul>
+                    <div class="actions">
+                        <button type="button" aria-disabled={off.to_string()} onclick={everywhere}>{ "Log out everywhere" }</button>
+                    </div>
+                    <p class="hint">{ "Ends all of them, this one too." }</p>
+                }
+            </div>
+        </section>
+    }
+}
+
+fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
+    let device = session.device.as_deref().map_or("An unknown device".into(), device_name);
+    let (used, since) = (session.last_used_at.as_deref(), session.created_at.as_deref());
+    let label = match used.and_then(local) {
+        Some(used) => format!("End session of {device}, last used {used}"),
+        None => format!("End session of {device}"),
+    };
+    let onclick = end.reform({
+        let sid = session.sid.clone();
+        move |_: MouseEvent| sid.clone()
+    });
+    html! {
+        <li key={session.sid.clone()}>
+            <div>
+                <strong>{ device.into_owned() }</strong>
+                if session.current {
+                    <span class="mark">{ "This session" }</span>
+                }
+                <p class="hint">{ time("Last used ", used) }{ time("Logged in ", since) }</p>
+            </div>
+            if !session.current {
+                <button type="button" aria-label={label} aria-disabled={off.to_string()} {onclick}>{ "End session" }</button>
+            }
+        </li>
+    }
+}
+
+/// A point in time behind what it is the time of; nothing if nobody knows it.
+fn time(what: &str, at: Option<&str>) -> Html {
+    let Some((at, shown)) = at.and_then(|at| Some((at, local(at)?))) else { return Html::default() };
+    html! { <span>{ what }<time datetime={at.to_owned()}>{ shown }</time></span> }
+}
+
+/// An RFC 3339 time in this device's zone, in the page's language; `None` for what is no time.
+///
+/// The time as such: "two minutes ago" would be as wrong as this device's clock.
+fn local(at: &str) -> Option<String> {
+    let date = Date::new(&at.into());
+    if date.get_time().is_nan() {
+        return None;
+    }
+    let options = Object::new();
+    for (name, value) in [("dateStyle", "medium"), ("timeStyle", "short")] {
+        Reflect::set(&options, &name.into(), &value.into()).ok()?;
+    }
+    Some(date.to_locale_string("en-GB", &options).into())
+}

@@ -1,0 +1,85 @@
+use std::rc::Rc;
+
+use auth::{Error, OwnSession};
+use yew::prelude::*;
+
+use super::calls::{Calls, use_calls};
+use super::use_client;
+
+/// The user's own sessions, and what can be done about them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionList {
+    /// Whether the server may have a list of them: otherwise there is nothing to show.
+    pub offered: bool,
+    /// The list; `None` before it has been fetched.
+    pub list: Option<Rc<[OwnSession]>>,
+    /// How many sessions were ended here.
+    pub ended: u32,
+    /// What went wrong at the last try.
+    pub error: Option<Error>,
+    /// Whether a request is under way. While one is, or while the server wants none, no other is made.
+    pub busy: bool,
+    /// Gets the list.
+    pub fetch: Callback<()>,
+    /// Ends the session of this [`sid`](OwnSession::sid).
+    pub end: Callback<String>,
+    /// Ends all of them, this one last.
+    pub logout_everywhere: Callback<()>,
+    /// Forgets the error: to be called when the time that the server asked to wait is over.
+    pub waited: Callback<()>,
+    /// Whether that time is over, and nothing has been asked since.
+    pub ready_again: bool,
+}
+
+/// The list of the user's sessions, fetched when it is asked for.
+///
+/// # Panics
+///
+/// Outside an [`AuthProvider`](crate::AuthProvider).
+#[hook]
+pub fn use_own_sessions() -> SessionList {
+    let client = use_client();
+    let offered = client.lists_sessions();
+    let list = use_state_eq(|| None::<Rc<[OwnSession]>>);
+    let ended = use_state_eq(|| 0_u32);
+    let Calls { busy, error, waited, ready_again, line } = use_calls();
+    let fetch = {
+        let list = list.setter();
+        use_callback((client.clone(), line.clone()), move |(): (), (client, line)| {
+            let (client, list) = (client.clone(), list.clone());
+            line.call(async move { client.own_sessions().await }, move |outcome| {
+                if let Ok(sessions) = outcome {
+                    list.set(Some(sessions.into()));
+                }
+            });
+        })
+    };
+    let end = use_callback(
+        (client.clone(), line.clone(), list.clone(), ended.clone()),
+        |sid: String, (client, line, list, ended)| {
+            let (client, list, ended, gone) = (client.clone(), list.clone(), ended.clone(), sid.clone());
+            line.call(async move { client.end_session(&sid).await }, move |outcome| {
+                if let (Ok(()), Some(sessions)) = (outcome, &*list) {
+                    list.set(Some(sessions.iter().filter(|session| session.sid != gone).cloned().collect()));
+                    ended.set(ended.wrapping_add(1));
+                }
+            });
+        },
+    );
+    let logout_everywhere = use_callback((client, line), |(): (), (client, line)| {
+        let client = client.clone();
+        line.call(async move { client.logout_everywhere().await }, drop);
+    });
+    SessionList {
+        offered,
+        list: (*list).clone(),
+        ended: *ended,
+        error,
+        busy,
+        fetch,
+        end,
+        logout_everywhere,
+        waited,
+        ready_again,
+    }
+}
