@@ -81,10 +81,12 @@ fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
     html! {
         <li key={session.sid.clone()}>
             <div>
-                <strong>{ device.into_owned() }</strong>
-                if session.current {
-                    <span class="mark">{ "This session" }</span>
-                }
+                <p>
+                    <strong>{ device.into_owned() }</strong>
+                    if session.current {
+                        <span class="mark">{ "This session" }</span>
+                    }
+                </p>
                 <p class="hint">{ time("Last used ", used) }{ time("Logged in ", since) }</p>
             </div>
             if !session.current {

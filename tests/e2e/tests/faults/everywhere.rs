@@ -54,7 +54,8 @@ async fn a_logout_everywhere_reaches_every_tab_and_every_device(scene: &mut Scen
     let page = scene.signed_in().await?;
     let mut tabs = Tabs::of(&scene.browser).await?;
     tabs.open(&scene.pages.origin()).await?;
-    page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(page.fetch().await?.has_data_of(USERNAME));
+    scene.proxy.reset();
     let loot = scene.kept().await?;
     let phone = phone(scene).await?;
     page.press(SESSIONS).await?;
