@@ -1,17 +1,18 @@
 //! The user's own sessions, as the server lists them and ends them (ASVS 7.5.2): requests like any
 //! other, and no part of how a session lives.
 
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::http::{Answer, Method, Request};
 use crate::platform::Platform;
+use crate::wire;
 
 /// One of the user's sessions.
 ///
 /// What the server says of it is for people to read, and nothing depends on it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnSession {
     /// Its name at the server: what [`Client::end_session`] takes.
@@ -23,7 +24,6 @@ pub struct OwnSession {
     /// When it was used last (RFC 3339).
     pub last_used_at: Option<String>,
     /// Whether it is the session that asked.
-    #[serde(default)]
     pub current: bool,
 }
 
@@ -82,24 +82,28 @@ fn offered(answer: Answer) -> Result<Answer, Error> {
 }
 
 fn read(answer: &Answer) -> Result<Vec<OwnSession>, Error> {
-    #[derive(Deserialize)]
-    struct List {
-        sessions: Vec<OwnSession>,
-    }
-    let List { mut sessions } = serde_json::from_slice(&answer.body).map_err(|_| Error::Unintelligible)?;
-    for session in &mut sessions {
-        if !is_name(&session.sid) {
-            return Err(Error::Unintelligible);
+    let list = wire::object(&answer.body).and_then(|fields| fields.get("sessions").copied());
+    let list: Option<Vec<&RawValue>> = list.and_then(|list| serde_json::from_str(list.get()).ok());
+    list.and_then(|list| list.into_iter().map(read_one).collect()).ok_or(Error::Unintelligible)
+}
+
+/// What it lacks, or cannot be read of it, is not known, but for its name.
+fn read_one(session: &RawValue) -> Option<OwnSession> {
+    let fields = wire::object(session.get().as_bytes())?;
+    let text = |name: &str| {
+        let mut text = wire::text(fields.get(name)?)?;
+        if let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT) {
+            text.truncate(end);
         }
-        for text in [&mut session.device, &mut session.created_at, &mut session.last_used_at] {
-            if let Some(text) = text
-                && let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT)
-            {
-                text.truncate(end);
-            }
-        }
-    }
-    Ok(sessions)
+        Some(text)
+    };
+    Some(OwnSession {
+        sid: wire::text(fields.get("sid")?).filter(|sid| is_name(sid))?,
+        device: text("device"),
+        created_at: text("created_at"),
+        last_used_at: text("last_used_at"),
+        current: fields.get("current").is_some_and(|raw| raw.get() == "true"),
+    })
 }
 
 /// Whether it can stand in a path as it is, and can mean nothing else there.

@@ -114,11 +114,13 @@ fn json(pairs: &[(&str, &str)]) -> Vec<u8> {
     serde_json::to_vec(&object).unwrap_or_default()
 }
 
-fn object(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
+/// The fields of a JSON object, each as it was written; `None` if it is none.
+pub(crate) fn object(body: &[u8]) -> Option<BTreeMap<String, &RawValue>> {
     serde_json::from_slice(body).ok()
 }
 
-fn text(raw: &RawValue) -> Option<String> {
+/// A JSON text; `None` if it is no text.
+pub(crate) fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 

@@ -31,6 +31,17 @@ fn sessions_are_listed_as_the_server_tells_of_them() {
 }
 
 #[test]
+fn what_cannot_be_read_of_a_session_is_not_known() {
+    let list = listed(
+        200,
+        r#"{"sessions":[{"sid":"a","device":7,"created_at":{},"last_used_at":null,"current":"true","more":[]}]}"#,
+    );
+    let [session] = &*list.unwrap() else { panic!("one session") };
+    assert_eq!((&session.device, &session.created_at, &session.last_used_at), (&None, &None, &None));
+    assert!(!session.current);
+}
+
+#[test]
 fn a_servers_text_is_capped_between_characters() {
     let long = "\u{e9}".repeat(300);
     let body = format!(
