@@ -87,15 +87,19 @@ pub fn use_protected(path: &'static str) -> Protected {
         let data = data.setter();
         use_callback((client, line), move |(): (), (client, line)| {
             let (client, data) = (client.clone(), data.clone());
-            let call = async move {
-                let answer = client.send(&Request::get(path)).await?;
-                answer.success()?.json().map(indent)
-            };
-            line.call(call, move |outcome| match outcome {
-                Ok(text) => data.set(text.into()),
-                // What a passing failure leaves is still the last answer; a refusal takes it back.
-                Err(failure) if failure.retry_helps() => {}
-                Err(_) => data.set(AttrValue::default()),
+            line.call(async move {
+                let answer = client.send(&Request::get(path)).await;
+                match answer.and_then(|answer| answer.success()?.json().map(indent)) {
+                    Ok(text) => data.set(text.into()),
+                    Err(failure) => {
+                        // What a passing failure leaves is still the last answer; a refusal takes it back.
+                        if !failure.retry_helps() {
+                            data.set(AttrValue::default());
+                        }
+                        return Err(failure);
+                    }
+                }
+                Ok(())
             });
         })
     };

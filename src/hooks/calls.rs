@@ -1,6 +1,7 @@
 //! Calls to the server that a component makes, one at a time, and what there is to show of them.
 
 use std::cell::RefCell;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use auth::Error;
@@ -34,13 +35,13 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Makes a call, and tells `done` what came of it. Does nothing while another one is under way, or while the server
-    /// wants none.
-    pub(super) fn call<T>(
-        &self,
-        call: impl Future<Output = Result<T, Error>> + 'static,
-        done: impl FnOnce(Result<T, Error>) + 'static,
-    ) {
+    /// Makes a call. Does nothing while another one is under way, or while the server wants none.
+    pub(super) fn call(&self, call: impl Future<Output = Result<(), Error>> + 'static) {
+        // One type for all calls: what surrounds each would otherwise be compiled for each.
+        self.begin(Box::pin(call));
+    }
+
+    fn begin(&self, call: Pin<Box<dyn Future<Output = Result<(), Error>>>>) {
         if self.wait.is_some() || self.under_way.replace(true) {
             return;
         }
@@ -52,8 +53,7 @@ impl Line {
             let outcome = call.await;
             *line.under_way.borrow_mut() = false;
             line.busy.set(false);
-            line.error.set(outcome.as_ref().err().copied());
-            done(outcome);
+            line.error.set(outcome.err());
         });
     }
 }

@@ -47,28 +47,28 @@ pub fn use_own_sessions() -> SessionList {
         let list = list.setter();
         use_callback((client.clone(), line.clone()), move |(): (), (client, line)| {
             let (client, list) = (client.clone(), list.clone());
-            line.call(async move { client.own_sessions().await }, move |outcome| {
-                if let Ok(sessions) = outcome {
-                    list.set(Some(sessions.into()));
-                }
+            line.call(async move {
+                list.set(Some(client.own_sessions().await?.into()));
+                Ok(())
             });
         })
     };
     let end = use_callback(
         (client.clone(), line.clone(), list.clone(), ended.clone()),
         |sid: String, (client, line, list, ended)| {
-            let (client, list, ended, gone) = (client.clone(), list.clone(), ended.clone(), sid.clone());
-            line.call(async move { client.end_session(&sid).await }, move |outcome| {
-                if let (Ok(()), Some(sessions)) = (outcome, &*list) {
-                    list.set(Some(sessions.iter().filter(|session| session.sid != gone).cloned().collect()));
-                    ended.set(ended.wrapping_add(1));
-                }
+            let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
+            line.call(async move {
+                client.end_session(&sid).await?;
+                let left = list.iter().flat_map(|list| &**list).filter(|session| session.sid != sid);
+                list.set(Some(left.cloned().collect()));
+                ended.set(ended.wrapping_add(1));
+                Ok(())
             });
         },
     );
     let logout_everywhere = use_callback((client, line), |(): (), (client, line)| {
         let client = client.clone();
-        line.call(async move { client.logout_everywhere().await }, drop);
+        line.call(async move { client.logout_everywhere().await });
     });
     SessionList {
         offered,
