@@ -28,7 +28,7 @@ pub fn OwnSessions() -> Html {
         let opener = opener.clone();
         move |ended| {
             // The button that was pressed went with its session, and the focus with the button.
-            if *ended > 0 {
+            if *ended {
                 focus(&opener);
             }
         }
@@ -41,7 +41,7 @@ pub fn OwnSessions() -> Html {
     let note = if sessions.ready_again {
         Some(WAIT_IS_OVER)
     } else {
-        (sessions.ended > 0 && sessions.error.is_none()).then_some("The session was ended.")
+        sessions.ended.then_some("The session was ended.")
     };
     html! {
         <section class="card sessions" aria-labelledby="sessions-title">
@@ -74,15 +74,18 @@ fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
         Some(used) => format!("End session of {device}, last used {used}"),
         None => format!("End session of {device}"),
     };
-    let onclick = end.reform({
-        let sid = session.sid.clone();
-        move |_: MouseEvent| sid.clone()
-    });
+    let (end, sid) = (end.clone(), session.sid.clone());
+    let onclick = move |event: MouseEvent| {
+        // The second click of a double one may hit the session that has come up in the ended one's place.
+        if event.detail() < 2 {
+            end.emit(sid.clone());
+        }
+    };
     html! {
-        <li key={session.sid.clone()}>
+        <li>
             <div>
                 <p>
-                    <strong>{ device.into_owned() }</strong>
+                    <strong><bdi>{ device.into_owned() }</bdi></strong>
                     if session.current {
                         <span class="mark">{ "This session" }</span>
                     }

@@ -13,8 +13,8 @@ pub struct SessionList {
     pub offered: bool,
     /// The list; `None` before it has been fetched.
     pub list: Option<Rc<[OwnSession]>>,
-    /// How many sessions were ended here.
-    pub ended: u32,
+    /// Whether the last call ended a session.
+    pub ended: bool,
     /// What went wrong at the last try.
     pub error: Option<Error>,
     /// Whether a request is under way. While one is, or while the server wants none, no other is made.
@@ -41,35 +41,44 @@ pub fn use_own_sessions() -> SessionList {
     let client = use_client();
     let offered = client.lists_sessions();
     let list = use_state_eq(|| None::<Rc<[OwnSession]>>);
-    let ended = use_state_eq(|| 0_u32);
+    let ended = use_state_eq(|| false);
     let Calls { busy, error, waited, ready_again, line } = use_calls();
     let fetch = {
-        let list = list.setter();
+        let (list, ended) = (list.setter(), ended.setter());
         use_callback((client.clone(), line.clone()), move |(): (), (client, line)| {
-            let (client, list) = (client.clone(), list.clone());
+            let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
             line.call(async move {
+                ended.set(false);
                 list.set(Some(client.own_sessions().await?.into()));
                 Ok(())
             });
         })
     };
-    let end = use_callback(
-        (client.clone(), line.clone(), list.clone(), ended.clone()),
-        |sid: String, (client, line, list, ended)| {
+    let end = {
+        let ended = ended.setter();
+        let given = (client.clone(), line.clone(), list.clone());
+        use_callback(given, move |sid: String, (client, line, list)| {
             let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
             line.call(async move {
+                ended.set(false);
                 client.end_session(&sid).await?;
                 let left = list.iter().flat_map(|list| &**list).filter(|session| session.sid != sid);
                 list.set(Some(left.cloned().collect()));
-                ended.set(ended.wrapping_add(1));
+                ended.set(true);
                 Ok(())
             });
-        },
-    );
-    let logout_everywhere = use_callback((client, line), |(): (), (client, line)| {
-        let client = client.clone();
-        line.call(async move { client.logout_everywhere().await });
-    });
+        })
+    };
+    let logout_everywhere = {
+        let ended = ended.setter();
+        use_callback((client, line), move |(): (), (client, line)| {
+            let (client, ended) = (client.clone(), ended.clone());
+            line.call(async move {
+                ended.set(false);
+                client.logout_everywhere().await
+            });
+        })
+    };
     SessionList {
         offered,
         list: (*list).clone(),

@@ -13,6 +13,7 @@
 mod channel;
 mod ledger;
 mod lock;
+mod own_sessions;
 mod page;
 mod platform;
 mod resume;

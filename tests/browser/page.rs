@@ -18,7 +18,7 @@ use crate::script::{self, Replaced, until};
 use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
 
 /// The app in the document, until it is dropped.
-struct Page(Option<AppHandle<App>>);
+pub(crate) struct Page(Option<AppHandle<App>>);
 
 fn document() -> Document {
     web_sys::window().unwrap().document().unwrap()
@@ -41,7 +41,7 @@ impl Page {
         page
     }
 
-    async fn signed_in() -> Self {
+    pub(crate) async fn signed_in() -> Self {
         let page = Self::with_form().await;
         Self::fill(USERNAME, PASSWORD);
         Self::submit();
@@ -67,7 +67,7 @@ impl Drop for Page {
     }
 }
 
-fn find(selector: &str) -> Option<Element> {
+pub(crate) fn find(selector: &str) -> Option<Element> {
     document().query_selector(&format!("#app {selector}")).unwrap()
 }
 
@@ -75,11 +75,11 @@ fn input(id: &str) -> HtmlInputElement {
     find(&format!("#{id}")).unwrap().dyn_into().unwrap()
 }
 
-fn text(selector: &str) -> String {
+pub(crate) fn text(selector: &str) -> String {
     find(selector).and_then(|element| element.text_content()).unwrap_or_default()
 }
 
-fn button(name: &str) -> Option<HtmlElement> {
+pub(crate) fn button(name: &str) -> Option<HtmlElement> {
     let buttons = document().query_selector_all("#app button").unwrap();
     let mut all = (0..buttons.length()).filter_map(|i| buttons.item(i)?.dyn_into::<HtmlElement>().ok());
     all.find(|button| button.text_content().as_deref() == Some(name))
@@ -90,7 +90,7 @@ fn focused() -> String {
 }
 
 /// Whether it is there and has the focus.
-fn is_focused(element: Option<impl AsRef<Element>>) -> bool {
+pub(crate) fn is_focused(element: Option<impl AsRef<Element>>) -> bool {
     element.is_some_and(|element| document().active_element().as_ref() == Some(element.as_ref()))
 }
 

@@ -14,7 +14,7 @@ use e2e::sentences::{
 use e2e::session::{ensure_no_reuse, ensure_one_attempt};
 use e2e::tabs::Tabs;
 use e2e::witness;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::clock;
 use crate::stage::{DEADLINE, expire};
@@ -155,11 +155,15 @@ async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scen
 async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
     let mut generation = 0;
-    // A date has whole seconds, so that it may come one early.
-    for (form, at_least) in [("2", 2), ("a date", 1), ("soon", 0), ("none", 0)] {
-        let date = scene.browser.run("return new Date(Date.now() + 3000).toUTCString()", Value::Null).await?;
+    // A date has whole seconds, so that it may come one early; no wait is shorter than one.
+    let forms =
+        [("2", 2), ("a date to come", 1), ("a date long past", 1), ("0", 1), ("soon", 0), ("none", 0)];
+    for (form, at_least) in forms {
+        let date = "return new Date(Date.now() + args).toUTCString()";
+        let away = if form == "a date to come" { 3_000 } else { -3_600_000 };
+        let date = scene.browser.run(date, json!(away)).await?;
         let value = match form {
-            "a date" => Some(date.as_str().context("a date")?),
+            "a date to come" | "a date long past" => Some(date.as_str().context("a date")?),
             "none" => None,
             form => Some(form),
         };
