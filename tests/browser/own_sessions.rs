@@ -49,7 +49,7 @@ async fn a_list_is_text_whatever_it_holds() {
 async fn the_second_click_of_a_double_one_ends_nothing() {
     let _page = with_list().await;
     script::run(
-        "document.querySelector('#sessions li button')
+        "[...document.querySelectorAll('#sessions li button')].at(-1)
              .dispatchEvent(new MouseEvent('click', {bubbles: true, detail: 2}))",
     );
     let end = button("End session").unwrap();
