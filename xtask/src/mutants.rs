@@ -54,6 +54,10 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             }
         }
         command.env("SIM_SEEDS", SEEDS);
+        // Each job builds in its tree's own folder: in one for both, each would run the other's mutants.
+        for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
+            command.env_remove(name);
+        }
         // Its exit code says whether anything was missed, which the lists say as well.
         let outcome = process::run(&mut command, "cargo-mutants");
         if process::interrupted() || !found.join("missed.txt").exists() {
