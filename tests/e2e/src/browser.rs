@@ -117,6 +117,12 @@ impl Browser {
         Ok(tab)
     }
 
+    /// Goes back in the history, as the button does. Whether the page is there then is for the caller to ask:
+    /// Chromium's driver may wait in vain for an answer from the page that it has just left.
+    pub async fn back(&self) {
+        let _answer = self.driver.back().await;
+    }
+
     /// Switches to a tab.
     pub async fn switch_to(&self, tab: &WindowHandle) -> Result<()> {
         Ok(self.driver.switch_to_window(tab.clone()).await?)

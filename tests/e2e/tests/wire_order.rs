@@ -171,7 +171,7 @@ async fn records_are_versioned_and_named_and_none_is_left_after_a_logout() -> Re
 
     // The way back shows nothing either.
     scene.browser.open("about:blank").await?;
-    scene.browser.driver().back().await?;
+    scene.browser.back().await;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.data.is_none(), "{seen:#?}");
     Ok(())

@@ -145,7 +145,7 @@ async fn leave(scene: &Scene) -> Result<()> {
 
 /// Goes back, and answers with what is seen as soon as the page knows what to show.
 async fn come_back(scene: &Scene, page: &LoginPage<'_>) -> Result<Seen> {
-    scene.browser.driver().back().await?;
+    scene.browser.back().await;
     let seen = page.wait_until("the page", |seen| seen.signed_in() || seen.signed_out()).await?;
     let persisted = scene.browser.run("return window.persisted", Value::Null).await?;
     if persisted != json!(true) {
