@@ -1,7 +1,11 @@
 //! The session, for every component below it.
 
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use auth::{Client, State};
 use yew::prelude::*;
+use yew::scheduler::flush;
 
 use crate::browser::{Browser, resume};
 use crate::components::focused;
@@ -62,6 +66,9 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
                     }
                 }
                 concealed.set(now);
+                if now {
+                    render();
+                }
             };
             let check = move || {
                 let client = client.clone();
@@ -83,4 +90,13 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
     });
     let session = Session { client: (*client).clone(), state: (*state).clone(), concealed: *concealed };
     html! { <ContextProvider<Session> context={session}>{ props.children.clone() }</ContextProvider<Session>> }
+}
+
+/// Renders what is due before it returns.
+///
+/// Left to itself, Yew renders when the event is over, for 16 ms at most, and goes on at a timer: a page that is put
+/// away in between would come back with the private half of it in plain sight.
+fn render() {
+    // All of it is done by the first poll; what it would wait for is a timer that finds nothing left to do.
+    let _ = pin!(flush()).poll(&mut Context::from_waker(Waker::noop()));
 }

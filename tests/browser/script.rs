@@ -7,6 +7,7 @@ use gloo_timers::future::sleep;
 use js_sys::{Function, Promise};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use yew::scheduler::flush;
 
 /// Runs a function body.
 pub(crate) fn run(body: &str) -> JsValue {
@@ -95,10 +96,14 @@ impl Drop for Replaced {
     }
 }
 
-/// Waits until `condition` holds, looking again after each pause of the page, and fails with `what`
-/// after ten seconds.
+/// Waits until `condition` holds in a page that has nothing left to render, and fails with `what` after ten
+/// seconds.
+///
+/// Yew renders for 16 ms at most before it lets the browser in. That may be between a component and its children,
+/// so that a page seen then is half of what it was and half of what it will be.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..1000 {
+        flush().await;
         if condition() {
             return;
         }
