@@ -6,7 +6,7 @@ mod own_sessions;
 use auth::{Error, Request, State};
 use yew::prelude::*;
 
-use self::calls::{Calls, use_calls};
+pub(crate) use self::calls::{Calls, use_calls};
 pub use self::own_sessions::{SessionList, use_own_sessions};
 use crate::json::indent;
 use crate::provider::{BrowserClient, Session};
@@ -82,12 +82,12 @@ pub struct Protected {
 pub fn use_protected(path: &'static str) -> Protected {
     let client = use_client();
     let data = use_state_eq(AttrValue::default);
-    let Calls { busy, error, waited, ready_again, line } = use_calls();
+    let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
     let fetch = {
         let data = data.setter();
-        use_callback((client, line), move |(): (), (client, line)| {
+        use_callback((client, caller), move |(): (), (client, caller)| {
             let (client, data) = (client.clone(), data.clone());
-            line.call(async move {
+            caller.call(async move {
                 let answer = client.send(&Request::get(path)).await;
                 match answer.and_then(|answer| answer.success()?.json().map(indent)) {
                     Ok(text) => data.set(text.into()),

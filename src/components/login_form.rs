@@ -1,10 +1,9 @@
 use auth::{EndReason, Error, FormFields, State};
-use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{Failure, Progress, WAIT_IS_OVER, focus};
-use crate::hooks::{use_client, use_session};
+use crate::hooks::{Calls, use_calls, use_client, use_session};
 
 /// The login form, with the reason why the last session ended.
 ///
@@ -18,57 +17,26 @@ pub fn LoginForm() -> Html {
         _ => None,
     };
     let (username, password, login) = (use_node_ref(), use_node_ref(), use_node_ref());
-    // With its number: the same refusal again is news, to be announced and focused again.
-    let failure = use_state(|| None::<(u32, Error)>);
-    let failures = use_mut_ref(|| 0_u32);
-    let busy = use_state_eq(|| false);
-    let ready_again = use_state_eq(|| false);
-    // Set in the same task as the submission: a second one finds it before anything is rendered.
-    let under_way = use_mut_ref(|| false);
+    let Calls { busy, error, failures, waited, ready_again, caller } = use_calls();
 
-    let wait = failure.and_then(|(_, error)| error.wait());
-    let marked = match *failure {
-        Some((_, Error::EmptyFields(fields) | Error::InvalidFields(fields))) => fields,
+    let marked = match error {
+        Some(Error::EmptyFields(fields) | Error::InvalidFields(fields)) => fields,
         _ => FormFields::default(),
     };
 
     let onsubmit = {
-        let (failure, busy, ready_again) = (failure.setter(), busy.setter(), ready_again.setter());
-        use_callback((client, wait, username.clone(), password.clone()), move |event: SubmitEvent, deps| {
+        let given = (client, caller, username.clone(), password.clone());
+        use_callback(given, |event: SubmitEvent, (client, caller, username, password)| {
             event.prevent_default();
-            let (client, wait, username, password) = deps;
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
-            let ((Some(username), Some(password)), None) = (inputs, wait) else { return };
-            if under_way.replace(true) {
-                // A double click: the first one is on its way.
-                return;
-            }
-            let (client, failure, busy) = (client.clone(), failure.clone(), busy.clone());
-            let (failures, under_way, ready_again) =
-                (failures.clone(), under_way.clone(), ready_again.clone());
-            spawn_local(async move {
+            let (Some(username), Some(password)) = inputs else { return };
+            let client = client.clone();
+            caller.call(async move {
                 let (name, secret) = (username.value(), password.value());
-                busy.set(true);
-                // What went wrong before is no longer true of this attempt.
-                failure.set(None);
-                ready_again.set(false);
-                match client.login(&name, &secret).await {
-                    Ok(()) => password.set_value(""),
-                    Err(error) => {
-                        let number = failures.replace_with(|number| number.wrapping_add(1));
-                        failure.set(Some((number, error)));
-                    }
-                }
-                *under_way.borrow_mut() = false;
-                busy.set(false);
+                client.login(&name, &secret).await?;
+                password.set_value("");
+                Ok(())
             });
-        })
-    };
-    let onwaited = {
-        let (failure, ready_again) = (failure.setter(), ready_again.setter());
-        use_callback((), move |(), ()| {
-            failure.set(None);
-            ready_again.set(true);
         })
     };
     // Not the reason itself: it changes when the server has been told, or could not be, and by then
@@ -82,7 +50,8 @@ pub fn LoginForm() -> Html {
             }
         }
     });
-    use_effect_with((marked, failure.map(|(number, _)| number)), {
+    // With the number: the same refusal again is news, to be focused again.
+    use_effect_with((marked, failures), {
         let (username, password) = (username.clone(), password.clone());
         move |(marked, _)| match marked {
             FormFields { username: true, .. } => focus(&username),
@@ -95,7 +64,7 @@ pub fn LoginForm() -> Html {
     html! {
         <section class="card" aria-labelledby="login-title">
             <h1 id="login-title">{ "Log in" }</h1>
-            if let Some(reason) = reason.filter(|_| failure.is_none()) {
+            if let Some(reason) = reason.filter(|_| error.is_none()) {
                 <p class="reason" role={role(reason)}>{ reason.message() }</p>
             }
             // Our own sentences, in the page's own place, instead of the browser's bubbles.
@@ -108,10 +77,10 @@ pub fn LoginForm() -> Html {
                 <input id="password" name="password" type="password" placeholder="Password"
                     autocomplete="current-password" required=true ref={password}
                     aria-invalid={marked.password.then_some("true")} aria-describedby={described(marked.password)} />
-                if let Some((number, error)) = *failure {
-                    <Failure key={number} id="login-error" {error} unfocused={marked != FormFields::default()} {onwaited} next={login.clone()} />
+                if let Some(error) = error {
+                    <Failure key={failures} id="login-error" {error} unfocused={marked != FormFields::default()} onwaited={waited} next={login.clone()} />
                 }
-                <button type="submit" class="primary" ref={login} aria-disabled={(*busy || wait.is_some()).to_string()}>{ "Login" }</button>
+                <button type="submit" class="primary" ref={login} aria-disabled={(busy || error.and_then(|error| error.wait()).is_some()).to_string()}>{ "Login" }</button>
                 <Progress text={busy.then_some("Signing in…")} note={ready_again.then_some(WAIT_IS_OVER)} />
             </form>
         </section>

@@ -10,33 +10,36 @@ use yew::prelude::*;
 
 /// How the last call stands.
 #[derive(Clone)]
-pub(super) struct Calls {
+pub(crate) struct Calls {
     /// Whether it is under way.
-    pub(super) busy: bool,
+    pub(crate) busy: bool,
     /// What went wrong.
-    pub(super) error: Option<Error>,
+    pub(crate) error: Option<Error>,
+    /// How many calls have failed: one that is refused at once brings the same error again with nothing rendered between.
+    pub(crate) failures: u32,
     /// Forgets the error: the time that the server asked to wait is over.
-    pub(super) waited: Callback<()>,
+    pub(crate) waited: Callback<()>,
     /// Whether that time is over, and nothing has been called since.
-    pub(super) ready_again: bool,
-    /// How the next one is begun.
-    pub(super) line: Line,
+    pub(crate) ready_again: bool,
+    /// Makes the next one.
+    pub(crate) caller: Caller,
 }
 
-/// The one way out.
+/// Makes one call at a time.
 #[derive(Clone, PartialEq)]
-pub(super) struct Line {
+pub(crate) struct Caller {
     busy: UseStateSetter<bool>,
-    error: UseStateSetter<Option<Error>>,
+    failed: UseStateSetter<(u32, Option<Error>)>,
     ready_again: UseStateSetter<bool>,
     // Set in the same task as the click: a second one finds it before anything is rendered.
     under_way: Rc<RefCell<bool>>,
+    failures: Rc<RefCell<u32>>,
     wait: Option<u32>,
 }
 
-impl Line {
+impl Caller {
     /// Makes a call. Does nothing while another one is under way, or while the server wants none.
-    pub(super) fn call(&self, call: impl Future<Output = Result<(), Error>> + 'static) {
+    pub(crate) fn call(&self, call: impl Future<Output = Result<(), Error>> + 'static) {
         // One type for all calls: what surrounds each would otherwise be compiled for each.
         self.begin(Box::pin(call));
     }
@@ -46,37 +49,45 @@ impl Line {
             return;
         }
         self.busy.set(true);
-        self.error.set(None);
+        // What went wrong before is no longer true of this call.
+        self.show(None);
         self.ready_again.set(false);
-        let line = self.clone();
+        let caller = self.clone();
         spawn_local(async move {
             let outcome = call.await;
-            *line.under_way.borrow_mut() = false;
-            line.busy.set(false);
-            line.error.set(outcome.err());
+            *caller.under_way.borrow_mut() = false;
+            caller.busy.set(false);
+            caller.show(outcome.err());
         });
+    }
+
+    fn show(&self, error: Option<Error>) {
+        let mut failures = self.failures.borrow_mut();
+        *failures = failures.wrapping_add(error.is_some().into());
+        self.failed.set((*failures, error));
     }
 }
 
 #[hook]
-pub(super) fn use_calls() -> Calls {
+pub(crate) fn use_calls() -> Calls {
     let busy = use_state_eq(|| false);
-    let error = use_state_eq(|| None);
+    let failed = use_state_eq(|| (0, None));
     let ready_again = use_state_eq(|| false);
-    let under_way = use_mut_ref(|| false);
+    let (failures, error): (u32, Option<Error>) = *failed;
+    let caller = Caller {
+        busy: busy.setter(),
+        failed: failed.setter(),
+        ready_again: ready_again.setter(),
+        under_way: use_mut_ref(|| false),
+        failures: use_mut_ref(|| 0),
+        wait: error.and_then(|error| error.wait()),
+    };
     let waited = {
-        let (error, ready_again) = (error.setter(), ready_again.setter());
+        let caller = caller.clone();
         use_callback((), move |(), ()| {
-            error.set(None);
-            ready_again.set(true);
+            caller.show(None);
+            caller.ready_again.set(true);
         })
     };
-    let line = Line {
-        busy: busy.setter(),
-        error: error.setter(),
-        ready_again: ready_again.setter(),
-        under_way,
-        wait: error.and_then(|error: Error| error.wait()),
-    };
-    Calls { busy: *busy, error: *error, waited, ready_again: *ready_again, line }
+    Calls { busy: *busy, error, failures, waited, ready_again: *ready_again, caller }
 }

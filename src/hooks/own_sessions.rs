@@ -42,12 +42,12 @@ pub fn use_own_sessions() -> SessionList {
     let offered = client.lists_sessions();
     let list = use_state_eq(|| None::<Rc<[OwnSession]>>);
     let ended = use_state_eq(|| false);
-    let Calls { busy, error, waited, ready_again, line } = use_calls();
+    let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
     let fetch = {
         let (list, ended) = (list.setter(), ended.setter());
-        use_callback((client.clone(), line.clone()), move |(): (), (client, line)| {
+        use_callback((client.clone(), caller.clone()), move |(): (), (client, caller)| {
             let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
-            line.call(async move {
+            caller.call(async move {
                 ended.set(false);
                 list.set(Some(client.own_sessions().await?.into()));
                 Ok(())
@@ -56,10 +56,10 @@ pub fn use_own_sessions() -> SessionList {
     };
     let end = {
         let ended = ended.setter();
-        let given = (client.clone(), line.clone(), list.clone());
-        use_callback(given, move |sid: String, (client, line, list)| {
+        let given = (client.clone(), caller.clone(), list.clone());
+        use_callback(given, move |sid: String, (client, caller, list)| {
             let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
-            line.call(async move {
+            caller.call(async move {
                 ended.set(false);
                 client.end_session(&sid).await?;
                 let left = list.iter().flat_map(|list| &**list).filter(|session| session.sid != sid);
@@ -71,9 +71,9 @@ pub fn use_own_sessions() -> SessionList {
     };
     let logout_everywhere = {
         let ended = ended.setter();
-        use_callback((client, line), move |(): (), (client, line)| {
+        use_callback((client, caller), move |(): (), (client, caller)| {
             let (client, ended) = (client.clone(), ended.clone());
-            line.call(async move {
+            caller.call(async move {
                 ended.set(false);
                 client.logout_everywhere().await
             });
