@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use thirtyfour::error::WebDriverResult;
 use thirtyfour::{Capabilities, WebDriver, WindowHandle};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
@@ -102,7 +103,29 @@ impl Browser {
 
     /// Opens an address in the current tab.
     pub async fn open(&self, address: &str) -> Result<()> {
-        self.driver.goto(address).await.with_context(|| format!("cannot open {address}"))
+        self.arrive(self.driver.goto(address)).await.with_context(|| format!("cannot open {address}"))
+    }
+
+    /// Loads the page in the current tab again.
+    pub async fn reload(&self) -> Result<()> {
+        self.arrive(self.driver.refresh()).await.context("cannot load the page again")
+    }
+
+    /// Waits until scripts run in the new document, and all of it is there: Chromium's driver may come back before.
+    async fn arrive(&self, going: impl Future<Output = WebDriverResult<()>>) -> Result<()> {
+        // A page that runs no scripts cannot be taken for the next one.
+        let _marked = self.run("window.__left = true", Value::Null).await;
+        going.await?;
+        let end = Instant::now() + DEADLINE;
+        let arrived = "return !window.__left && document.readyState === 'complete'";
+        loop {
+            let answer = self.run(arrived, Value::Null).await;
+            if matches!(answer, Ok(Value::Bool(true))) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "the page is not there within {DEADLINE:?}: {answer:?}");
+            sleep(PAUSE).await;
+        }
     }
 
     /// Opens an address in a tab of its own and switches to it. In WebKit it is a window, since its

@@ -132,7 +132,7 @@ impl Scene {
 
     /// Loads the page again.
     pub async fn reload(&self) -> Result<()> {
-        Ok(self.browser.driver().refresh().await?)
+        self.browser.reload().await
     }
 
     /// What the page's origin keeps.

@@ -261,7 +261,7 @@ async fn where_nobody_listens_the_page_says_so_and_goes_on_when_somebody_does_ag
     ensure!(seen.alerts == [UNREACHABLE] && seen.signed_in(), "{seen:#?}");
     ensure!(seen.says("You stay signed in."), "{seen:#?}");
     // A reload without the server does not lose the session either.
-    browser.driver().refresh().await?;
+    browser.reload().await?;
     page.wait_until("still signed in", Seen::signed_in).await?;
 
     let proxy = Proxy::with_routes(port, vec![Route::api(server.address())]).await?;

@@ -63,7 +63,7 @@ async fn the_guide_works(engine: Engine) -> Result<()> {
     proxy.reset();
 
     ensure_quiet(&browser).await?;
-    browser.driver().refresh().await?;
+    browser.reload().await?;
     page.wait_until("still signed in", Seen::signed_in).await?;
     let seen = page.fetch().await?;
     ensure!(seen.json().is_some(), "{seen:#?}");
@@ -77,7 +77,7 @@ async fn the_guide_works(engine: Engine) -> Result<()> {
     let left = stored_secrets(&browser).await?;
     ensure!(!left.iter().any(|secret| tokens.contains(secret)), "tokens are left in storage");
     ensure_quiet(&browser).await?;
-    browser.driver().refresh().await?;
+    browser.reload().await?;
     let seen = page.wait_until("still signed out", Seen::signed_out).await?;
     ensure!(!seen.signed_in() && seen.data.is_none(), "{seen:#?}");
     Ok(())
