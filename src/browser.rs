@@ -8,10 +8,12 @@ mod lock;
 pub mod resume;
 mod storage;
 
-use std::future::Future;
 use std::time::Duration;
 
-use auth::{Answer, Area, HttpError, HttpRequest, Instant, LedgerError, Platform, StorageError};
+use auth::{
+    Answer, Area, Decide, Guard, HttpError, HttpRequest, Instant, LedgerError, Platform, StorageError,
+};
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use wasm_bindgen::throw_str;
 use wasm_bindgen_futures::spawn_local;
 
@@ -33,13 +35,13 @@ impl Platform for Browser {
         }
     }
 
-    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static {
+    fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()> {
         // The timer takes a signed number and would fire at once above it.
         let longest = milliseconds.min(i32::MAX.unsigned_abs());
-        gloo_timers::future::sleep(Duration::from_millis(longest.into()))
+        gloo_timers::future::sleep(Duration::from_millis(longest.into())).boxed_local()
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
         spawn_local(task);
     }
 
@@ -59,32 +61,28 @@ impl Platform for Browser {
         storage::remove(area, key)
     }
 
-    fn transact<T: 'static>(
+    fn transact(
         &self,
         keys: Vec<String>,
-        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
-    ) -> impl Future<Output = Result<T, LedgerError>> + 'static {
-        ledger::transact(keys, decide)
+        decide: Decide,
+    ) -> LocalBoxFuture<'static, Result<(), LedgerError>> {
+        ledger::transact(keys, decide).boxed_local()
     }
 
-    type Lock = lock::Lock;
-
-    fn lock(&self, name: &str) -> impl Future<Output = Option<lock::Lock>> + 'static {
-        lock::lock(name.to_owned())
+    fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>> {
+        lock::lock(name.to_owned()).map(|lock| lock.map(|lock| Box::new(lock) as Guard)).boxed_local()
     }
 
     fn post(&self, channel: &str, text: &str, secret: bool) {
         channel::post(channel, text, secret);
     }
 
-    type Listening = channel::Listening;
-
-    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> channel::Listening {
-        channel::listen(channel, listener)
+    fn listen(&self, channel: &str, listener: Box<dyn Fn(String)>) -> Guard {
+        Box::new(channel::listen(channel, listener))
     }
 
-    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {
-        http::send(request)
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
+        http::send(request).boxed_local()
     }
 }
 

@@ -3,13 +3,13 @@
 mod calls;
 mod own_sessions;
 
-use auth::{Error, Request, State};
+use auth::{Client, Error, Request, State};
 use yew::prelude::*;
 
 pub(crate) use self::calls::{Calls, use_calls};
 pub use self::own_sessions::{SessionList, use_own_sessions};
 use crate::json::indent;
-use crate::provider::{BrowserClient, Session};
+use crate::provider::Session;
 
 /// The session's state; the component renders again when it changes.
 ///
@@ -52,7 +52,7 @@ pub fn use_session() -> State {
 ///
 /// Outside an [`AuthProvider`](crate::AuthProvider).
 #[hook]
-pub fn use_client() -> BrowserClient {
+pub fn use_client() -> Client {
     use_provided().client
 }
 

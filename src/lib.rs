@@ -55,5 +55,5 @@ pub use components::{
 pub use device::device_name;
 pub use hooks::{Protected, SessionList, use_client, use_own_sessions, use_protected, use_session};
 pub use json::indent;
-pub use provider::{AuthProvider, BrowserClient};
+pub use provider::AuthProvider;
 pub use settings::{InvalidSettings, Settings};

@@ -11,13 +11,10 @@ use crate::browser::{Browser, resume};
 use crate::components::focused;
 use crate::settings::Settings;
 
-/// The client that a page uses.
-pub type BrowserClient = Client<Browser>;
-
 /// What components get from the provider. It holds no token: those stay inside the client.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Session {
-    pub(crate) client: BrowserClient,
+    pub(crate) client: Client,
     pub(crate) state: State,
     /// The page has stopped, and since it goes on nobody has looked whether the session still exists.
     pub(crate) concealed: bool,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::client::{Client, with_deadline};
 use crate::ledger::{Key, Page, Row, text};
-use crate::platform::{LedgerError, Platform};
+use crate::platform::{Decide, LedgerError};
 use crate::rules::Rule;
 use crate::session::Book;
 use crate::token::random_text;
@@ -17,10 +17,7 @@ const REPEATS: u32 = 3;
 /// The pause before that, in milliseconds.
 const PAUSE: u32 = 50;
 
-/// What a transaction does to the entries that it reads.
-type OnEntries = Box<dyn FnOnce(&mut [Option<String>])>;
-
-impl<P: Platform> Client<P> {
+impl Client {
     /// One decision: reads `now` and the row of `sid`, and writes what `decide` made of them.
     pub(crate) async fn transact<T: 'static>(
         &self,
@@ -117,7 +114,7 @@ impl<P: Platform> Client<P> {
         decided.take().ok_or(LedgerError::Aborted)
     }
 
-    async fn on_entries(&self, book: Book, keys: Vec<String>, decide: OnEntries) -> Result<(), LedgerError> {
+    async fn on_entries(&self, book: Book, keys: Vec<String>, decide: Decide) -> Result<(), LedgerError> {
         match book {
             Book::Shared => {
                 let transaction = self.platform().transact(keys, decide);

@@ -14,7 +14,7 @@ use crate::custody::Custody;
 use crate::error::Error;
 use crate::ledger::Flight as OpenFlight;
 use crate::look::Check;
-use crate::platform::{Instant, Platform};
+use crate::platform::{Guard, Instant, Platform};
 use crate::refresh::{Flight, Unwritten};
 use crate::rules::Rules;
 use crate::session::{Degraded, Session, State};
@@ -26,10 +26,10 @@ use crate::vault::Vault;
 /// A session at one API. Cloning gives another handle to the same session.
 ///
 /// Make one for each page and call [`start`](Self::start) once.
-pub struct Client<P: Platform>(pub(crate) Rc<Inner<P>>);
+pub struct Client(pub(crate) Rc<Inner>);
 
-pub(crate) struct Inner<P: Platform> {
-    platform: P,
+pub(crate) struct Inner {
+    platform: Rc<dyn Platform>,
     base: BaseUrl,
     contract: Contract,
     pub(crate) custody: Custody,
@@ -68,7 +68,7 @@ pub(crate) struct Inner<P: Platform> {
     pub(crate) watched: RefCell<Option<(OpenFlight, u64)>>,
     pub(crate) check: RefCell<Option<Check>>,
     pub(crate) questions: RefCell<Vec<Weak<Question>>>,
-    pub(crate) listening: RefCell<Option<P::Listening>>,
+    pub(crate) listening: RefCell<Option<Guard>>,
 }
 
 type Listener = dyn Fn(State);
@@ -76,13 +76,13 @@ type Listener = dyn Fn(State);
 /// Calls its listener as long as it is held.
 pub struct Subscription(#[expect(dead_code, reason = "held for its drop")] Rc<Listener>);
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// A client for the API at `base`, which names things as `contract` says. Reads and sends
     /// nothing yet.
-    pub fn new(platform: P, base: BaseUrl, contract: Contract, custody: Custody) -> Self {
+    pub fn new(platform: impl Platform, base: BaseUrl, contract: Contract, custody: Custody) -> Self {
         let vault = Vault::new(&base, custody.access);
         Self(Rc::new(Inner {
-            platform,
+            platform: Rc::new(platform),
             base,
             contract,
             custody,
@@ -189,8 +189,13 @@ impl<P: Platform> Client<P> {
         }
     }
 
-    pub(crate) fn platform(&self) -> &P {
-        &self.0.platform
+    pub(crate) fn platform(&self) -> &dyn Platform {
+        &*self.0.platform
+    }
+
+    /// Runs `task` to its end, whoever stops waiting for it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.platform().spawn(Box::pin(task));
     }
 
     pub(crate) fn base(&self) -> &BaseUrl {
@@ -230,20 +235,20 @@ impl<P: Platform> Client<P> {
     }
 }
 
-impl<P: Platform> Clone for Client<P> {
+impl Clone for Client {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<P: Platform> PartialEq for Client<P> {
+impl PartialEq for Client {
     /// Whether both are handles to the same session.
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 }
 
-impl<P: Platform> fmt::Debug for Client<P> {
+impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client({}, {:?})", self.base().origin(), self.state())
     }
@@ -256,8 +261,8 @@ impl fmt::Debug for Subscription {
 }
 
 /// `future`'s outcome, `None` if `milliseconds` pass before it.
-pub(crate) async fn with_deadline<P: Platform, F: Future>(
-    platform: &P,
+pub(crate) async fn with_deadline<F: Future>(
+    platform: &dyn Platform,
     milliseconds: u32,
     future: F,
 ) -> Option<F::Output> {

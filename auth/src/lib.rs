@@ -41,7 +41,7 @@ pub use custody::{AccessCustody, Custody, RefreshCustody, UnknownCustody};
 pub use error::{EndReason, Error, Fields as FormFields};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
 pub use own_sessions::OwnSession;
-pub use platform::{Area, Instant, LedgerError, Platform, StorageError};
+pub use platform::{Area, Decide, Guard, Instant, LedgerError, Platform, StorageError};
 #[cfg(feature = "sabotage")]
 #[doc(hidden)]
 pub use rules::{Rule, Rules};

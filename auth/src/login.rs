@@ -9,7 +9,7 @@ use crate::custody::RefreshCustody;
 use crate::error::{EndReason, Error, Fields};
 use crate::http::Answer;
 use crate::ledger::{Now, Page, Row, text};
-use crate::platform::{Instant, LedgerError, Platform};
+use crate::platform::{Instant, LedgerError};
 use crate::refresh::ATTEMPT_DEADLINE;
 use crate::session::{Access, Book, Session};
 use crate::token::{RefreshToken, random_text};
@@ -39,7 +39,7 @@ impl Entered {
     }
 }
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Logs in and begins a session. The password is sent byte for byte and kept nowhere.
     pub async fn login(&self, username: &str, password: &str) -> Result<(), Error> {
         let empty = Fields { username: username.trim().is_empty(), password: password.is_empty() };
@@ -169,7 +169,7 @@ impl<P: Platform> Client<P> {
         let id: Rc<str> = id.into();
         self.0.left.borrow_mut().insert(id.clone());
         let client = self.clone();
-        self.platform().spawn(async move {
+        self.spawn(async move {
             let (_, newest) = client.end_row(&id, 0..crate::logout::TRIES).await;
             client.vault().forget(client.platform(), &id);
             // A row that is there was committed, and with it the end of the one before. A try that was aborted has

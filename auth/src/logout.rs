@@ -10,7 +10,7 @@ use crate::error::{EndReason, Error};
 use crate::http::HttpRequest;
 use crate::ledger::{Page, Row};
 use crate::outcome::BACKOFF;
-use crate::platform::{LedgerError, Platform};
+use crate::platform::LedgerError;
 use crate::refresh::ATTEMPT_DEADLINE;
 use crate::rules::Rule;
 use crate::session::{Access, Book, Session, State};
@@ -22,7 +22,7 @@ use crate::wire;
 /// token is kept for it beyond the page.
 pub(crate) const TRIES: u32 = 8;
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Ends the session here, at once, and tells the ledger, the other tabs and the server in the
     /// background: this works offline, with an expired access token, and while a refresh is under way.
     pub fn logout(&self) {
@@ -52,7 +52,7 @@ impl<P: Platform> Client<P> {
         }
         self.close(&session.id, if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly });
         let client = self.clone();
-        self.platform().spawn(async move { client.settle_logout(row, unwritten, token).await });
+        self.spawn(async move { client.settle_logout(row, unwritten, token).await });
     }
 
     fn vault_holds(&self, session: &Session) -> bool {
@@ -68,7 +68,7 @@ impl<P: Platform> Client<P> {
         let id: Rc<str> = row.sid.as_str().into();
         if self.0.left.borrow_mut().insert(id.clone()) {
             let client = self.clone();
-            self.platform().spawn(async move { client.settle_logout(Some(id), None, None).await });
+            self.spawn(async move { client.settle_logout(Some(id), None, None).await });
         }
     }
 
@@ -202,7 +202,7 @@ impl<P: Platform> Client<P> {
     /// is told to the user, who asked for it. A debt of `owed` is struck out when it is paid.
     pub(crate) fn revoke(&self, token: RefreshToken, by_user: bool, owed: Option<Rc<str>>) {
         let client = self.clone();
-        self.platform().spawn(async move {
+        self.spawn(async move {
             for n in 0..TRIES {
                 match client.tell_server(&token).await {
                     Ok(()) => {

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::custody::RefreshCustody;
 use crate::error::EndReason;
 use crate::ledger::Row;
-use crate::platform::{LedgerError, Platform};
+use crate::platform::LedgerError;
 use crate::rules::Rule;
 use crate::session::{Book, Session, State};
 
@@ -30,7 +30,7 @@ pub(crate) struct Check {
     again: Rc<Cell<bool>>,
 }
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Looks whether the session is still what this tab shows, and ends or adopts accordingly: for a
     /// page that was hidden, frozen, cached or offline. Calls at the same time share one look.
     ///
@@ -45,7 +45,7 @@ impl<P: Platform> Client<P> {
             && self.is_degraded()
         {
             let client = self.clone();
-            self.platform().spawn(async move {
+            self.spawn(async move {
                 client.platform().sleep(client.random() % JITTER).await;
                 // As it is by then: it may have been refreshed meanwhile.
                 let current = client.session().filter(|current| current.id == session.id);
@@ -60,7 +60,7 @@ impl<P: Platform> Client<P> {
     /// Looks in the background, until the ledger answers: who is not told once more must not miss it.
     pub(crate) fn look_until_seen(&self) {
         let client = self.clone();
-        self.platform().spawn(async move {
+        self.spawn(async move {
             for n in 0..LOOKS {
                 if client.check_ledger().await {
                     break;
@@ -98,7 +98,7 @@ impl<P: Platform> Client<P> {
         if let Some(weak) = outcome.downgrade() {
             *self.0.check.borrow_mut() = Some(Check { outcome: weak, again });
         }
-        self.platform().spawn(outcome.clone().map(drop));
+        self.spawn(outcome.clone().map(drop));
         outcome.await
     }
 

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 use crate::client::Client;
 use crate::error::Error;
 use crate::http::{Answer, Method, Request};
-use crate::platform::Platform;
 use crate::wire;
 
 /// One of the user's sessions.
@@ -30,7 +29,7 @@ pub struct OwnSession {
 /// The most characters of a server's text that are kept.
 const TEXT_LIMIT: usize = 255;
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// The user's sessions, in the server's order: `GET` of the contract's `sessions`.
     ///
     /// A server that has nothing there answers 404 or 405, which is [`Error::NotOffered`].

@@ -1,13 +1,22 @@
 //! The one seam between the protocol and the world.
 
-use std::future::Future;
+use std::any::Any;
+
+use futures_util::future::LocalBoxFuture;
 
 use crate::http::{Answer, HttpError, HttpRequest};
 
+/// Something that ends when it is dropped: a lock that is held, a listener that listens.
+pub type Guard = Box<dyn Any>;
+
+/// What one ledger transaction does to the entries that it reads.
+pub type Decide = Box<dyn FnOnce(&mut [Option<String>])>;
+
 /// What the protocol asks of its surroundings: one implementation for the browser, one for tests.
 ///
-/// No method needs `Send`: a page is one thread. Nothing else in this crate reads a clock, draws a
-/// random number, waits or touches storage, which is what makes a test run repeatable.
+/// The trait is object-safe, so that the engine is compiled once and not with each page: its futures are boxed
+/// at this one boundary. No method needs `Send`, because a page is one thread. Nothing else in this crate reads
+/// a clock, draws a random number, waits or touches storage, so a test run is repeatable.
 pub trait Platform: 'static {
     /// Both clocks, read together.
     fn now(&self) -> Instant;
@@ -16,10 +25,10 @@ pub trait Platform: 'static {
     fn random(&self, bytes: &mut [u8]);
 
     /// Ends after `milliseconds`, or later (a frozen page's timers wait with it).
-    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static;
+    fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()>;
 
     /// Runs `task` to its end, whoever stops waiting for it.
-    fn spawn(&self, task: impl Future<Output = ()> + 'static);
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>);
 
     /// The text stored under `key`, `None` if there is none.
     fn read(&self, area: Area, key: &str) -> Result<Option<String>, StorageError>;
@@ -40,36 +49,27 @@ pub trait Platform: 'static {
     /// in one task, between the reads and the writes, so that what it does to storage happens in that
     /// task too. It may have run although the transaction is aborted afterwards. Dropping the future
     /// aborts the transaction if it has not been committed.
-    fn transact<T: 'static>(
-        &self,
-        keys: Vec<String>,
-        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
-    ) -> impl Future<Output = Result<T, LedgerError>> + 'static;
-
-    /// Held while a tab has its turn; dropping it gives the turn to the next.
-    type Lock: 'static;
+    fn transact(&self, keys: Vec<String>, decide: Decide)
+    -> LocalBoxFuture<'static, Result<(), LedgerError>>;
 
     /// Waits for the exclusive lock `name` among all tabs, without a bound of its own: dropping the
-    /// future leaves the queue. `None` at once where the browser has no Web Locks. Economy, not safety.
-    fn lock(&self, name: &str) -> impl Future<Output = Option<Self::Lock>> + 'static;
+    /// future leaves the queue, dropping the guard gives the turn to the next. `None` at once where the browser
+    /// has no Web Locks. Economy, not safety.
+    fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>>;
 
     /// Tells the other tabs `text`. Late, lost, doubled: a message only saves work. A `secret` one carries
     /// a token, and is not sent at all where its way would lead through storage.
     fn post(&self, channel: &str, text: &str, secret: bool);
 
-    /// Calls `listener` with each message that another tab posts on `channel`, until the value that is
-    /// returned is dropped.
-    type Listening: 'static;
-
-    /// See [`Listening`](Self::Listening).
-    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> Self::Listening;
+    /// Calls `listener` with each message that another tab posts on `channel`, until the guard is dropped.
+    fn listen(&self, channel: &str, listener: Box<dyn Fn(String)>) -> Guard;
 
     /// Sends one request and reads the whole answer.
     ///
     /// An implementation follows no redirect (a followed 307 repeats the body, and with it a token,
     /// at another origin), heeds [`HttpRequest::cache`], sends no cookies and no referrer, stops reading at
     /// [`HttpRequest::body_limit`], and gives the request up when the future is dropped.
-    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static;
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>>;
 }
 
 /// A moment on both clocks, in milliseconds.

@@ -16,7 +16,7 @@ use crate::client::{Client, with_deadline};
 use crate::decide::{Attempt, Decision, Turn};
 use crate::error::{EndReason, Error};
 use crate::http::Answer;
-use crate::platform::Platform;
+use crate::platform::Guard;
 use crate::rules::Rule;
 use crate::session::{Book, Session};
 use crate::token::RefreshToken;
@@ -76,7 +76,7 @@ enum Round {
     },
 }
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Refreshes `generation` of `session`, or joins the flight that does, for as long as a caller
     /// waits.
     pub(crate) async fn refresh(&self, session: Rc<str>, generation: u32) -> Result<(), Error> {
@@ -135,7 +135,7 @@ impl<P: Platform> Client<P> {
         if let Some(weak) = outcome.downgrade() {
             *self.flight().borrow_mut() = Some(Flight { session, generation, wanted, outcome: weak });
         }
-        self.platform().spawn(outcome.clone().map(drop));
+        self.spawn(outcome.clone().map(drop));
         outcome
     }
 
@@ -166,7 +166,7 @@ impl<P: Platform> Client<P> {
 
     /// Step 1. Queue: the cross-tab lock, if there is one, for no longer than its bound. Economy, not
     /// safety: when the bound runs out, go on; never steal.
-    async fn queue(&self, session: &Session) -> (Option<P::Lock>, Turn) {
+    async fn queue(&self, session: &Session) -> (Option<Guard>, Turn) {
         if session.book == Book::Own {
             return (None, Turn::NoLocks);
         }

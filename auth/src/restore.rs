@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::custody::RefreshCustody;
 use crate::ledger::{Now, Page, Row};
 use crate::logout::TRIES;
-use crate::platform::{LedgerError, Platform};
+use crate::platform::LedgerError;
 use crate::refresh::LONGEST_WAIT;
 use crate::rules::Rule;
 use crate::session::{Age, Book, Session, State};
@@ -18,7 +18,7 @@ const PAUSE: u32 = 250;
 /// How often `now` may change between two looks.
 const LOOKS: u32 = 5;
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Takes up the session that an earlier life of the page, or another tab, stored.
     ///
     /// An access token that may still be fresh causes no traffic. Otherwise the state stays
@@ -36,7 +36,7 @@ impl<P: Platform> Client<P> {
         self.set_state(State::Restoring);
         self.listen();
         let client = self.clone();
-        self.platform().spawn(async move {
+        self.spawn(async move {
             let asked = client.restore(agreed).await;
             if client.0.overtaken.take() || !asked {
                 client.look_until_seen();

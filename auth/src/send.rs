@@ -3,7 +3,6 @@
 use crate::client::{Client, with_deadline};
 use crate::error::Error;
 use crate::http::{Answer, CacheMode, HttpRequest, Request};
-use crate::platform::Platform;
 use crate::rules::Rule;
 use crate::session::{Age, Carried, Degraded, On401, Session, State};
 
@@ -12,7 +11,7 @@ const REQUEST_DEADLINE: u32 = 30_000;
 /// The most bytes of an application answer that are read.
 const REQUEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Sends `request` with the session's access token, refreshing it first if its time is up.
     ///
     /// After a 401 (or what the contract maps to it) the request goes out once more, with a newer

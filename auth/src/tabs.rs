@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, with_deadline};
 use crate::custody::RefreshCustody;
-use crate::platform::{Instant, Platform};
+use crate::platform::Instant;
 use crate::rules::Rule;
 use crate::session::{Access, Age, Session};
 use crate::token::{AccessToken, random_text};
@@ -53,18 +53,21 @@ pub(crate) struct Question {
     answer: RefCell<(Option<Offer>, Option<Waker>)>,
 }
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Hears other tabs from now on. A session in memory has none.
     pub(crate) fn listen(&self) {
         if self.0.custody.refresh == RefreshCustody::Memory || self.0.listening.borrow().is_some() {
             return;
         }
         let client = Rc::downgrade(&self.0);
-        let listening = self.platform().listen(&self.ledger_key("tabs"), move |text| {
-            if let Some(inner) = Weak::upgrade(&client) {
-                Self(inner).hear(&text);
-            }
-        });
+        let listening = self.platform().listen(
+            &self.ledger_key("tabs"),
+            Box::new(move |text| {
+                if let Some(inner) = Weak::upgrade(&client) {
+                    Self(inner).hear(&text);
+                }
+            }),
+        );
         *self.0.listening.borrow_mut() = Some(listening);
     }
 

@@ -100,7 +100,7 @@ impl Claims {
 }
 
 /// 128 random bits as text that fits into names, headers and JSON.
-pub(crate) fn random_text<P: Platform>(platform: &P) -> String {
+pub(crate) fn random_text(platform: &dyn Platform) -> String {
     let mut bytes = [0; 16];
     platform.random(&mut bytes);
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)

@@ -101,7 +101,7 @@ impl Vault {
     }
 
     /// The refresh token of exactly this generation, as storage shows it to this tab.
-    pub(crate) fn get<P: Platform>(&self, platform: &P, session: &str, generation: u32) -> Found {
+    pub(crate) fn get(&self, platform: &dyn Platform, session: &str, generation: u32) -> Found {
         let key = self.entry(session, generation);
         match platform.read(Area::Profile, &key) {
             Ok(None) => Found::Missing,
@@ -121,9 +121,9 @@ impl Vault {
     }
 
     /// Stores a refresh token, synchronously. Whether it could be written, and whether it can be read.
-    pub(crate) fn put<P: Platform>(
+    pub(crate) fn put(
         &self,
-        platform: &P,
+        platform: &dyn Platform,
         session: &str,
         generation: u32,
         token: &RefreshToken,
@@ -139,7 +139,7 @@ impl Vault {
     }
 
     /// The newest refresh token of `session` that is to be seen, for a logout.
-    pub(crate) fn newest<P: Platform>(&self, platform: &P, session: &str) -> Option<RefreshToken> {
+    pub(crate) fn newest(&self, platform: &dyn Platform, session: &str) -> Option<RefreshToken> {
         let prefix = self.entries(session);
         let keys = platform.keys(Area::Profile, &prefix).unwrap_or_default();
         let generations = keys.iter().filter_map(|key| key.strip_prefix(&prefix)?.parse().ok());
@@ -153,7 +153,7 @@ impl Vault {
 
     /// `session`'s entries, as storage shows them to this tab; nothing if it throws. With what they hold, since one
     /// that could not be removed is overwritten.
-    pub(crate) fn view<P: Platform>(&self, platform: &P, session: &str) -> Option<View> {
+    pub(crate) fn view(&self, platform: &dyn Platform, session: &str) -> Option<View> {
         let mut names = platform.keys(Area::Profile, &self.entries(session)).ok()?;
         names.sort_unstable();
         let entry = |name: String| Some((platform.read(Area::Profile, &name).ok()?, name));
@@ -161,7 +161,7 @@ impl Vault {
     }
 
     /// Removes the entries of generations before `generation`.
-    pub(crate) fn drop_older<P: Platform>(&self, platform: &P, session: &str, generation: u32) {
+    pub(crate) fn drop_older(&self, platform: &dyn Platform, session: &str, generation: u32) {
         let prefix = self.entries(session);
         let older = |key: &String| {
             let suffix = key.strip_prefix(&prefix).and_then(|g| g.parse::<u32>().ok());
@@ -173,7 +173,7 @@ impl Vault {
 
     /// Removes every refresh entry but those of `session`: other sessions' and other versions'. And what notes
     /// the logout of another.
-    pub(crate) fn sweep<P: Platform>(&self, platform: &P, session: Option<&str>) {
+    pub(crate) fn sweep(&self, platform: &dyn Platform, session: Option<&str>) {
         let own = session.map(|session| [self.entries(session), self.left(session)]);
         let keys = |prefix: &String| platform.keys(Area::Profile, prefix).unwrap_or_default();
         let foreign = |key: &String| own.iter().flatten().all(|own| !key.starts_with(own));
@@ -186,25 +186,25 @@ impl Vault {
     }
 
     /// Notes, synchronously and without a token, that `session` was logged out of.
-    pub(crate) fn mark_left<P: Platform>(&self, platform: &P, session: &str) {
+    pub(crate) fn mark_left(&self, platform: &dyn Platform, session: &str) {
         // Where this cannot be written either, the ledger is all that is left.
         let _ = platform.write(Area::Profile, &self.left(session), &VERSION.to_string());
     }
 
     /// Whether a logout of `session` is noted that the ledger may not have heard of.
-    pub(crate) fn is_left<P: Platform>(&self, platform: &P, session: &str) -> bool {
+    pub(crate) fn is_left(&self, platform: &dyn Platform, session: &str) -> bool {
         platform.read(Area::Profile, &self.left(session)) == Ok(Some(VERSION.to_string()))
     }
 
     /// The ledger has heard of it.
-    pub(crate) fn unmark_left<P: Platform>(&self, platform: &P, session: &str) {
+    pub(crate) fn unmark_left(&self, platform: &dyn Platform, session: &str) {
         if self.is_left(platform, session) {
             erase(platform, Area::Profile, &self.left(session));
         }
     }
 
     /// The access token that this tab kept over a reload.
-    pub(crate) fn kept<P: Platform>(&self, platform: &P) -> Option<Kept> {
+    pub(crate) fn kept(&self, platform: &dyn Platform) -> Option<Kept> {
         if self.access == AccessCustody::Memory {
             return None;
         }
@@ -217,13 +217,13 @@ impl Vault {
     }
 
     /// The session and the user that this tab noted or kept an access token of.
-    pub(crate) fn noted<P: Platform>(&self, platform: &P) -> Option<(Rc<str>, Rc<str>)> {
+    pub(crate) fn noted(&self, platform: &dyn Platform) -> Option<(Rc<str>, Rc<str>)> {
         let record = TabRecord::read(&platform.read(Area::Tab, &self.access_key).ok()??)?;
         Some((record.sid.into(), record.user.into()))
     }
 
     /// Notes whose tab it is, in place of what it kept of another session.
-    pub(crate) fn note<P: Platform>(&self, platform: &P, session: &str, user: &str) {
+    pub(crate) fn note(&self, platform: &dyn Platform, session: &str, user: &str) {
         if self.noted(platform).is_some_and(|(sid, noted)| (&*sid, &*noted) == (session, user)) {
             return;
         }
@@ -234,7 +234,7 @@ impl Vault {
     }
 
     /// Keeps an access token for a reload, if configured.
-    pub(crate) fn keep<P: Platform>(&self, platform: &P, kept: &Kept) {
+    pub(crate) fn keep(&self, platform: &dyn Platform, kept: &Kept) {
         if self.access == AccessCustody::Memory {
             return;
         }
@@ -258,7 +258,7 @@ impl Vault {
 
     /// Forgets all tokens of `session` and nobody else's. What cannot be read goes: it may be this
     /// session's.
-    pub(crate) fn forget<P: Platform>(&self, platform: &P, session: &str) {
+    pub(crate) fn forget(&self, platform: &dyn Platform, session: &str) {
         let seen = self.seen.borrow_mut().take_if(|(sid, ..)| sid == session);
         let keys = platform.keys(Area::Profile, &self.entries(session)).unwrap_or_default();
         let known = seen.map(|(sid, generation, _)| self.entry(&sid, generation));
@@ -269,14 +269,14 @@ impl Vault {
     }
 
     /// Forgets the access token that this tab kept, and whose it is.
-    pub(crate) fn forget_access<P: Platform>(&self, platform: &P) {
+    pub(crate) fn forget_access(&self, platform: &dyn Platform) {
         erase(platform, Area::Tab, &self.access_key);
     }
 }
 
 /// Removes a record. One that storage does not give up is overwritten, so that it means nothing; if
 /// that fails too, nothing can be done.
-fn erase<P: Platform>(platform: &P, area: Area, key: &str) {
+fn erase(platform: &dyn Platform, area: Area, key: &str) {
     let _ = platform.remove(area, key).or_else(|StorageError| platform.write(area, key, ""));
 }
 

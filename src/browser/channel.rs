@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// Hears the other tabs' messages until it is dropped.
-pub struct Listening {
+pub(super) struct Listening {
     hub: Rc<Hub>,
     _listener: Rc<Listener>,
 }
@@ -48,9 +48,9 @@ pub(super) fn post(name: &str, text: &str, secret: bool) {
 }
 
 /// See [`Platform::listen`](auth::Platform::listen).
-pub(super) fn listen(name: &str, listener: impl Fn(String) + 'static) -> Listening {
+pub(super) fn listen(name: &str, listener: Box<dyn Fn(String)>) -> Listening {
     let hub = hub(name).unwrap_or_else(|| Hub::new(name));
-    let listener: Rc<Listener> = Rc::new(listener);
+    let listener: Rc<Listener> = listener.into();
     hub.ears.borrow_mut().push((Rc::downgrade(&listener), None));
     hub.open();
     Listening { hub, _listener: listener }

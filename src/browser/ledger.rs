@@ -7,10 +7,10 @@
 
 mod connection;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 
-use auth::LedgerError;
+use auth::{Decide, LedgerError};
 use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -28,12 +28,10 @@ extern "C" {
 }
 
 /// See [`Platform::transact`](auth::Platform::transact).
-pub(super) async fn transact<T: 'static>(
-    keys: Vec<String>,
-    decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
-) -> Result<T, LedgerError> {
+pub(super) async fn transact(keys: Vec<String>, decide: Decide) -> Result<(), LedgerError> {
     if keys.is_empty() {
-        return Ok(decide(&mut []));
+        decide(&mut []);
+        return Ok(());
     }
     let (transaction, store) = begin().await?;
     let ended = ended(&transaction);
@@ -42,16 +40,16 @@ pub(super) async fn transact<T: 'static>(
     let reads: Result<Vec<IdbRequest>, _> = keys.iter().map(|key| store.get(&key.into())).collect();
     let reads = reads.map_err(|_| LedgerError::Aborted)?;
     let last = reads.last().cloned().ok_or(LedgerError::Aborted)?;
-    let outcome = Rc::new(RefCell::new(None));
-    let decided = Rc::clone(&outcome);
+    let decided = Rc::new(Cell::new(false));
+    let noted = Rc::clone(&decided);
     // Requests succeed in the order in which they were made, so the last success means all of them;
     // a read that fails aborts the transaction.
     let on_read = Closure::once(move || {
         let mut entries: Vec<_> = reads.iter().map(text).collect();
         let before = entries.clone();
-        let made = decide(&mut entries);
+        decide(&mut entries);
         match write(&store, &keys, &before, &entries) {
-            Ok(()) => drop(decided.replace(Some(made))),
+            Ok(()) => noted.set(true),
             Err(_) => drop(transaction.abort()),
         }
     });
@@ -60,8 +58,9 @@ pub(super) async fn transact<T: 'static>(
     let committed = ended.await;
     running.transaction = None;
     match committed {
-        Ok(_) => outcome.take().ok_or(LedgerError::Aborted),
-        Err(_) => Err(reason(&aborted, outcome.borrow().is_some())),
+        Ok(_) if decided.get() => Ok(()),
+        Ok(_) => Err(LedgerError::Aborted),
+        Err(_) => Err(reason(&aborted, decided.get())),
     }
 }
 

@@ -27,7 +27,7 @@ extern "C" {
 
 /// A place in the lock's queue, then the lock: dropping it gives up whichever it is.
 #[derive(Debug)]
-pub struct Lock {
+pub(super) struct Lock {
     queue: AbortController,
     release: Function,
 }

@@ -6,22 +6,20 @@ use std::rc::Rc;
 use wasm_bindgen::throw_str;
 use wasm_bindgen_test::wasm_bindgen_test;
 use yew_jwt_auth::Browser;
-use yew_jwt_auth::auth::Platform as _;
+use yew_jwt_auth::auth::{Guard, Platform as _};
 
 use crate::script::{self, Frame, Replaced, run, until};
-
-type Listening = <Browser as yew_jwt_auth::auth::Platform>::Listening;
 
 /// What a listener has heard.
 #[derive(Clone, Default)]
 struct Heard(Rc<RefCell<Vec<String>>>);
 
 impl Heard {
-    fn listening() -> (Self, Listening) {
+    fn listening() -> (Self, Guard) {
         let heard = Self::default();
         let listening = Browser.listen("test", {
             let heard = heard.clone();
-            move |text| heard.0.borrow_mut().push(text)
+            Box::new(move |text| heard.0.borrow_mut().push(text))
         });
         (heard, listening)
     }
@@ -118,14 +116,14 @@ async fn a_page_that_is_put_away_hears_and_holds_nothing() {
 #[wasm_bindgen_test]
 async fn a_listener_may_stop_listen_and_post_while_it_is_called() {
     let other = Other::open();
-    let mine: Rc<RefCell<Option<Listening>>> = Rc::default();
+    let mine: Rc<RefCell<Option<Guard>>> = Rc::default();
     let listening = Browser.listen("test", {
         let mine = mine.clone();
-        move |_| {
+        Box::new(move |_| {
             Browser.post("test", "answer", false);
-            let another = Browser.listen("test", |_| {});
+            let another = Browser.listen("test", Box::new(|_| {}));
             drop((mine.take(), another));
-        }
+        })
     });
     *mine.borrow_mut() = Some(listening);
     other.posts("'one'");
@@ -142,7 +140,7 @@ async fn a_listener_that_throws_costs_the_others_nothing() {
     run("window.thrown = 0;
          const onerror = (event) => { thrown++; event.preventDefault(); event.stopImmediatePropagation(); };
          window.addEventListener('error', onerror, {capture: true, once: true})");
-    let _throwing = Browser.listen("test", |_| throw_str("on purpose"));
+    let _throwing = Browser.listen("test", Box::new(|_| throw_str("on purpose")));
     let (heard, _listening) = Heard::listening();
     other.posts("'one'");
     heard.until(&["one"]).await;

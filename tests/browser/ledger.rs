@@ -16,7 +16,11 @@ async fn ledger<T: 'static>(
     keys: &[&str],
     decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
 ) -> Result<T, LedgerError> {
-    Browser.transact(keys.iter().map(|&key| key.to_owned()).collect(), decide).await
+    let decided = Rc::new(Cell::new(None));
+    let slot = Rc::clone(&decided);
+    let keys = keys.iter().map(|&key| key.to_owned()).collect();
+    Browser.transact(keys, Box::new(move |entries| slot.set(Some(decide(entries))))).await?;
+    Ok(decided.take().expect("what is committed was decided"))
 }
 
 async fn put(key: &str, text: &str) {

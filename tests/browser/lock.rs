@@ -1,18 +1,17 @@
 //! The lock between tabs, held by a real engine.
 
-use std::pin::Pin;
-
 use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 use yew_jwt_auth::Browser;
-use yew_jwt_auth::auth::Platform as _;
+use yew_jwt_auth::auth::{Guard, Platform as _};
 
 use crate::script::{Frame, Replaced, run, run_async, until, within};
 
-type Waiting = Pin<Box<dyn Future<Output = Option<<Browser as yew_jwt_auth::auth::Platform>::Lock>>>>;
+type Waiting = LocalBoxFuture<'static, Option<Guard>>;
 
 fn lock() -> Waiting {
-    Box::pin(Browser.lock("test"))
+    Browser.lock("test")
 }
 
 /// How many hold the lock and how many wait for it, in all documents.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use gloo_net::http::{Method, RequestBuilder};
 use gloo_timers::future::sleep;
 use serde_json::{Value, json};
+use yew_jwt_auth::Browser;
 use yew_jwt_auth::auth::{BaseUrl, Client, Contract, Custody, State};
-use yew_jwt_auth::{Browser, BrowserClient};
 
 use crate::script::{self, until};
 
@@ -90,7 +90,7 @@ pub(crate) fn base() -> BaseUrl {
 
 /// A page's client with the default custody, once it knows its session: making another one is what a
 /// reload does.
-pub(crate) async fn client() -> BrowserClient {
+pub(crate) async fn client() -> Client {
     let client = Client::new(Browser, base(), Contract::default(), Custody::default());
     client.start();
     until("restored", || client.state() != State::Restoring).await;
@@ -98,7 +98,7 @@ pub(crate) async fn client() -> BrowserClient {
 }
 
 /// A client with a session, after an empty log.
-pub(crate) async fn signed_in() -> BrowserClient {
+pub(crate) async fn signed_in() -> Client {
     reset().await;
     let client = client().await;
     client.login(USERNAME, PASSWORD).await.unwrap();
@@ -107,7 +107,7 @@ pub(crate) async fn signed_in() -> BrowserClient {
 }
 
 /// Changes the stored access record and reloads.
-pub(crate) async fn reload_with(change: impl FnOnce(&mut Value)) -> BrowserClient {
+pub(crate) async fn reload_with(change: impl FnOnce(&mut Value)) -> Client {
     let storage = web_sys::window().unwrap().session_storage().unwrap().unwrap();
     let key = format!("yew-jwt-auth:{}:access", base().origin());
     let mut record = serde_json::from_str(&storage.get_item(&key).unwrap().unwrap()).unwrap();

@@ -5,7 +5,7 @@ use crate::contract::Rotation;
 use crate::custody::RefreshCustody;
 use crate::decide::{Decision, Facts, Turn, Watched, decide};
 use crate::ledger::{Flight, Page};
-use crate::platform::{Instant, LedgerError, Platform};
+use crate::platform::{Instant, LedgerError};
 use crate::rules::Rule;
 use crate::session::{Book, Session};
 use crate::vault::{Found, View};
@@ -16,7 +16,7 @@ const CATCH_UP: (u32, u32) = (10, 100);
 /// How often the wait begins anew because storage moved.
 const RENEWALS: u32 = 2;
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Step 2. Decide: one transaction, and what has to be waited for between two of them. With the
     /// moment of the last one, at which the flight began.
     pub(super) async fn decide(

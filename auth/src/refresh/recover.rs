@@ -5,21 +5,20 @@ use std::rc::Rc;
 use crate::client::Client;
 use crate::logout::TRIES;
 use crate::outcome::BACKOFF;
-use crate::platform::Platform;
 use crate::session::{Age, Session};
 
 /// How long better times are waited for after the callers are gone, in milliseconds: a page recovers
 /// from ten bad minutes without a click.
 const RECOVERY: u64 = 900_000;
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Tries again while a page without callers waits for better times.
     pub(super) fn recover_later(&self, session: Rc<str>) {
         if self.0.recovering.replace(Some(session.clone())).as_ref() == Some(&session) {
             return;
         }
         let client = self.clone();
-        self.platform().spawn(async move {
+        self.spawn(async move {
             let started = client.platform().now().monotonic;
             let mut pause = 2_000;
             while client.platform().now().monotonic.saturating_sub(started) < RECOVERY {
@@ -43,7 +42,7 @@ impl<P: Platform> Client<P> {
     /// the spent token only.
     pub(super) fn write_later(&self, session: Session) {
         let client = self.clone();
-        self.platform().spawn(async move {
+        self.spawn(async move {
             for n in 0..TRIES {
                 client.platform().sleep(client.pause_before(n)).await;
                 if client.write_the_unwritten(&session).await.is_ok() {

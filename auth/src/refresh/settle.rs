@@ -10,13 +10,13 @@ use crate::error::{EndReason, Error};
 use crate::http::Answer;
 use crate::ledger::Page;
 use crate::outcome::{Committed, Patience, Received, Verdict, back_off, commit, terminal};
-use crate::platform::{Instant, LedgerError, Platform};
+use crate::platform::{Instant, LedgerError};
 use crate::rules::Rule;
 use crate::session::{Access, Book, Session};
 use crate::token::RefreshToken;
 use crate::wire::{self, Grant};
 
-impl<P: Platform> Client<P> {
+impl Client {
     /// Step 4. Commit: compares and stores in one transaction; releases the waiters only then; and removes
     /// older generations' entries last.
     pub(super) async fn commit(
@@ -33,7 +33,7 @@ impl<P: Platform> Client<P> {
             let client = self.clone();
             let (session, generation) = (session.clone(), unwritten.attempt.generation.saturating_add(1));
             self.moved_on(&session, generation, access, true);
-            self.platform().spawn(async move {
+            self.spawn(async move {
                 let _late = client.store(&session, &unwritten).await;
             });
             return Ok(());

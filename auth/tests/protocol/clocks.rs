@@ -3,12 +3,12 @@
 use auth::{AccessCustody, Client, Contract, Custody, RefreshCustody};
 use base64::Engine as _;
 
-use crate::world::{Tab, World, me, signed_in};
+use crate::world::{World, me, signed_in};
 
 const DAY: i64 = 86_400_000;
 
 /// Uses the session once a minute for two hours and counts the refreshes; every request must succeed.
-fn refreshes(world: &World, client: &Client<Tab>) -> usize {
+fn refreshes(world: &World, client: &Client) -> usize {
     world.take_log();
     for _ in 0..120 {
         assert_eq!(world.run(client.send(&me())).unwrap().status, 200);

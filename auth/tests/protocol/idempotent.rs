@@ -7,7 +7,7 @@ use auth::{Client, EndReason, Error, HttpRequest, State};
 use futures_util::future::{join, join3};
 
 use crate::server::{Rotation, header};
-use crate::world::{Broken, Fault, LedgerFault, Tab, World, me, signed_in};
+use crate::world::{Broken, Fault, LedgerFault, World, me, signed_in};
 
 fn attempts(world: &World) -> Vec<(String, Option<String>)> {
     let of = |request: &HttpRequest| {
@@ -29,7 +29,7 @@ fn single_use(world: &World) {
 
 /// A page whose browser crashed, so that storage went back to before its last refresh, and whose access
 /// token is old; and what storage lost.
-fn rolled_back() -> (World, Client<Tab>, BTreeMap<String, String>) {
+fn rolled_back() -> (World, Client, BTreeMap<String, String>) {
     let (world, tab, client) = World::signed_in_idempotently();
     let older = world.profile();
     world.pass(900_000);

@@ -6,7 +6,7 @@ use auth::{AccessCustody, Client, Contract, Custody, EndReason, Error, RefreshCu
 use futures_util::future::join;
 
 use crate::server::header;
-use crate::world::{Broken, EPOCH, Fault, LedgerFault, Tab, UNCONFIRMED, World, me, signed_in, watch};
+use crate::world::{Broken, EPOCH, Fault, LedgerFault, UNCONFIRMED, World, me, signed_in, watch};
 
 #[test]
 fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keeps_the_newer_token() {
@@ -25,7 +25,7 @@ fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keep
 
 /// A page that hears late that the ledger took its login, at which another tab has refreshed the session by then, and
 /// this one, which found it, is about to: with this `fault`.
-fn login_heard_late(world: &World, fault: Fault) -> (Client<Tab>, Client<Tab>) {
+fn login_heard_late(world: &World, fault: Fault) -> (Client, Client) {
     world.next_transactions([LedgerFault::Aborts, LedgerFault::None, LedgerFault::HeardLate(1_900)]);
     let client = world.tab().open();
     let other = world.tab().client(Contract::default(), Custody::default());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use auth::{Client, EndReason, State, Subscription};
 
-use crate::world::{Tab, World, me, signed_in, watch};
+use crate::world::{World, me, signed_in, watch};
 
 #[test]
 fn a_listener_is_called_at_changes_only() {
@@ -66,7 +66,7 @@ fn a_listener_may_subscribe_unsubscribe_and_log_out_from_within() {
 fn what_a_listener_hears_last_is_the_state() {
     let world = World::new();
     let client = world.tab().open();
-    let inner: Client<Tab> = client.clone();
+    let inner: Client = client.clone();
     let _first = client.subscribe(move |state| {
         if matches!(state, State::SignedIn { .. }) {
             inner.logout();

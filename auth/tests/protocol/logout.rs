@@ -3,7 +3,7 @@
 use auth::{AccessCustody, Client, Contract, Custody, EndReason, Error, RefreshCustody, State};
 use futures_util::future::join;
 
-use crate::world::{Broken, Fault, LedgerFault, Tab, World, me, signed_in, watch};
+use crate::world::{Broken, Fault, LedgerFault, World, me, signed_in, watch};
 
 const LOGGED_OUT: State = State::SignedOut(Some(EndReason::LoggedOut));
 const HERE_ONLY: State = State::SignedOut(Some(EndReason::LoggedOutHereOnly));
@@ -350,7 +350,7 @@ fn a_token_that_comes_after_a_logout_is_revoked_although_the_ledger_is_silent() 
     assert_eq!(of("/logout").filter(|request| request.body != *spent).count(), 1, "with the successor");
 }
 
-fn send_and_log_out_after(world: &World, client: &Client<Tab>, milliseconds: u64) {
+fn send_and_log_out_after(world: &World, client: &Client, milliseconds: u64) {
     let (answer, ()) = world.run(async {
         join(client.send(&me()), async {
             wait(world, milliseconds).await;

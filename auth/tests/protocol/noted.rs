@@ -7,7 +7,7 @@ use crate::world::{Broken, LedgerFault, Tab, UNCONFIRMED, World, me};
 const IN_THE_ROW: Custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Database };
 
 /// A world with ann's page, whose token is in the row, and a tab of a sibling; the ledger will not answer a logout.
-fn in_the_row() -> (World, Tab, [Client<Tab>; 2]) {
+fn in_the_row() -> (World, Tab, [Client; 2]) {
     let (world, tab, client) = World::new().sign_in_with(IN_THE_ROW);
     let sibling = world.tab().open_with(Contract::default(), IN_THE_ROW);
     world.settle();

@@ -2,7 +2,7 @@
 
 use auth::{Client, Contract, Custody, EndReason, Error, State};
 
-use crate::world::{Fault, Tab, World, signed_in};
+use crate::world::{Fault, World, signed_in};
 
 const LIST: &str = r#"{"sessions":[
     {"sid":"here_1","device":"Laptop","created_at":"2026-01-01T00:00:00Z","last_used_at":"2026-01-02T00:00:00Z","current":true},
@@ -121,7 +121,7 @@ fn another_session_is_ended_by_its_name() {
     assert_eq!(ended(500), Err(Error::ServerError { status: 500 }));
 }
 
-fn everywhere(world: &World, client: &Client<Tab>, fault: Fault) -> Result<(), Error> {
+fn everywhere(world: &World, client: &Client, fault: Fault) -> Result<(), Error> {
     world.next("/sessions", [fault]);
     let outcome = world.run(client.logout_everywhere());
     world.settle();

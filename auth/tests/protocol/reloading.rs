@@ -3,10 +3,10 @@
 use auth::{Client, Contract, Custody, EndReason, Error, State};
 use futures_util::future::join;
 
-use crate::world::{Fault, LedgerFault, Tab, UNCONFIRMED, World, me, signed_in, watch};
+use crate::world::{Fault, LedgerFault, UNCONFIRMED, World, me, signed_in, watch};
 
 /// Two tabs of a session whose access token is old and whose next refresh takes a second.
-fn slow_refresh() -> (World, Client<Tab>, Client<Tab>) {
+fn slow_refresh() -> (World, Client, Client) {
     let (world, tab, client) = World::signed_in();
     let other = tab.duplicate().open();
     world.settle();

@@ -12,7 +12,7 @@ use crate::world::{CHANNEL, Fault, LedgerFault, Tab, World, me, signed_in, watch
 const DATABASE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Database };
 
 /// Five tabs of one session, each with an access token of the same generation.
-fn five(world: &World, custody: Custody) -> Vec<Client<Tab>> {
+fn five(world: &World, custody: Custody) -> Vec<Client> {
     let first = world.tab();
     let client = first.open_with(Default::default(), custody);
     world.run(client.login("ann", "secret")).unwrap();
@@ -265,7 +265,7 @@ fn an_access_token_is_offered_to_who_asks_for_its_session_and_generation() {
     let stranger = world.tab();
     let heard: Rc<RefCell<Vec<String>>> = Rc::default();
     let sink = heard.clone();
-    let _listening = stranger.listen(CHANNEL, move |text| sink.borrow_mut().push(text));
+    let _listening = stranger.listen(CHANNEL, Box::new(move |text| sink.borrow_mut().push(text)));
     let sid = world.profile().into_keys().next().unwrap().split(':').nth_back(1).unwrap().to_owned();
     for (sid, generation, offers) in [("other", 0, 0), (&sid, 1, 0), (&sid, 0, 1)] {
         let question = format!(
@@ -312,11 +312,14 @@ fn a_late_offer_sets_no_tab_back() {
     world.settle();
     let question: Rc<RefCell<String>> = Rc::default();
     let sink = question.clone();
-    let _listening = probe.listen(CHANNEL, move |text| {
-        if let Some((_, asked)) = text.split_once(r#""question":""#) {
-            *sink.borrow_mut() = asked.split('"').next().unwrap().to_owned();
-        }
-    });
+    let _listening = probe.listen(
+        CHANNEL,
+        Box::new(move |text| {
+            if let Some((_, asked)) = text.split_once(r#""question":""#) {
+                *sink.borrow_mut() = asked.split('"').next().unwrap().to_owned();
+            }
+        }),
+    );
     // The same user's next login is taken up, and nobody gives its access token.
     world.run(sibling.login("ann", "secret")).unwrap();
     sibling.pause();

@@ -3,12 +3,12 @@
 use auth::{AccessCustody, Client, Contract, Custody, Error, RefreshCustody};
 use futures_util::future::join;
 
-use crate::world::{Fault, LedgerFault, Tab, World, me, signed_in};
+use crate::world::{Fault, LedgerFault, World, me, signed_in};
 
 const IN_ROWS: Custody = Custody { refresh: RefreshCustody::Database, access: AccessCustody::Session };
 
 /// Ann's page, whose last refresh the ledger did not take, at a strict server; and a sibling.
-fn unwritten(custody: Custody) -> (World, Client<Tab>, Client<Tab>) {
+fn unwritten(custody: Custody) -> (World, Client, Client) {
     let (world, _tab, client) = World::new().sign_in_with(custody);
     let sibling = world.tab().open_with(Contract::default(), custody);
     world.settle();

@@ -6,7 +6,7 @@ use futures_util::future::join;
 use crate::world::{EPOCH, Tab, World, me};
 
 /// A tab that no message reaches and whose sight of storage ended before another one rotated the token.
-fn behind() -> (World, Tab, Client<Tab>) {
+fn behind() -> (World, Tab, Client) {
     let (world, tab, client) = World::signed_in();
     let other = tab.duplicate().open();
     world.without_messages();
@@ -81,7 +81,7 @@ fn the_wait_begins_anew_when_storage_moves_but_not_without_end() {
 }
 
 /// The client's request succeeds while `meanwhile` goes on, with no token used twice.
-fn succeeds_while(world: &World, client: &Client<Tab>, meanwhile: impl Future<Output = ()>) {
+fn succeeds_while(world: &World, client: &Client, meanwhile: impl Future<Output = ()>) {
     let request = me();
     let (answer, ()) = world.run(join(client.send(&request), meanwhile));
     assert_eq!(answer.unwrap().status, 200);

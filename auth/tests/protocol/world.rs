@@ -107,22 +107,22 @@ impl World {
     }
 
     /// A world with one tab in which ann is signed in.
-    pub(crate) fn signed_in() -> (Self, Tab, Client<Tab>) {
+    pub(crate) fn signed_in() -> (Self, Tab, Client) {
         Self::new().sign_in()
     }
 
     /// As `signed_in`, at a server whose rotation is idempotent.
-    pub(crate) fn signed_in_idempotently() -> (Self, Tab, Client<Tab>) {
+    pub(crate) fn signed_in_idempotently() -> (Self, Tab, Client) {
         Self::with(|server| server.rotation = Rotation::Idempotent).sign_in()
     }
 
     /// Opens a tab, signs ann in and forgets what that took.
-    pub(crate) fn sign_in(self) -> (Self, Tab, Client<Tab>) {
+    pub(crate) fn sign_in(self) -> (Self, Tab, Client) {
         self.sign_in_with(Custody::default())
     }
 
     /// As [`sign_in`](Self::sign_in), with a custody of one's choice.
-    pub(crate) fn sign_in_with(self, custody: Custody) -> (Self, Tab, Client<Tab>) {
+    pub(crate) fn sign_in_with(self, custody: Custody) -> (Self, Tab, Client) {
         let tab = self.tab();
         let client = tab.open_with(Contract::default(), custody);
         self.run(client.login("ann", "secret")).unwrap();
@@ -131,7 +131,7 @@ impl World {
     }
 
     /// A world whose page could not reach the server when it last asked.
-    pub(crate) fn degraded() -> (Self, Client<Tab>) {
+    pub(crate) fn degraded() -> (Self, Client) {
         let (world, _tab, client) = Self::signed_in();
         world.next("/me", [Fault::Lost]);
         assert!(world.run(client.send(&me())).is_err());
@@ -286,7 +286,7 @@ impl Watch {
     }
 }
 
-pub(crate) fn watch(client: &Client<Tab>) -> Watch {
+pub(crate) fn watch(client: &Client) -> Watch {
     let states: Rc<RefCell<Vec<State>>> = Rc::default();
     let sink = states.clone();
     let _subscription = client.subscribe(move |state| sink.borrow_mut().push(state));

@@ -1,15 +1,14 @@
 //! Tabs: their lives, and the platform that a page in one of them has.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::rc::Rc;
 
 use auth::{
-    Answer, Area, Client, Contract, HttpError, HttpRequest, Instant, LedgerError, Platform, Rotation,
-    StorageError, Subscription,
+    Answer, Area, Client, Contract, Decide, Guard, HttpError, HttpRequest, Instant, LedgerError, Platform,
+    Rotation, StorageError, Subscription,
 };
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
 
-use crate::locks::Turn;
 use crate::options::Class;
 use crate::storage::View;
 use crate::tasks::{Event, Life, Owner};
@@ -27,7 +26,7 @@ pub(crate) struct Tab {
     pub(crate) listeners: BTreeMap<u64, (String, Listener)>,
     /// What waits for the tab to run again.
     pub(crate) parked: Vec<Event>,
-    pub(crate) client: Option<Client<Page>>,
+    pub(crate) client: Option<Client>,
     pub(crate) watch: Option<Subscription>,
     /// Milliseconds that this life has run for, up to `since`.
     ran: u64,
@@ -163,7 +162,7 @@ impl World {
         self.check.borrow_mut().resumed(self.life(tab), self.time());
     }
 
-    pub(crate) fn client(&self, tab: usize) -> Option<Client<Page>> {
+    pub(crate) fn client(&self, tab: usize) -> Option<Client> {
         self.tabs.borrow()[tab].client.clone()
     }
 }
@@ -219,7 +218,7 @@ impl Platform for Page {
         }
     }
 
-    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static {
+    fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()> {
         let slot = Slot::new();
         let (rings, rng) = (slot.clone(), &self.world.chance.timers);
         let late = self.world.has(Class::TimersLate) && rng.percent(30);
@@ -229,10 +228,10 @@ impl Platform for Page {
             let delay = u64::from(milliseconds) + late;
             self.world.after(delay, Owner::Tab(self.life), move |_| rings.fill(()));
         }
-        slot
+        slot.boxed_local()
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
         if self.lives() {
             self.world.spawn(self.life, task);
         }
@@ -270,18 +269,16 @@ impl Platform for Page {
         self.write_any(area, key, None)
     }
 
-    fn transact<T: 'static>(
+    fn transact(
         &self,
         keys: Vec<String>,
-        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
-    ) -> impl Future<Output = Result<T, LedgerError>> + 'static {
-        self.world.transact(self.life, keys, decide)
+        decide: Decide,
+    ) -> LocalBoxFuture<'static, Result<(), LedgerError>> {
+        self.world.transact(self.life, keys, decide).boxed_local()
     }
 
-    type Lock = Turn;
-
-    fn lock(&self, name: &str) -> impl Future<Output = Option<Turn>> + 'static {
-        self.world.lock(self.life, name)
+    fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>> {
+        self.world.lock(self.life, name).map(|turn| turn.map(|turn| Box::new(turn) as Guard)).boxed_local()
     }
 
     fn post(&self, channel: &str, text: &str, secret: bool) {
@@ -290,24 +287,22 @@ impl Platform for Page {
         }
     }
 
-    type Listening = Listening;
-
-    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> Listening {
+    fn listen(&self, channel: &str, listener: Box<dyn Fn(String)>) -> Guard {
         let id = self.world.chance.messages.next();
         if self.lives() {
-            let listener: Listener = Rc::new(listener);
+            let listener: Listener = listener.into();
             let mut tabs = self.world.tabs.borrow_mut();
             tabs[self.life.tab].listeners.insert(id, (channel.to_owned(), listener));
         }
-        Listening { page: self.clone(), id }
+        Box::new(Listening { page: self.clone(), id })
     }
 
-    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {
-        self.world.request(self.life, request)
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
+        self.world.request(self.life, request).boxed_local()
     }
 }
 
-pub(crate) struct Listening {
+struct Listening {
     page: Page,
     id: u64,
 }

@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::rc::Rc;
 
 use auth::{
-    Answer, Area, Client, Contract, Custody, HttpError, HttpRequest, Instant, LedgerError, Platform,
-    StorageError,
+    Answer, Area, Client, Contract, Custody, Decide, Guard, HttpError, HttpRequest, Instant, LedgerError,
+    Platform, StorageError,
 };
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::task::LocalSpawnExt as _;
 
 use super::{BASE, Deafening, Held, LedgerFault, Listener, Storage, Waiting, World};
@@ -40,11 +40,11 @@ impl World {
 
 impl Tab {
     /// Loads the page: a new client over what the tab and the profile hold.
-    pub(crate) fn open(&self) -> Client<Self> {
+    pub(crate) fn open(&self) -> Client {
         self.open_with(Contract::default(), Custody::default())
     }
 
-    pub(crate) fn open_with(&self, contract: Contract, custody: Custody) -> Client<Self> {
+    pub(crate) fn open_with(&self, contract: Contract, custody: Custody) -> Client {
         let client = self.client(contract, custody);
         client.start();
         self.world.idle();
@@ -52,7 +52,7 @@ impl Tab {
     }
 
     /// A client that has not been started.
-    pub(crate) fn client(&self, contract: Contract, custody: Custody) -> Client<Self> {
+    pub(crate) fn client(&self, contract: Contract, custody: Custody) -> Client {
         self.lives.set(self.lives.get() + 1);
         let life = Self { life: self.lives.get(), ..self.clone() };
         Client::new(life, BASE.parse().unwrap(), contract, custody)
@@ -128,11 +128,11 @@ impl Platform for Tab {
         }
     }
 
-    fn sleep(&self, milliseconds: u32) -> impl Future<Output = ()> + 'static {
-        self.world.timer(milliseconds.into())
+    fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()> {
+        self.world.timer(milliseconds.into()).boxed_local()
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
         self.world.0.spawner.spawn_local(task).unwrap();
     }
 
@@ -166,13 +166,13 @@ impl Platform for Tab {
         Ok(self.sight(area).into_keys().filter(|key| key.starts_with(prefix)).collect())
     }
 
-    fn transact<T: 'static>(
+    fn transact(
         &self,
         keys: Vec<String>,
-        decide: impl FnOnce(&mut [Option<String>]) -> T + 'static,
-    ) -> impl Future<Output = Result<T, LedgerError>> + 'static {
+        decide: Decide,
+    ) -> LocalBoxFuture<'static, Result<(), LedgerError>> {
         let world = self.world.clone();
-        async move {
+        let transaction = async move {
             if let Some(error) = world.0.ledger_refuses.get() {
                 return Err(error);
             }
@@ -183,7 +183,7 @@ impl Platform for Tab {
             }
             let mut entries: Vec<_> =
                 keys.iter().map(|key| world.0.ledger.borrow().get(key).cloned()).collect();
-            let decided = decide(&mut entries);
+            decide(&mut entries);
             match fault {
                 Some(LedgerFault::Aborts) => return Err(LedgerError::Aborted),
                 Some(LedgerFault::Fills) => return Err(LedgerError::Broken),
@@ -201,19 +201,18 @@ impl Platform for Tab {
             if let Some(LedgerFault::HeardLate(milliseconds)) = fault {
                 world.timer(milliseconds).await;
             }
-            if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(decided) }
-        }
+            if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(()) }
+        };
+        transaction.boxed_local()
     }
 
-    type Lock = Held;
-
-    fn lock(&self, name: &str) -> impl Future<Output = Option<Held>> + 'static {
+    fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>> {
         let (world, name, number) = (self.world.clone(), name.to_owned(), self.world.number());
         let ticket = world.0.has_locks.get().then(|| {
             world.0.locks.borrow_mut().entry(name.clone()).or_default().push_back((number, None));
             Held { world, name, number }
         });
-        Waiting(ticket)
+        Waiting(ticket).map(|held| held.map(|held| Box::new(held) as Guard)).boxed_local()
     }
 
     fn post(&self, channel: &str, text: &str, _secret: bool) {
@@ -229,9 +228,7 @@ impl Platform for Tab {
         }
     }
 
-    type Listening = Deafening;
-
-    fn listen(&self, channel: &str, listener: impl Fn(String) + 'static) -> Deafening {
+    fn listen(&self, channel: &str, listener: Box<dyn Fn(String)>) -> Guard {
         let number = self.world.number();
         self.world.0.tabs.borrow_mut().push(Listener {
             number,
@@ -239,13 +236,13 @@ impl Platform for Tab {
             life: self.life,
             lives: self.lives.clone(),
             channel: channel.to_owned(),
-            listener: Rc::new(listener),
+            listener: listener.into(),
         });
-        Deafening { world: self.world.clone(), number }
+        Box::new(Deafening { world: self.world.clone(), number })
     }
 
-    fn http(&self, request: HttpRequest) -> impl Future<Output = Result<Answer, HttpError>> + 'static {
+    fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
         self.world.0.sent.borrow_mut().push(request.clone());
-        self.world.clone().carry(request)
+        self.world.clone().carry(request).boxed_local()
     }
 }
