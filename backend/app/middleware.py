@@ -94,7 +94,7 @@ class InternalErrors:
 
 
 class BodyLimit:
-    """Refuses a too large body before it is collected in memory. No valid request is so large."""
+    """Refuses an oversized body before it is collected in memory. No valid request is so large."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

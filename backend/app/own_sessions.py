@@ -41,7 +41,10 @@ class OwnSessions:
             return [OwnSession._make(row) for row in rows]
 
     def end(self, user: SignedIn, sid: str) -> bool:
-        """End one session; False alike if the user has no such session or another user has it."""
+        """End one session; False if the user has no such live session.
+
+        The result does not tell whether another user has that session.
+        """
         # Do not look up a text that cannot be a sid, because PostgreSQL fails on a NUL.
         return is_sid(sid) and self._end(user, Family.sid == sid) == 1
 

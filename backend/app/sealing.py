@@ -2,7 +2,7 @@
 
 A client that lost the answer to a rotation still has the predecessor. So the server stores the
 successor encrypted with a key derived from the predecessor. The server keeps only a hash of the
-predecessor, so neither the server alone nor a thief of its database can open the seal.
+predecessor, so neither the server alone nor a copy of its database can open the seal.
 """
 
 import secrets
