@@ -16,25 +16,25 @@ from sqlalchemy.exc import SQLAlchemyError
 from .config import ConfigError, Settings, load_settings
 from .main import create_app
 
-# Requests still running after this long at a stop are cancelled.
+# When the server stops, it cancels the requests that still run after this time.
 STOP_SECONDS = 2
-# Longer than a reader pauses: browsers repeat a POST whose kept-alive connection was reset, and
-# with fewer resets there are fewer repeats.
+# Longer than a user's usual pause, because browsers repeat a POST whose kept-alive connection was
+# reset. Fewer resets cause fewer repeats.
 KEEP_ALIVE_SECONDS = 75
 PORT_ATTEMPTS = 20
 
 
 class BindError(Exception):
-    """The server cannot listen where it should; the text is one sentence."""
+    """The server cannot listen on the wanted address. The text is one sentence."""
 
 
 def main() -> int:
     try:
         settings = load_settings()
         arguments = _arguments(settings)
-        # The database and the secret file are nobody else's.
+        # Only the owner may read the database and the secret file.
         os.umask(0o077)
-        # First the address: it is what most often is wrong, and nothing is created if it is.
+        # Bind first: a bad address is the most frequent mistake, and then no file is created.
         sockets = bind(arguments.host, arguments.port)
     except (ConfigError, BindError) as error:
         return _fail(str(error))
@@ -54,7 +54,7 @@ def main() -> int:
 def _serve(app: FastAPI, host: str, sockets: list[socket.socket]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for name in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn raises the signal again after it has stopped; a wanted stop is a success.
+        # uvicorn raises the signal again after it has stopped. A requested stop is a success.
         signal.signal(name, lambda *_: sys.exit(0))
     name_in_url = f"[{host}]" if ":" in host else host
     print(f"Listening on http://{name_in_url}:{sockets[0].getsockname()[1]}", flush=True)
@@ -65,7 +65,7 @@ def _serve(app: FastAPI, host: str, sockets: list[socket.socket]) -> None:
         log_config=None,
         log_level="warning",
         server_header=False,
-        # Forwarded addresses are for whoever configures a proxy.
+        # Only a deployment behind a proxy needs forwarded addresses.
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
@@ -74,7 +74,7 @@ def _serve(app: FastAPI, host: str, sockets: list[socket.socket]) -> None:
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address of a name: browsers take either for localhost.
+    """Listen on every address of the host, because browsers use either address of localhost.
 
     Raises:
         BindError: if an address is taken, or none can be used.
@@ -90,7 +90,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
                     f"Port {port} is already in use; stop the other program "
                     "or choose another port with --port."
                 ) from None
-        # Port 0: the number found free for the first address was taken on the second.
+        # Port 0: the port chosen for the first address was taken on the second. Try again.
     raise BindError("No free port was found.")
 
 
@@ -100,7 +100,7 @@ def _bind_all(host: str, port: int) -> list[socket.socket]:
         for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     )
     if host == "localhost":
-        # Not every hosts file has both.
+        # Some hosts files have only one of the two.
         addresses |= {(socket.AF_INET, "127.0.0.1"): None, (socket.AF_INET6, "::1"): None}
     sockets: list[socket.socket] = []
     missing: OSError | None = None
@@ -109,7 +109,7 @@ def _bind_all(host: str, port: int) -> list[socket.socket]:
             listener = _listen(family, str(address), port)
         except OSError as error:
             if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
-                # A machine without IPv6 is fine with the other address.
+                # The other address is enough, for example on a machine without IPv6.
                 missing = error
                 continue
             for other in sockets:
@@ -131,7 +131,7 @@ def _listen(family: int, address: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind((address, port))
-        # Now, not when the event loop runs: only this shows that the port is free.
+        # Listen before the event loop runs: only a successful listen shows that the port is free.
         listener.listen(128)
     except OSError:
         listener.close()

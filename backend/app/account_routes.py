@@ -1,4 +1,4 @@
-"""What users do with their own account."""
+"""Endpoints for the user's own account: profile, password, sessions."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -64,10 +64,10 @@ async def change_password(use: Use, user: User, body: PasswordBody) -> Response 
     stored_hash = account.password_hash if account else None
     new_hash = await use.passwords.replace(body.current_password, body.new_password, stored_hash)
     if stored_hash is None or new_hash is None:
-        # The current password is asked for although the user is signed in (ASVS 6.2.3). A wrong
-        # one is a mistake in a form. A 401 would tell the client that its token has expired: it
-        # would refresh, and send the wrong password again. Some clients take a 403 for the end of
-        # the session, or for an expired token.
+        # The current password is required although the user is signed in (ASVS 6.2.3). A wrong
+        # one is a mistake in a form, so the status is 400. A 401 would mean an expired token: the
+        # client would refresh and send the wrong password again. Some clients take a 403 for the
+        # end of the session, or for an expired token.
         return bad_request("wrong_password", "The current password is wrong")
     if not await run_in_threadpool(use.accounts.change_password, user, stored_hash, new_hash):
         return _changed_meanwhile()
@@ -92,7 +92,7 @@ def end_other_sessions(use: Use, user: User) -> EndedAnswer:
 
 
 def _changed_meanwhile() -> JSONResponse:
-    # The next try finds out what it was: a wrong password, or no session any more.
+    # A repeated request gets the reason: a wrong password, or an ended session.
     body = {"detail": "The account has just been changed, please try again", "error": "conflict"}
     return JSONResponse(body, 409)
 

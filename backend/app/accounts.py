@@ -1,4 +1,4 @@
-"""The users' table: find, add, change the password, disable."""
+"""The table of users: find, add, change the password, disable."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_NAME_CHARS = 255
 
 
 class NameTakenError(Exception):
-    """A user of this name exists."""
+    """A user with this name exists already."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,18 @@ class Accounts:
             return Account(user.name, user.password_hash, user.disabled, user.created_at)
 
     def add(self, name: str, password_hash: str) -> None:
-        """Raises NameTakenError if there is such a user, and changes nothing then."""
+        """Add a user. Raises NameTakenError, and changes nothing, if the name is taken."""
         with self._database.write() as db:
             if db.get(User, name) is not None:
                 raise NameTakenError(name)
             db.add(User(name=name, password_hash=password_hash, created_at=int(time.time())))
 
     def change_password(self, user: SignedIn, verified_hash: str, new_hash: str) -> bool:
-        """Set another password and end all of the user's sessions, this one too, at once.
+        """Store the new password and end all of the user's sessions at once, this one included.
 
-        False, with nothing changed, if the session has ended (as it does when the user is disabled)
-        or the hash was replaced since the password was found to match ``verified_hash``: verifying
-        takes long enough for that. Of several changes at once the condition lets one win.
+        Returns False, and changes nothing, if the session has ended (disabling the user ends it) or
+        if the stored hash is no longer ``verified_hash``. Verifying a password takes long enough
+        for both. Of several concurrent changes, the update's condition lets only one win.
         """
         with self._database.write() as db:
             changed = db.scalar(
@@ -65,15 +65,15 @@ class Accounts:
             )
             if changed is None:
                 return False
-            # After the update, which waits for a login that is about to begin a session with the
-            # old password; one that comes later finds another hash (ASVS 7.4.3).
+            # Must follow the update. The update waits for a login with the old password that is
+            # about to begin a session; a later login finds the new hash (ASVS 7.4.3).
             end_families(
                 db, EndReason.PASSWORD_CHANGED, int(time.time()), Family.user_name == user.name
             )
             return True
 
     def disable(self, name: str) -> bool:
-        """Shut a user out and end all of their sessions at once; False if there is none."""
+        """Disable a user and end all of their sessions at once; False if the user is unknown."""
         with self._database.write() as db:
             found = db.scalar(
                 update(User).where(User.name == name).values(disabled=True).returning(User.name)
@@ -85,5 +85,5 @@ class Accounts:
 
 
 def is_valid_name(name: str) -> bool:
-    """Printable, so that it can be logged and shown, and of a length that the table holds."""
+    """Whether a name is printable, for logs and pages, and fits into the table's column."""
     return 0 < len(name) <= MAX_NAME_CHARS and name.isprintable()

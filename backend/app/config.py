@@ -17,21 +17,21 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "AUTH_"
 # RFC 7518 section 3.2: a key for HS256 has at least the size of the hash output, 256 bits.
 SECRET_BYTES = 32
-# A random secret in hexadecimal has some 15 different characters, "aaaa…" and its like few.
+# A secret with fewer different characters is weak. A random one in hexadecimal has about 15.
 SECRET_VARIETY = 10
-# Keys that everybody knows, because tutorials print them.
+# Secrets that are public because tutorials print them.
 PUBLISHED_SECRETS = frozenset(
     {"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7"},
 )
 PLACEHOLDERS = ("changeme", "change-me", "change_me", "changethis", "your-secret", "your_secret")
-# OWASP's Password Storage Cheat Sheet: no Argon2id configuration below 19 MiB, but for 7 MiB and
-# more with more passes, which this server does not offer.
+# The minimum for Argon2id in OWASP's Password Storage Cheat Sheet. The sheet also allows 7 MiB and
+# more with more passes; this server does not.
 ARGON2_FLOOR_KIB = 19 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class ConfigError(Exception):
-    """A setting is unusable; the text is one sentence for whoever starts the server."""
+    """A setting is unusable. The text tells the operator why, in one sentence."""
 
 
 class Environment(StrEnum):
@@ -40,16 +40,16 @@ class Environment(StrEnum):
 
 
 class Rotation(StrEnum):
-    """How ``/refresh`` treats a token that was spent before."""
+    """How ``/refresh`` answers a spent token."""
 
     IDEMPOTENT = "idempotent"
     STRICT = "strict"
 
 
 class Settings(BaseSettings):
-    """Every setting with its default; the README has the same table with explanations."""
+    """Every setting with its default. README.md explains each of them."""
 
-    # A validation error would otherwise print the value, which can be a secret.
+    # hide_input_in_errors: a validation error would print the value, which can be a secret.
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, hide_input_in_errors=True, extra="ignore"
     )
@@ -57,10 +57,10 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     host: str = "localhost"
     port: int = Field(default=8000, ge=0, le=65535)
-    # Not in the repr, since it may hold a password.
+    # Kept out of the repr, because it may hold a password.
     database_url: str = Field(default="sqlite:///.data/auth.db", repr=False)
     secret: SecretStr | None = None
-    # NoDecode: comma separated is easier to write in a shell than a JSON list.
+    # NoDecode: values separated by commas are easier to write in a shell than a JSON list.
     previous_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     issuer: str = Field(default="http://localhost:8000", min_length=1)
     audience: str = Field(default="yew-jwt-auth", min_length=1)
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     argon2_memory_kib: int = Field(default=65_536, ge=8)
     argon2_time_cost: int = Field(default=3, ge=1)
     argon2_parallelism: int = Field(default=4, ge=1)
-    # Each hash in progress holds argon2_memory_kib; this bounds their sum.
+    # Each running hash uses argon2_memory_kib. This limit bounds the total.
     password_concurrency: int = Field(default=2, ge=1, le=64)
 
     @field_validator("cors_origins", "previous_secrets", mode="before")
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
                 "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
         for name, secret in self._secrets():
-            # A previous one too: whoever guesses it makes tokens that are accepted.
+            # Previous secrets too, because the server accepts tokens forged with a guessed one.
             if _is_weak(secret):
                 raise ValueError(
                     f"{name} is a well-known or monotonous value; use only random ones"
@@ -148,7 +148,7 @@ class Settings(BaseSettings):
             )
 
     def _secrets(self) -> Iterator[tuple[str, str]]:
-        """The secrets that are set, each with the name for a complaint about it."""
+        """The secrets that are set, each with its name for error messages."""
         if self.secret is not None:
             yield f"{PREFIX}SECRET", self.secret.get_secret_value()
         for secret in self.previous_secrets:
@@ -162,7 +162,10 @@ class Settings(BaseSettings):
         return url.set(drivername=driver)
 
     def signing_key(self) -> bytes:
-        """The key for HS256; in development one is made and kept next to the SQLite file."""
+        """The key for HS256: ``secret``, else a generated one that is kept next to the SQLite file.
+
+        Only development allows the second.
+        """
         if self.secret is not None:
             return self.secret.get_secret_value().encode()
         path = sqlite_path(self.url)
@@ -174,7 +177,7 @@ class Settings(BaseSettings):
         return _kept_secret(path.with_name(path.name + ".secret"))
 
     def previous_keys(self) -> tuple[bytes, ...]:
-        """Keys that no longer sign, but whose access tokens are accepted until they expire."""
+        """Keys that no longer sign. Their access tokens are accepted until they expire."""
         return tuple(secret.get_secret_value().encode() for secret in self.previous_secrets)
 
 
@@ -182,8 +185,8 @@ def load_settings() -> Settings:
     """Read the environment.
 
     Raises:
-        ConfigError: with one sentence for each unusable setting, and never with its value
-            unless the value is public.
+        ConfigError: with one sentence for each unusable setting. A value is shown only if it is
+            public.
     """
     try:
         return Settings()
@@ -192,7 +195,7 @@ def load_settings() -> Settings:
 
 
 def sqlite_path(url: URL) -> Path | None:
-    """The file of an SQLite database; None for one in memory and for other databases."""
+    """The file of an SQLite database; None for a database in memory and for PostgreSQL."""
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
         return None
     return Path(str(url.database))
@@ -217,7 +220,7 @@ def _parse_database_url(value: str) -> URL:
 def _is_origin(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        # Browsers leave out the scheme's own port.
+        # Browsers omit the scheme's default port from an origin.
         valid_port = parts.port is None or parts.port not in {0, DEFAULT_PORTS.get(parts.scheme)}
     except ValueError:
         return False
@@ -240,7 +243,7 @@ def _is_weak(secret: str) -> bool:
 
 
 def _kept_secret(path: Path) -> bytes:
-    """Read the generated secret, or make it once, readable by its owner only."""
+    """Read the generated secret. Create it, readable by its owner only, if it is missing."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
@@ -254,7 +257,7 @@ def _kept_secret(path: Path) -> bytes:
 
 
 def _create_once(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing, and let one of two processes that start together win."""
+    """Create a file completely or not at all. Of two processes that start together, one wins."""
     # mkstemp creates the file with mode 0600 from the start.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:

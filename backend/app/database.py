@@ -1,4 +1,4 @@
-"""The engine and the two kinds of transaction."""
+"""The database engine, with read and write transactions."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from sqlalchemy.schema import CreateColumn
 from .config import sqlite_path
 from .models import Base
 
-# How long a request waits for another one's lock before it is answered with 503.
+# How long a request waits for another request's lock before the server answers 503.
 LOCK_WAIT_SECONDS = 5
-# An advisory lock is a number that its users agree on.
+# The number of the PostgreSQL advisory lock that guards changes of the schema.
 SCHEMA_LOCK = 0x79657761757468
-# The primary result codes; extended ones (SQLITE_BUSY_SNAPSHOT, …) carry them in their low byte.
+# Primary result codes. Extended codes (SQLITE_BUSY_SNAPSHOT, …) hold them in their low byte.
 SQLITE_CONTENTION = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class Database:
-    """Hands out transactions; each ends with its ``with`` block, by commit or by rollback."""
+    """Opens transactions. Each commits or rolls back at the end of its ``with`` block."""
 
     def __init__(self, url: URL, *, lock_wait: float = LOCK_WAIT_SECONDS) -> None:
         path = sqlite_path(url)
@@ -32,7 +32,7 @@ class Database:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.engine = create_engine(
             url,
-            # An exception's text would otherwise carry hashes and names into the log.
+            # Otherwise an exception's text would write hashes and names into the log.
             hide_parameters=True,
             pool_timeout=lock_wait,
             pool_size=10,
@@ -45,10 +45,11 @@ class Database:
         self._writer = self.engine.execution_options(write_intent=True)
 
     def create_schema(self) -> None:
-        """Create what is missing: in an empty database all, in an older one the new columns."""
+        """Create missing tables, and add missing columns to the tables of an older version."""
         with self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
-                # Of servers that start together, one does it; SQLite's writers take turns anyhow.
+                # Servers that start together change the schema one at a time. SQLite needs no
+                # such lock, because it allows one writer at a time.
                 connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             Base.metadata.create_all(connection)
             _add_missing_columns(connection)
@@ -78,13 +79,13 @@ def _add_missing_columns(connection: Connection) -> None:
 
 
 def is_contention(error: Exception) -> bool:
-    """Whether the same request can succeed later: a lock, a lost connection, a full pool."""
+    """Whether a repeated request can succeed: after a lock, a lost connection or a full pool."""
     if isinstance(error, PoolTimeoutError):
         return True
     if not isinstance(error, DBAPIError):
         return False
     if isinstance(error.orig, sqlite3.Error):
-        # Read as an attribute that may be missing: errors raised by the module itself lack it.
+        # The attribute is missing from errors that the sqlite3 module itself raises.
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in SQLITE_CONTENTION
     return isinstance(error, OperationalError)
 
@@ -100,16 +101,16 @@ def _connect_args(url: URL, lock_wait: float) -> dict[str, Any]:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # The sqlite3 module must not begin transactions by itself; _begin_sqlite does.
+    # _begin_sqlite begins transactions, so the sqlite3 module must not.
     connection.isolation_level = None
     # In WAL mode a reader never waits for a writer. "synchronous" stays at FULL: with NORMAL a
-    # power cut could take back a rotation whose answer the client already has.
+    # power cut could undo a rotation whose answer the client already has.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A deferred transaction that reads first and writes later cannot wait for a lock: SQLite
-    # fails it at once, since what it has read may be out of date. So writers lock at the start.
+    # SQLite does not let a deferred transaction that has read wait for the write lock: it fails at
+    # once, because what it read may be outdated. So a write transaction locks at its start.
     writes = connection.get_execution_options().get("write_intent", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

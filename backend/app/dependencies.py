@@ -1,4 +1,4 @@
-"""What endpoints are given: the services, and whoever is signed in."""
+"""The dependencies of the endpoints: the services and the signed-in user."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,7 +17,7 @@ from .tokens import AccessTokens
 
 @dataclass(frozen=True)
 class Services:
-    """What the endpoints work with; one set for each application."""
+    """The services that the endpoints use. Each application has its own."""
 
     accounts: Accounts
     passwords: Passwords
@@ -38,7 +38,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(
 
 
 def signed_in(use: Use, credentials: Credentials) -> SignedIn:
-    """Whoever holds the access token of a live session; anybody else gets a 401."""
+    """The user of the request's access token. Without a live session the answer is a 401."""
     if credentials is None:
         raise unauthorized("Not authenticated")
     claims = use.tokens.read(credentials.credentials)

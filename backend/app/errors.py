@@ -1,4 +1,4 @@
-"""Error answers: always JSON with a ``detail``, never what was sent or what went wrong inside."""
+"""Error answers: JSON with a ``detail``. They repeat no input and reveal no internal error."""
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .database import is_contention
 
-# RFC 9110 section 11.6.1: a 401 carries a challenge. RFC 6750 section 3.1: no error code in it
-# for a request without credentials.
+# A 401 carries a challenge (RFC 9110 section 11.6.1). The challenge has no error code if the
+# request had no credentials (RFC 6750 section 3.1).
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 INVALID_TOKEN_CHALLENGE = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 RETRY_AFTER_SECONDS = 1
@@ -20,7 +20,8 @@ def unauthorized(detail: str, *, invalid_token: bool = False) -> HTTPException:
 
 
 def bad_request(error: str, detail: str) -> JSONResponse:
-    # RFC 6749 section 5.2. With an "error", so that no client takes it for the end of a session.
+    # RFC 6749 section 5.2. Without an "error", clients take a 400 from /refresh for the end of the
+    # session.
     return JSONResponse({"detail": detail, "error": error}, 400)
 
 
@@ -36,8 +37,8 @@ def internal_error() -> JSONResponse:
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
-    # FastAPI's answer would repeat the input, here passwords and tokens. "ctx" can hold parts of
-    # it too, and "url" only advertises the validator.
+    # FastAPI's own answer would repeat the input, which holds passwords and tokens. "ctx" can hold
+    # parts of the input too, and "url" only links to the validator's documentation.
     detail = [{name: item[name] for name in ("type", "loc", "msg")} for item in error.errors()]
     return JSONResponse({"detail": detail}, 422)
 

@@ -1,4 +1,4 @@
-"""How a family of refresh tokens ends, whoever ends it."""
+"""Ends families of refresh tokens, for every reason."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from .models import Family
 
 
 class EndReason(StrEnum):
-    """Why a family was ended, as stored."""
+    """Why a family was ended. The database stores these values."""
 
     LOGOUT = "logout"
     REVOKED = "revoked"
@@ -19,9 +19,9 @@ class EndReason(StrEnum):
 
 
 def end_families(db: Session, reason: EndReason, now: int, *which: ColumnElement[bool]) -> int:
-    """End those of these families that have not ended, and say how many they were.
+    """End the selected families that have not ended yet, and return their number.
 
-    The first reason stays: it is the one that the owner has to hear about.
+    An ended family keeps its first reason, because the owner must learn that one.
     """
     ended = db.scalars(
         update(Family)

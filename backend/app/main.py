@@ -1,4 +1,4 @@
-"""Puts the application together."""
+"""Assembles the application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,16 +18,16 @@ from .passwords import Passwords
 from .sessions import Clock, Sessions, system_clock
 from .tokens import AccessTokens
 
-# What script may read of an answer from another origin, beyond the body.
+# The headers that a page of another origin may read in an answer.
 EXPOSED_HEADERS = ("WWW-Authenticate", "Retry-After", "DPoP-Nonce", "Date")
-# Two hours, the longest that Chromium honours: repeated requests pay for no preflight.
+# Two hours, the maximum that Chromium honours. Until then repeated requests need no preflight.
 PREFLIGHT_SECONDS = 7200
 
 
 def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> FastAPI:
-    """Build the application; without settings they are read from the environment.
+    """Build the application. Without ``settings``, read them from the environment.
 
-    The clock decides when sessions expire; another one lets a test wait for weeks.
+    ``clock`` decides when sessions expire. A test passes its own clock to skip weeks.
 
     Raises:
         ConfigError: if a setting is unusable.
@@ -56,10 +56,10 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     app = FastAPI(
         title="yew-jwt-auth reference server",
         lifespan=lifespan,
-        # A redirect would carry the request, with its tokens, to wherever Location points.
+        # A redirect would send the request, with its tokens, to the address in Location.
         redirect_slashes=False,
         openapi_url="/openapi.json" if development else None,
-        # These pages load their scripts from a third party.
+        # The documentation pages load their scripts from a third party.
         docs_url=None,
         redoc_url=None,
     )
@@ -82,7 +82,7 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
     request_headers = ["authorization", "content-type"]
     if settings.rotation is Rotation.IDEMPOTENT:
         request_headers.append("idempotency-key")
-    # The last one added is the outermost.
+    # The middleware that is added last is the outermost.
     app.add_middleware(BodyLimit)
     app.add_middleware(InternalErrors)
     app.add_middleware(
@@ -90,7 +90,7 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
         allow_origins=settings.cors_origins,
         allow_methods=("GET", "POST", "DELETE"),
         allow_headers=request_headers,
-        # Tokens travel in headers and bodies; a cookie has no business here.
+        # Tokens travel in headers and bodies, never in cookies.
         allow_credentials=False,
         expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,

@@ -1,4 +1,4 @@
-"""What holds for every answer: an access log without secrets, safe headers, JSON for crashes."""
+"""Middleware for every request: access log, safe headers, JSON for crashes, body limit."""
 
 import logging
 import time
@@ -16,10 +16,9 @@ error_logger = logging.getLogger("app.errors")
 
 
 class AccessLog:
-    """One line a request: method, route, status, time.
+    """Logs one line for each request: method, route, status, time.
 
-    Neither the query nor a path that is not a route is logged: a confused client can put a token
-    into both.
+    Queries and unknown paths are not logged, because a faulty client can put a token into both.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,7 +46,7 @@ class AccessLog:
 
 
 class SafeHeaders:
-    """Nothing that this server says may be stored by a cache or taken for another media type."""
+    """Adds headers so that no cache stores an answer and no browser guesses its media type."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -67,8 +66,8 @@ class SafeHeaders:
 class InternalErrors:
     """Turns a crash into JSON *inside* the CORS middleware.
 
-    Starlette's own handler sits outside of it, so that a browser would hide the 500 from the page
-    and the page could only say "cannot reach the server".
+    Starlette's own handler runs outside the CORS middleware. A browser would hide its 500 from the
+    page, and the page could only say "cannot reach the server".
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -95,7 +94,7 @@ class InternalErrors:
 
 
 class BodyLimit:
-    """Refuses a body that no honest client sends, before it is collected in memory."""
+    """Refuses an oversized body before it is collected in memory. No valid request is so large."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -107,7 +106,7 @@ class BodyLimit:
         received = 0
 
         async def count() -> Message:
-            # Counted as it comes: a chunked body announces no length.
+            # Count the received bytes, because a chunked body announces no length.
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))

@@ -1,7 +1,7 @@
 """Tables. Times are whole seconds since 1970 (UTC), the same in SQLite and PostgreSQL.
 
-A new column must be nullable: it is added to the tables of existing databases, while servers of the
-version before may still write to them.
+A new column must be nullable: it is added to existing tables, and servers of the previous version
+may still write to these.
 """
 
 from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, false
@@ -13,7 +13,7 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """Someone who can log in. Names are compared exactly and are never given to someone else."""
+    """A user. Names are compared exactly and are never reused for another person."""
 
     __tablename__ = "users"
 
@@ -26,8 +26,8 @@ class User(Base):
 class Family(Base):
     """A session: all the refresh tokens that descend from one login.
 
-    This row is the only authority on whether the session lives. Whatever a race leaves behind in
-    the table of tokens, a token of an ended family is worth nothing.
+    Only this row decides whether the session lives. The server refuses every token of an ended
+    family, whatever rows a race left in the table of tokens.
     """
 
     __tablename__ = "families"
@@ -39,15 +39,15 @@ class Family(Base):
     absolute_expires_at: Mapped[int] = mapped_column(index=True)
     ended_at: Mapped[int | None]
     end_reason: Mapped[str | None] = mapped_column(String(32))
-    # The User-Agent of the login; none in rows that are older than this column.
+    # The User-Agent of the login; NULL in rows that are older than this column.
     device: Mapped[str | None] = mapped_column(String(255))
 
 
 class RefreshToken(Base):
-    """One refresh token, by its SHA-256 only: a copy of this table lets nobody in.
+    """One refresh token. Only its SHA-256 is stored, so a copy of this table is useless to a thief.
 
-    Spent tokens stay until their family has expired. A token that was purged could no longer be
-    recognised as stolen (RFC 9700 section 4.14.2).
+    Spent tokens stay until their family has expired, because the reuse of a deleted token could
+    not be detected (RFC 9700 section 4.14.2).
     """
 
     __tablename__ = "refresh_tokens"
@@ -55,11 +55,11 @@ class RefreshToken(Base):
     hash: Mapped[bytes] = mapped_column(primary_key=True)
     sid: Mapped[str] = mapped_column(ForeignKey("families.sid", ondelete="CASCADE"), index=True)
     created_at: Mapped[int]
-    # The idle expiry, capped by the family's absolute one.
+    # The idle expiry, but at most the family's absolute expiry.
     expires_at: Mapped[int]
     spent_at: Mapped[int | None]
     successor_hash: Mapped[bytes | None] = mapped_column(unique=True)
-    # The SHA-256 of the Idempotency-Key it was spent with, if there was one.
+    # The SHA-256 of the Idempotency-Key that this token was spent with; NULL without a key.
     key_hash: Mapped[bytes | None]
-    # The successor, encrypted under a key derived from this token; only while it is unspent.
+    # The successor, encrypted with a key derived from this token; NULL once the successor is spent.
     sealed_successor: Mapped[bytes | None]

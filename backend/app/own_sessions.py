@@ -1,4 +1,4 @@
-"""The sessions of one user, listed for that user and ended by them (ASVS 7.5.2)."""
+"""Lists a user's own sessions, and lets the user end them (ASVS 7.5.2)."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from .tokens import is_sid
 class OwnSession(NamedTuple):
     sid: str
     created_at: int
-    # The login or the last refresh: writing down each request would make every one of them wait
-    # for the database's lock.
+    # The time of the login or of the last refresh. Recording every request would make each of
+    # them wait for the database's lock.
     last_used_at: int
     device: str | None
 
@@ -25,11 +25,11 @@ class OwnSessions:
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        # For so long after the last refresh token has expired an access token may be accepted.
+        # How long an access token may still be accepted after the refresh token has expired.
         self._tail_seconds = settings.access_token_seconds + settings.leeway_seconds
 
     def all(self, user: SignedIn) -> list[OwnSession]:
-        """Every session that still lets somebody in, the last used one first."""
+        """Every session that has an accepted token, the last used session first."""
         with self._database.read() as db:
             rows = db.execute(
                 self._live(user)
@@ -41,12 +41,15 @@ class OwnSessions:
             return [OwnSession._make(row) for row in rows]
 
     def end(self, user: SignedIn, sid: str) -> bool:
-        """End one session; False, without a difference, if it is another user's or is none."""
-        # What cannot be a name is not asked for: PostgreSQL fails on a NUL.
+        """End one session; False if the user has no such live session.
+
+        The result does not tell whether another user has that session.
+        """
+        # Do not look up a text that cannot be a sid, because PostgreSQL fails on a NUL.
         return is_sid(sid) and self._end(user, Family.sid == sid) == 1
 
     def end_others(self, user: SignedIn) -> int:
-        """End every session but the one that asks; how many they were."""
+        """End every session except the calling one, and return their number."""
         return self._end(user, Family.sid != user.sid)
 
     def _end(self, user: SignedIn, which: ColumnElement[bool]) -> int:
@@ -58,7 +61,7 @@ class OwnSessions:
         now = self._clock()
         return (
             select(Family.sid)
-            # The current token: a family has one that is unspent.
+            # Join the current token, which is the family's only unspent one.
             .join(RefreshToken, RefreshToken.sid == Family.sid)
             .where(
                 Family.user_name == user.name,

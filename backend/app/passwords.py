@@ -1,4 +1,4 @@
-"""Password hashing: Argon2id, off the event loop, a bounded number at a time."""
+"""Password hashing with Argon2id, outside the event loop, a limited number at a time."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from .config import Settings
 
-# Longer ones are not hashed: nobody types them, and work must not grow with what is sent.
+# Longer passwords are refused: users type no such passwords, and the work must not grow with the
+# input.
 MAX_PASSWORD_BYTES = 1024
-# For what users choose. ASVS 6.2.1 wants 8 at least, and 6.2.5 no rule about what they are.
+# For passwords that users choose. At least 8 (ASVS 6.2.1), of any kind (ASVS 6.2.5).
 MIN_PASSWORD_CHARS = 8
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the password is right, and a new hash if the parameters have changed since."""
+    """Whether the password is correct, and a new hash if Argon2's parameters have changed."""
 
     correct: bool
     new_hash: str | None = None
@@ -36,8 +37,9 @@ class Passwords:
                 )
             ]
         )
-        # Argon2 takes its memory at once, so parallel logins could exhaust it; those beyond the
-        # limit queue. Not the limiter of the other threads, which then stay free for requests.
+        # Argon2 allocates all its memory at once, so parallel logins could exhaust the memory.
+        # Logins above the limit queue. The other threads have another limiter, so they stay free
+        # for requests.
         self._limiter = CapacityLimiter(settings.password_concurrency)
         self._dummy = self._hash.hash(secrets.token_urlsafe())
 
@@ -45,19 +47,19 @@ class Passwords:
         """Hash a new password.
 
         Raises:
-            ValueError: if it is not usable.
+            ValueError: if the password is not usable.
         """
         return self._hash.hash(usable(password))
 
     async def verify(self, password: str, stored_hash: str | None) -> Verdict:
-        """Check a password; None is a user who does not exist and costs the same work.
+        """Check a password. ``stored_hash`` is None for an unknown user and costs the same work.
 
-        How long a refusal takes must not tell which names exist (ASVS 6.3.8).
+        The time of a refusal must not tell which names exist (ASVS 6.3.8).
         """
         return await to_thread.run_sync(self._verify, password, stored_hash, limiter=self._limiter)
 
     async def replace(self, current: str, new: str, stored_hash: str | None) -> str | None:
-        """The hash of a new password; None if the current one is wrong."""
+        """Hash the new password; None if the current password is wrong."""
         return await to_thread.run_sync(
             self._replace, current, new, stored_hash, limiter=self._limiter
         )
@@ -70,12 +72,12 @@ class Passwords:
         return Verdict(correct, new_hash)
 
     def _replace(self, current: str, new: str, stored_hash: str | None) -> str | None:
-        # Both in one turn: whoever has queued for the first hash need not queue for the second.
+        # Verify and hash in one turn, so that a change of password queues only once.
         return self.hash(new) if self._verify(current, stored_hash).correct else None
 
 
 def usable(password: str) -> str:
-    """The password, if it can be hashed.
+    """Return the password if it can be hashed.
 
     Raises:
         ValueError: if it is empty, longer than MAX_PASSWORD_BYTES, or no Unicode text.

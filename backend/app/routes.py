@@ -1,4 +1,7 @@
-"""The guide's endpoints. What they decide is in ``sessions``; here is how it looks on the wire."""
+"""The endpoints for login, refresh and logout, and a protected one.
+
+``sessions`` decides. This module reads the requests and writes the answers.
+"""
 
 import re
 from datetime import UTC, datetime
@@ -17,7 +20,7 @@ from .sessions import Issued, Refusal, Superseded
 
 router = APIRouter()
 
-# base64url, 128 bits or more: a key that could be guessed would let a thief repeat an attempt.
+# base64url of 128 bits or more, because a thief could repeat an attempt with a guessed key.
 IDEMPOTENCY_KEY_FORM = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
 
 REFUSALS = {
@@ -35,10 +38,10 @@ class RefreshTokenBody(BaseModel):
 
 
 class TokenAnswer(BaseModel):
-    """RFC 6749 section 5.1, with the remaining life of the refresh token and the session's name.
+    """The answer of RFC 6749 section 5.1, with ``refresh_expires_in`` and ``sid`` added.
 
-    ``idempotent_refresh`` is there only if true: it invites the client to send the header, which
-    a server that does not know it would refuse in the CORS check.
+    ``idempotent_refresh`` is sent only if true. It tells the client to send ``Idempotency-Key``,
+    which a server that does not know this header would refuse in the CORS check.
     """
 
     access_token: str
@@ -89,7 +92,7 @@ async def login(
             device_name(user_agent),
         )
     if issued is None:
-        # One answer for an unknown user, a wrong password and a disabled user (ASVS 6.3.8).
+        # The same answer for an unknown user, a wrong password and a disabled user (ASVS 6.3.8).
         raise unauthorized("Incorrect username or password")
     return TokenAnswer.of(issued, use.rotation)
 
@@ -101,10 +104,10 @@ def refresh(
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> TokenAnswer | Response:
     if use.rotation is Rotation.STRICT:
-        # As if the header did not exist, like a server that has never heard of it.
+        # Strict rotation ignores the header, like a server that does not know it.
         idempotency_key = None
     if idempotency_key is not None and not IDEMPOTENCY_KEY_FORM.fullmatch(idempotency_key):
-        # Before anything is spent: the client can repeat with a good key.
+        # Refuse before the token is spent, so that the client can repeat with a valid key.
         return bad_request(
             "invalid_request", "Idempotency-Key must be base64url of 128 bits or more"
         )
@@ -120,7 +123,7 @@ def refresh(
 
 @router.post("/logout", status_code=204)
 def logout(use: Use, body: RefreshTokenBody) -> None:
-    # The refresh token alone is enough: a logout must work with an expired access token.
+    # No access token is needed, because a logout must work with an expired one.
     use.sessions.close(body.refresh_token)
 
 
@@ -139,14 +142,14 @@ async def health() -> dict[str, str]:
 
 
 def _refused(refusal: Refusal) -> JSONResponse:
-    # invalid_grant is RFC 6749 section 5.2; the status is 401 because the guide's client expects
-    # it, and RFC 9110 section 15.5.2 then asks for a challenge.
+    # invalid_grant is from RFC 6749 section 5.2. The status is 401, because in the contract of the
+    # project's README.md a 401 ends the session. RFC 9110 section 15.5.2 then requires a challenge.
     body = {"detail": REFUSALS[refusal], "error": "invalid_grant", "reason": refusal.value}
     return JSONResponse(body, 401, INVALID_TOKEN_CHALLENGE)
 
 
 def _superseded() -> JSONResponse:
-    # Not invalid_grant: the session lives, and whoever holds the successor's successor goes on.
+    # Not invalid_grant, because the session lives: the holder of its current token goes on.
     body = {
         "detail": "This refresh token and its successor are both spent",
         "error": "superseded",

@@ -1,8 +1,8 @@
-"""Keeps a successor for its rightful owner without keeping a usable token.
+"""Seals a successor, so that only the predecessor opens it.
 
-A client that lost the answer to a rotation still has the predecessor. So the successor is stored
-encrypted under a key derived from the predecessor, of which the server has only a hash: neither
-the server by itself nor a copy of its database can open it.
+A client that lost the answer to a rotation still has the predecessor. So the server stores the
+successor encrypted with a key derived from the predecessor. The server keeps only a hash of the
+predecessor, so neither the server alone nor a copy of its database can open the seal.
 """
 
 import secrets
@@ -12,23 +12,23 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-# Separates this key from anything else that might ever be derived from a token (RFC 5869 3.2).
+# Separates this key from any other value derived from the same token (RFC 5869 section 3.2).
 PURPOSE = b"yew-jwt-auth sealed successor 1"
 NONCE_BYTES = 12
 
 
 class SealError(Exception):
-    """The sealed bytes are not what was sealed for this token and session."""
+    """The bytes were not sealed for this predecessor and session, or were changed."""
 
 
 def seal(successor: str, predecessor: str, sid: str) -> bytes:
     nonce = secrets.token_bytes(NONCE_BYTES)
-    # The session is authenticated with it: a row moved to another session does not open.
+    # The sid is authenticated too, so a seal that was moved to another session does not open.
     return nonce + _cipher(predecessor).encrypt(nonce, successor.encode(), sid.encode())
 
 
 def unseal(sealed: bytes, predecessor: str, sid: str) -> str:
-    """Raises SealError if anything about the three differs from what was sealed."""
+    """Open a seal. Raises SealError if the bytes, the predecessor or the sid do not match."""
     nonce, encrypted = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     try:
         return _cipher(predecessor).decrypt(nonce, encrypted, sid.encode()).decode()
@@ -37,6 +37,6 @@ def unseal(sealed: bytes, predecessor: str, sid: str) -> str:
 
 
 def _cipher(predecessor: str) -> AESGCM:
-    # HKDF suffices, as the token has 256 random bits; a guessable one would need a slow function.
+    # HKDF is enough, because the token has 256 random bits. A guessable one would need a slow hash.
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE)
     return AESGCM(derived.derive(predecessor.encode()))

@@ -1,11 +1,13 @@
 """Sessions: login, rotation with reuse detection, logout.
 
-A session is a family of refresh tokens (RFC 9700 section 4.14.2). One of them, the *current* one,
-is unspent. Spending it makes its successor current; a spent token that comes back reveals that
-two parties hold the family, and since nobody can tell the owner from the thief, it ends.
+A session is a family of refresh tokens (RFC 9700 section 4.14.2). Only its *current* token is
+unspent. A rotation spends the current token and makes its successor current. If a spent token is
+used again, two parties hold the family's tokens. The server cannot tell the owner from the thief,
+so it ends the family.
 
-Unless the request repeats the one that spent it. Losing the answer to a rotation is the most
-common cause of a spurious logout, so a client may name its attempt by an ``Idempotency-Key``:
+One reuse is no theft: a request that repeats the attempt that spent the token. A lost answer to a
+rotation is the most common cause of a spurious logout, so a client may name its attempt with an
+``Idempotency-Key``:
 
 =====================================  ==========================================================
 what arrives                           answer
@@ -38,7 +40,7 @@ from .tokens import AccessTokens, Claims, new_refresh_token, new_sid, refresh_to
 
 logger = logging.getLogger("app.sessions")
 
-# Families stay a little longer than they live, so that a late client is told "expired".
+# How long an expired family is kept, so that a late client is told "expired".
 KEEP_EXPIRED_SECONDS = 7 * 86_400
 
 Clock = Callable[[], int]
@@ -49,7 +51,7 @@ def system_clock() -> int:
 
 
 class Refusal(StrEnum):
-    """Why a refresh token is refused; the values are the wire format's ``reason``."""
+    """Why a refresh token is refused. The values are sent as ``reason``."""
 
     UNKNOWN = "unknown"
     REUSE = "reuse"
@@ -59,7 +61,7 @@ class Refusal(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
 
 
-# What a client is told of a family that was ended.
+# The refusal that a client gets for an ended family.
 REFUSALS_OF_ENDS: dict[str | None, Refusal] = {
     EndReason.LOGOUT: Refusal.REVOKED,
     EndReason.REVOKED: Refusal.REVOKED,
@@ -70,12 +72,12 @@ REFUSALS_OF_ENDS: dict[str | None, Refusal] = {
 
 
 class Superseded:
-    """A repeated attempt whose successor is spent: no theft, and nothing left to hand out."""
+    """A repeated attempt whose successor is spent: no theft, but no token to issue."""
 
 
 @dataclass(frozen=True, repr=False)
 class Issued:
-    """What a login or a refresh hands out. Without a repr, which could print it."""
+    """The tokens that a login or a refresh issues. Without a repr, which could print them."""
 
     sid: str
     access_token: str
@@ -86,7 +88,10 @@ class Issued:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Whom an access token stands for, in which session, and when it was issued."""
+    """The user and the session of an access token.
+
+    ``created_at`` is the user's time of creation, ``issued_at`` that of the token.
+    """
 
     name: str
     sid: str
@@ -95,7 +100,7 @@ class SignedIn:
 
 
 class _Found(NamedTuple):
-    """A presented token with what decides about it."""
+    """A presented token, with the columns of its family and user that decide its answer."""
 
     hash: bytes
     expires_at: int
@@ -131,10 +136,10 @@ class Sessions:
         new_hash: str | None = None,
         device: str | None = None,
     ) -> Issued | None:
-        """Begin a session for a user whose password was just found to match ``verified_hash``.
+        """Begin a session for a user whose password was just verified against ``verified_hash``.
 
-        None if the user was disabled or got another password since: verifying takes long enough
-        for that to happen in between.
+        None if the user was disabled or the password was changed meanwhile. Verifying takes long
+        enough for both.
         """
         now = self._clock()
         with self._database.write() as db:
@@ -165,14 +170,14 @@ class Sessions:
 
         Args:
             presented: the refresh token.
-            key: the attempt's Idempotency-Key; without one rotation is strict.
+            key: the attempt's Idempotency-Key. Without a key, rotation is strict.
         """
         digest = refresh_token_hash(presented)
         if digest is None:
             return Refusal.UNKNOWN
         now = self._clock()
         with self._database.write() as db:
-            # Twice at most: only a lost race leads to a second pass, which finds the token spent.
+            # Two passes at most: a lost race leads to the second, which finds the token spent.
             while True:
                 found = _find(db, digest)
                 if found is None:
@@ -189,9 +194,9 @@ class Sessions:
                     return issued
 
     def close(self, presented: str) -> None:
-        """End the family of any of its tokens, spent and expired ones included.
+        """End the family of the token, even if the token is spent or expired.
 
-        An unknown token is no error (RFC 7009 section 2.2): the client's aim is reached.
+        An unknown token is no error (RFC 7009 section 2.2), because it is unusable anyway.
         """
         digest = refresh_token_hash(presented)
         if digest is None:
@@ -202,9 +207,9 @@ class Sessions:
                 end_families(db, EndReason.LOGOUT, self._clock(), Family.sid == sid)
 
     def signed_in(self, claims: Claims) -> SignedIn | None:
-        """Whom an access token stands for now; None once its session is over.
+        """The user of an access token; None once its session is over.
 
-        Asking the database at each request is what makes a logout take effect at once, not when
+        The database is asked at each request, so that a logout takes effect at once and not when
         the token expires (ASVS 7.4.1).
         """
         with self._database.read() as db:
@@ -228,8 +233,8 @@ class Sessions:
     ) -> Issued | None:
         """Spend the current token; None if another request was faster.
 
-        The condition in the update is what makes the winner single: PostgreSQL lets the loser
-        wait for the row and then checks the condition again, SQLite runs one writer at a time.
+        The update's condition lets only one request win. PostgreSQL makes the loser wait for the
+        row and then checks the condition again. SQLite runs one writer at a time.
         """
         successor = new_refresh_token()
         spent = db.scalar(
@@ -245,7 +250,8 @@ class Sessions:
         )
         if spent is None:
             return None
-        # This token is no longer anybody's unspent successor: nothing may bring it back.
+        # The spent token may be its predecessor's sealed successor. Delete that seal, so that no
+        # repeated attempt gets the spent token.
         db.execute(
             update(RefreshToken)
             .where(RefreshToken.successor_hash == found.hash)
@@ -258,7 +264,7 @@ class Sessions:
     def _answer_spent(
         self, db: Session, found: _Found, presented: str, key: str | None, now: int
     ) -> Issued | Refusal | Superseded:
-        """What a spent token gets: only a repetition of the attempt that spent it is no theft."""
+        """Answer a spent token: everything but a repeat of the attempt that spent it is theft."""
         if not _is_same_key(found.key_hash, key):
             return _end_for_reuse(db, found, now)
         successor = db.execute(
@@ -293,7 +299,7 @@ class Sessions:
     def _issue(
         self, name: str, sid: str, refresh_token: str, now: int, expires_at: int, absolute: int
     ) -> Issued:
-        # An access token must not outlive the session it belongs to.
+        # An access token must not outlive its session.
         access_expires_at = min(now + self._settings.access_token_seconds, absolute)
         return Issued(
             sid=sid,
@@ -305,7 +311,7 @@ class Sessions:
 
 
 def _find(db: Session, digest: bytes) -> _Found | None:
-    # Columns, not entities: the session would answer the second read of an entity from memory.
+    # Select columns and no entities: the ORM would answer the second read of an entity from memory.
     row = db.execute(
         select(
             RefreshToken.hash,
@@ -330,7 +336,7 @@ def _find(db: Session, digest: bytes) -> _Found | None:
 
 def _refusal_of_family(found: _Found, now: int) -> Refusal | None:
     if found.ended_at is not None:
-        # A later version may have had another reason.
+        # A later version of the server may have stored a reason that this one does not know.
         return REFUSALS_OF_ENDS.get(found.end_reason, Refusal.REVOKED)
     if found.disabled:
         return Refusal.DISABLED
@@ -344,7 +350,7 @@ def _key_hash(key: str | None) -> bytes | None:
 
 
 def _is_same_key(stored: bytes | None, key: str | None) -> bool:
-    """Whether both are there and equal: without a key an attempt cannot be recognised."""
+    """Whether both keys exist and are equal. An attempt without a key cannot be recognised."""
     presented = _key_hash(key)
     return stored is not None and presented is not None and hmac.compare_digest(stored, presented)
 
@@ -360,5 +366,5 @@ def _end_for_reuse(db: Session, found: _Found, now: int) -> Refusal:
 
 
 def _purge(db: Session, now: int) -> None:
-    # At each login, which is rare and slow anyway, so that no timer has to run.
+    # Runs at each login, which is rare and slow anyway, so that the server needs no timer.
     db.execute(delete(Family).where(Family.absolute_expires_at <= now - KEEP_EXPIRED_SECONDS))

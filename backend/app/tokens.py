@@ -8,9 +8,9 @@ from typing import Any
 
 import jwt
 
-# One algorithm, never taken from the token (RFC 8725 section 3.1).
+# The only algorithm. It is never taken from the token (RFC 8725 section 3.1).
 ALGORITHM = "HS256"
-# RFC 9068 section 2.1: no other kind of JWT can be mistaken for an access token (RFC 8725 3.11).
+# RFC 9068 section 2.1. So no other kind of JWT is taken for an access token (RFC 8725 3.11).
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 REQUIRED_CLAIMS = ("exp", "iat", "iss", "aud", "sub", "jti", "sid")
 MAX_ACCESS_TOKEN_CHARS = 8192
@@ -24,7 +24,7 @@ SID_FORM = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
 @dataclass(frozen=True)
 class Claims:
-    """What an access token says, after everything about it has been checked."""
+    """The claims of an access token that has passed every check."""
 
     subject: str
     sid: str
@@ -34,8 +34,8 @@ class Claims:
 class AccessTokens:
     """Mints and reads the access tokens of this server.
 
-    Previous keys verify and never sign, so that a change of the key turns no token away that was
-    issued before it.
+    Previous keys verify and never sign, so that tokens issued before a change of the key remain
+    valid.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AccessTokens:
         return jwt.encode(claims, self._signing_key, ALGORITHM, headers={"typ": TOKEN_TYPE})
 
     def read(self, token: str) -> Claims | None:
-        """The claims of a token that is ours, intact and not expired; None for any other."""
+        """The claims of a token that this server signed and that is valid; None for any other."""
         if len(token) > MAX_ACCESS_TOKEN_CHARS:
             return None
         decoded = self._verified(token)
@@ -79,7 +79,7 @@ class AccessTokens:
         return Claims(subject, sid, issued_at)
 
     def _verified(self, token: str) -> dict[str, Any] | None:
-        """The parts of a token that one of the keys has signed and whose claims hold."""
+        """The parts of a token that one of the keys has signed and whose claims are valid."""
         for key in self._keys:
             try:
                 return jwt.decode_complete(
@@ -96,8 +96,8 @@ class AccessTokens:
                     },
                 )
             except jwt.InvalidSignatureError:
-                # Which key it was is found by trying all, and never asked of the token (a "kid"):
-                # until a signature holds, the token is only what somebody sent (RFC 8725 3.10).
+                # Try the next key. The token's "kid" does not choose the key, because a token is
+                # untrusted input until its signature is verified (RFC 8725 section 3.10).
                 continue
             except jwt.InvalidTokenError:
                 return None
@@ -105,24 +105,24 @@ class AccessTokens:
 
 
 def new_refresh_token() -> str:
-    """256 bits from the operating system (RFC 6749 section 10.10), 43 characters."""
+    """256 random bits from the operating system (RFC 6749 section 10.10), as 43 characters."""
     return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
 
 
 def new_sid() -> str:
-    """The name of a session; unguessable, but no credential."""
+    """A new session's name. It cannot be guessed, but it is no credential."""
     return secrets.token_urlsafe(SID_BYTES)
 
 
 def is_sid(text: str) -> bool:
-    """Whether this can be the name of a session."""
+    """Whether the text has the form of a session's name."""
     return SID_FORM.fullmatch(text) is not None
 
 
 def refresh_token_hash(token: str) -> bytes | None:
-    """What the database knows a refresh token by; None for what cannot be one.
+    """The hash that the database stores for a refresh token; None for text of another form.
 
-    A fast hash is right here: 256 random bits cannot be guessed, unlike a password.
+    A fast hash is enough, because 256 random bits cannot be guessed, unlike a password.
     """
     if REFRESH_TOKEN_FORM.fullmatch(token) is None:
         return None
@@ -130,6 +130,6 @@ def refresh_token_hash(token: str) -> bytes | None:
 
 
 def _is_our_header(header: dict[str, Any]) -> bool:
-    # Exactly what mint() writes. That leaves no room for jwk, jku, x5u, kid or crit, with which a
-    # token could ask to be checked in some other way (RFC 8725 sections 3.1 and 3.10).
+    # Accept only the header that mint() writes. With jwk, jku, x5u, kid or crit a token could
+    # choose how it is checked (RFC 8725 sections 3.1 and 3.10).
     return header == {"alg": ALGORITHM, "typ": TOKEN_TYPE}

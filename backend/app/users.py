@@ -1,7 +1,7 @@
 """``python -m app.users``: add and disable users.
 
-A password is never an argument, since every user of the machine can list the arguments. It comes
-from the variable AUTH_USER_PASSWORD, else from a prompt, else from standard input.
+A password is never an argument, because every user of the machine can list a process's arguments.
+It comes from the variable AUTH_USER_PASSWORD, else from a prompt, else from standard input.
 """
 
 import argparse
@@ -42,13 +42,13 @@ def _add(accounts: Accounts, passwords: Passwords, name: str, if_missing: bool) 
         return _fail("The name must have 1 to 255 printable characters")
     exists = f"There is a user {name} already"
     if accounts.find(name) is not None:
-        # Before the password is asked for, which would be for nothing.
+        # Checked before the prompt, because no password is needed then.
         return _done(exists) if if_missing else _fail(exists)
     password_hash = passwords.hash(_password())
     try:
         accounts.add(name, password_hash)
     except NameTakenError:
-        # Somebody else added it in the meantime.
+        # Another process added the user meanwhile.
         return _done(exists) if if_missing else _fail(exists)
     return _done(f"Added user {name}")
 
@@ -68,7 +68,7 @@ def _password() -> str:
         if password != getpass.getpass("Again: "):
             raise ValueError("The passwords differ")
         return password
-    # UTF-8 whatever the locale says, as browsers send it; only the line's end is not part of it.
+    # UTF-8 as browsers send it, whatever the locale is. Only the line ending is removed.
     line = sys.stdin.buffer.readline().decode("utf-8")
     return line.removesuffix("\n").removesuffix("\r")
 

@@ -1,6 +1,6 @@
-"""Fixtures. With AUTH_TEST_POSTGRES_URL set, what uses ``world`` runs on PostgreSQL as well.
+"""Fixtures. If AUTH_TEST_POSTGRES_URL is set, tests with a database run on PostgreSQL as well.
 
-That database is emptied before each test: name one that holds nothing else.
+That database is emptied before each test, so it must hold nothing else.
 """
 
 import os
@@ -35,7 +35,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'auth.db'}"
     assert POSTGRES_URL is not None
     with closing(Database(make_settings(POSTGRES_URL).url)) as database, database.write() as db:
-        # All of it, not only our tables: a test may have renamed one.
+        # Drop the whole schema and not only our tables, because a test may have renamed one.
         db.connection().exec_driver_sql("DROP SCHEMA public CASCADE")
         db.connection().exec_driver_sql("CREATE SCHEMA public")
     return POSTGRES_URL
@@ -46,7 +46,7 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world(database_url: str) -> Iterator[MakeWorld]:
-    """Builds a server with changed settings; more than one share the database."""
+    """Builds a server with changed settings. All servers of one test share its database."""
     worlds: list[World] = []
 
     def make(**changes: Any) -> World:

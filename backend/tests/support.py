@@ -1,4 +1,4 @@
-"""What the tests share: a controlled clock and the client's side of the protocol."""
+"""Helpers of the tests: a controlled clock, the client's side of the protocol, processes."""
 
 import json
 import os
@@ -31,12 +31,12 @@ SECRET = secrets.token_urlsafe(32)
 PASSWORD = "correct horse battery staple"
 NEW_PASSWORD = "another battery, another staple"
 ORIGIN = "http://localhost:8080"
-# How long anything may take before a test fails; no test waits for it when all is well.
+# The deadline of each single wait in a test. A test that passes never waits this long.
 PATIENCE_SECONDS = 20
 
 
 def make_settings(database_url: str, **changes: Any) -> Settings:
-    """Settings with the cheapest Argon2, which only its own tests need in full."""
+    """Settings with the cheapest Argon2, because only the tests of Argon2 need its full cost."""
     values: dict[str, Any] = {
         "database_url": database_url,
         "secret": SecretStr(SECRET),
@@ -60,7 +60,7 @@ class FakeClock:
 
 @dataclass
 class World:
-    """One server with a user called demo, seen by its clients."""
+    """One server, and the requests that its clients send."""
 
     app: FastAPI
     client: TestClient
@@ -106,7 +106,7 @@ class World:
     def change_password(
         self, access_token: str, new: str = NEW_PASSWORD, *, current: str = PASSWORD
     ) -> httpx2.Response:
-        # Escaped, since not every string that JSON can write is valid UTF-8.
+        # json.dumps escapes the strings, because JSON allows strings that UTF-8 cannot encode.
         body = json.dumps({"current_password": current, "new_password": new}).encode()
         headers = bearer(access_token) | {"Content-Type": "application/json"}
         return self.client.post("/password", content=body, headers=headers)
@@ -143,7 +143,7 @@ def new_key() -> str:
 
 
 def reason(answer: httpx2.Response) -> str:
-    """The reason of a terminal answer, after checking that it is one."""
+    """The reason of a terminal answer. Fails if the answer is not terminal."""
     assert answer.status_code == 401, answer.text
     body = answer.json()
     assert body["error"] == "invalid_grant"
@@ -153,7 +153,7 @@ def reason(answer: httpx2.Response) -> str:
 
 
 def environment(database_file: Path, **changes: str) -> dict[str, str]:
-    """The variables of a server process; nothing that the developer has set leaks in."""
+    """The variables of a server process, without the developer's own AUTH_ variables."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AUTH_")}
     return inherited | {
         "AUTH_DATABASE_URL": f"sqlite:///{database_file}",
@@ -167,7 +167,7 @@ def environment(database_file: Path, **changes: str) -> dict[str, str]:
 def run(
     module: str, *arguments: str, env: Mapping[str, str], stdin: bytes = b""
 ) -> tuple[int, str]:
-    """Run a command to its end: its exit code and all that it printed."""
+    """Run a command to its end, and return its exit code and its output."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=BACKEND,
@@ -203,7 +203,7 @@ class ServerProcess:
 
 @contextmanager
 def server(env: Mapping[str, str], *arguments: str) -> Iterator[ServerProcess]:
-    """A real server on a free port; gone when the block ends, whatever happened in it."""
+    """A real server on a free port. It is killed when the block ends, also after an error."""
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "--port", "0", *arguments],
         cwd=BACKEND,

@@ -1,4 +1,4 @@
-"""What an access token must be (RFC 8725, RFC 9068); every attack ends in the same 401."""
+"""The rules for access tokens (RFC 8725, RFC 9068). Every attack gets the same 401."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from .support import SECRET, World, bearer
 
 @pytest.fixture(params=["signing", "previous"])
 def world(request: pytest.FixtureRequest, make_world: MakeWorld) -> World:
-    """A server for which the key of the attacks below is the signing key, or a previous one."""
+    """A server whose signing key, or whose previous key, is the key of the attacks below."""
     if request.param == "signing":
         made = make_world()
     else:
@@ -107,7 +107,7 @@ def test_a_token_without_a_signature_is_refused(world: World, algorithm: str) ->
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512", "RS256", "ES256", "EdDSA"])
 def test_another_algorithm_is_refused_even_with_the_right_key(world: World, algorithm: str) -> None:
-    # HS256's signature under the name of RS256 is the confusion of RFC 8725 section 2.1.
+    # An HS256 signature labelled RS256 is the algorithm confusion of RFC 8725 section 2.1.
     claims = _claims(world.tokens()["access_token"])
     digest = {"HS384": hashlib.sha384, "HS512": hashlib.sha512}.get(algorithm, hashlib.sha256)
     _assert_refused(world, _forge(claims, {"alg": algorithm, "typ": "at+jwt"}, digest=digest))
@@ -198,7 +198,7 @@ def _forge(
     key: bytes = SECRET.encode(),
     digest: Any = hashlib.sha256,
 ) -> str:
-    """Sign by hand: the library refuses to make what an attacker would."""
+    """Sign by hand, because the library refuses to make an attacker's tokens."""
     signed = f"{_encode(header or {'alg': 'HS256', 'typ': 'at+jwt'})}.{_encode(claims)}"
     signature = hmac.new(key, signed.encode(), digest).digest()
     return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"

@@ -1,4 +1,4 @@
-"""The commands' sentences and exit codes, called in this process because starting one is slow."""
+"""The commands' sentences and exit codes. They run in this process, because a new one is slow."""
 
 import io
 import os
@@ -28,7 +28,7 @@ def command(
         monkeypatch.setenv(name, value)
 
     def serve(*_: object) -> None:
-        # Or a test whose server starts after all would wait for its end.
+        # Fail instead of serving: the test would wait for the end of a server that starts.
         pytest.fail("The server started")
 
     monkeypatch.setattr(server_command, "_serve", serve)
@@ -44,7 +44,7 @@ def command(
         printed = capsys.readouterr()
         return code, printed.out + printed.err
 
-    # The commands narrow it for their whole process, which is this one.
+    # The commands narrow the umask of their process, which is this one. It is restored below.
     mask = os.umask(0)
     os.umask(mask)
     yield call

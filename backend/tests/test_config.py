@@ -1,4 +1,4 @@
-"""Settings: what is refused, in one sentence, and the secret of a development server."""
+"""Settings: each bad one is refused in one sentence. The secret of a development server."""
 
 import os
 import stat
@@ -156,7 +156,7 @@ def test_the_kept_secret_can_follow_a_set_one_and_be_followed_by_one(
     kept = _load(monkeypatch, DATABASE_URL=url, PREVIOUS_SECRETS=GOOD_SECRET)
     key = kept.signing_key()
     assert kept.previous_keys() == (GOOD_SECRET.encode(),)
-    # What the file holds is what the variable takes.
+    # The variable takes the text of the file as it is.
     copied = (tmp_path / "auth.db.secret").read_text()
     set_now = _load(monkeypatch, SECRET=GOOD_SECRET, PREVIOUS_SECRETS=copied)
     assert set_now.signing_key() == GOOD_SECRET.encode()

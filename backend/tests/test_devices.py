@@ -1,4 +1,4 @@
-"""What is remembered of the device at a login."""
+"""The device's name that a login stores."""
 
 import pytest
 from sqlalchemy import select

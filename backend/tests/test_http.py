@@ -1,4 +1,4 @@
-"""What holds for every answer: CORS, headers, error bodies, limits, the access log."""
+"""The rules for every answer: CORS, headers, error bodies, limits, the access log."""
 
 import logging
 import sqlite3
@@ -141,7 +141,7 @@ def test_a_crash_is_json_that_the_page_may_read_and_tells_nothing(
     assert answer.json() == {"detail": "Internal server error"}
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert answer.headers["cache-control"] == "no-store"
-    # The operator does learn why, but not with which token.
+    # The log tells the operator the cause, without the token.
     assert "a secret inside" in caplog.text
     assert CANARY not in caplog.text
 

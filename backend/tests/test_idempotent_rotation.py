@@ -1,4 +1,4 @@
-"""POST /refresh with an Idempotency-Key: the protocol's table, row by row."""
+"""POST /refresh with an Idempotency-Key: the table of app/sessions.py, row by row."""
 
 import logging
 from base64 import urlsafe_b64encode
@@ -66,7 +66,7 @@ def test_the_loser_of_a_race_reads_again_and_falls_under_the_rows_below(
     assert digest is not None
     find = sessions._find
     with world.database.read() as db:
-        # What the loser saw: the token before the winner spent it.
+        # The row that the loser read before the winner spent the token.
         outdated = [find(db, digest)]
     winner = world.rotated(token, key)
     monkeypatch.setattr(
@@ -103,7 +103,7 @@ def test_a_repeated_attempt_is_answered_however_late(world: World) -> None:
     world.clock.advance(late)
     repeated = world.rotated(token, key)
     assert repeated["refresh_token"] == answer["refresh_token"]
-    # The repetition is no use of the successor and gives it no longer life.
+    # The repeated attempt does not use the successor, so it does not extend its life.
     assert repeated["refresh_expires_in"] == 1
     assert repeated["expires_in"] == world.settings.access_token_seconds
 
@@ -188,7 +188,7 @@ def test_a_key_of_another_generation_is_another_key(world: World) -> None:
     assert reason(world.refresh(second, key)) == "reuse"
 
 
-# Row 5: logout with any token of the family.
+# Repeated attempts after the family or the user has ended.
 
 
 @pytest.mark.parametrize("generation", [0, 1, 2])
@@ -277,7 +277,7 @@ def test_the_stored_bytes_hold_neither_the_successor_nor_the_key(world: World) -
     sealed = _sealed(world, token)
     assert sealed is not None
     assert unseal(sealed, token, session["sid"]) == successor
-    # What a thief of the database has: the hash and the session's name.
+    # A thief of the database has only the hash and the session's name.
     digest = refresh_token_hash(token)
     assert digest is not None
     for guess in (digest.hex(), urlsafe_b64encode(digest).decode(), session["sid"]):

@@ -1,4 +1,4 @@
-"""A new AUTH_SECRET turns away no token and no session (row 43 of docs/faults.md)."""
+"""A new AUTH_SECRET ends no session, and previous secrets verify (docs/faults.md, row 43)."""
 
 import secrets
 import time
@@ -16,13 +16,13 @@ NEW_SECRET = secrets.token_urlsafe(32)
 
 @pytest.fixture
 def before(world: World) -> World:
-    """The server as it was: its key is the first of the old ones."""
+    """The server before the change. Its key is the first of OLD_KEYS."""
     return world
 
 
 @pytest.fixture
 def after(before: World, make_world: MakeWorld) -> World:
-    """The same server, started again with a new key."""
+    """The same server after a restart with a new key."""
     return make_world(secret=SecretStr(NEW_SECRET), previous_secrets=OLD_KEYS)
 
 
@@ -54,7 +54,7 @@ def test_without_the_previous_key_its_tokens_are_refused_and_the_sessions_live_o
     forgetful = make_world(secret=SecretStr(NEW_SECRET))
     refused = forgetful.protected(session["access_token"])
     assert refused.status_code == 401
-    # What makes a client refresh, which needs no signature.
+    # This challenge makes a client refresh, and a refresh needs no signature.
     assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     rotated = forgetful.rotated(session["refresh_token"])
     assert rotated["sid"] == session["sid"]

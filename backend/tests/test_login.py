@@ -68,7 +68,7 @@ def test_every_wrong_login_gets_the_same_answer_for_the_same_work(
     verify = Argon2Hasher.verify
 
     def watch(self: Argon2Hasher, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002
-        # $argon2id$v=19$m=…,t=…,p=…$salt$hash: all but the last two decide the work.
+        # $argon2id$v=19$m=…,t=…,p=…$salt$hash: the fields before the salt decide the work.
         parameters.append(str(hash).rsplit("$", 2)[0])
         return verify(self, password, hash)
 

@@ -12,7 +12,7 @@ from .support import World, reason
 
 
 def test_the_list_tells_sessions_apart_and_marks_the_current_one(world: World) -> None:
-    # In the past, since the library that checks access tokens reads the real clock.
+    # Start in the past, because the library that checks access tokens reads the real clock.
     world.clock.advance(-100)
     start = world.clock.now
     laptop = world.tokens(device="Laptop")
@@ -61,7 +61,7 @@ def test_a_session_is_listed_for_as_long_as_one_of_its_tokens_is_accepted(
     )
     world.add_user("demo")
     idle, used = world.tokens(), world.tokens()
-    # Not over HTTP, for which the access token would have to outlive this.
+    # Called directly, because over HTTP the access token would expire before the test ends.
     user = SignedIn("demo", used["sid"], 0, 0)
 
     def listed() -> set[str]:
@@ -73,7 +73,7 @@ def test_a_session_is_listed_for_as_long_as_one_of_its_tokens_is_accepted(
     assert listed() == {idle["sid"], used["sid"]}
     world.clock.advance(1)
     assert listed() == {used["sid"]}
-    # What is not listed is not there to be ended.
+    # A session that is not listed cannot be ended.
     assert world.services.own_sessions.end(user, idle["sid"]) is False
     world.rotated(used["refresh_token"])
     world.clock.advance(200 - 135 - 1)

@@ -17,7 +17,7 @@ HALF_A_PAIR = "\ud800" * 8
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What Argon2 is set to work on from now on."""
+    """Records every call of Argon2 from now on."""
     work: list[str] = []
     verify, hash_ = Argon2Hasher.verify, Argon2Hasher.hash
 
@@ -50,7 +50,7 @@ def test_a_changed_password_ends_all_of_the_users_sessions_at_once(world: World)
     for session in (*sessions, rotated):
         assert world.protected(session["access_token"]).status_code == 401
         assert reason(world.refresh(session["refresh_token"])) == "password_changed"
-    # Not even the answer to a refresh that was lost can be had any more.
+    # A repeated attempt, too, gets no tokens any more.
     assert reason(world.refresh(sessions[1]["refresh_token"], key)) == "password_changed"
     assert world.protected(stranger["access_token"]).status_code == 200
     assert world.refresh(stranger["refresh_token"]).status_code == 200
@@ -72,7 +72,7 @@ def test_a_wrong_current_password_is_a_mistake_in_a_form_and_no_end_of_a_session
     session = world.tokens()
     hashed.clear()
     answer = world.change_password(session["access_token"], current=wrong)
-    # Neither a 401 nor a 403: clients take these for an expired token or the end of the session.
+    # Clients take a 401 or a 403 for an expired token or the end of the session.
     assert answer.status_code == 400
     assert answer.json() == {"detail": "The current password is wrong", "error": "wrong_password"}
     assert "www-authenticate" not in answer.headers
@@ -121,7 +121,7 @@ def test_an_unusable_new_password_is_a_422_that_repeats_and_hashes_nothing(
     assert hashed == []
     [item] = answer.json()["detail"]
     assert set(item) == {"type", "loc", "msg"}
-    # So that the client can show it at the field.
+    # With the location the client can show the error at the field.
     assert item["loc"] == ["body", "new_password"]
     assert "canary" not in answer.text
     assert PASSWORD not in answer.text
@@ -145,7 +145,8 @@ def test_of_several_changes_at_once_one_wins(world: World) -> None:
         answers = list(pool.map(world.change_password, tokens, passwords))
     statuses = [answer.status_code for answer in answers]
     assert statuses.count(204) == 1
-    # Too late by a little, by more, by much.
+    # A loser gets 409 if it has verified the old hash, 400 if it has read the new hash, and 401 if
+    # its session had ended before.
     assert set(statuses) <= {204, 409, 400, 401}
     winner = passwords[statuses.index(204)]
     assert [p for p in (PASSWORD, *passwords) if world.login(password=p).is_success] == [winner]

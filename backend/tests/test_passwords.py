@@ -1,4 +1,4 @@
-"""Argon2 itself, and how many run at once."""
+"""Argon2's parameters, and the limit on hashes at the same time."""
 
 import threading
 
@@ -36,7 +36,7 @@ def test_a_bounded_number_of_passwords_is_hashed_at_a_time(
     passwords = Passwords(make_settings("sqlite:///unused.db", password_concurrency=3))
     stored = passwords.hash("secret")
     lock = threading.Lock()
-    # Each waits for two others, so that the bound is really reached.
+    # Each hash waits for two others, so that the limit is reached.
     company = threading.Barrier(3)
     running = peak = 0
     verify = Argon2Hasher.verify

@@ -31,7 +31,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def _add_demo(env: dict[str, str]) -> None:
-    """What the command does, which has its own test, without starting a process for it."""
+    """Add the demo user without a process for the command, which has its own test."""
     settings = make_settings(env["AUTH_DATABASE_URL"])
     with closing(Database(settings.url)) as database:
         database.create_schema()
@@ -53,7 +53,7 @@ def test_sessions_and_spent_tokens_survive_a_crash(env: dict[str, str]) -> None:
         for access_token in (session["access_token"], rotated["access_token"]):
             answer = httpx2.get(f"{second.url}/protected-route", headers=bearer(access_token))
             assert answer.status_code == 200
-        # What was spent before the restart is still known as spent.
+        # The server still knows that the token was spent before the crash.
         reused = httpx2.post(f"{second.url}/refresh", json={"refresh_token": token})
         assert reused.json()["reason"] == "reuse"
         answer = httpx2.get(f"{second.url}/protected-route", headers=bearer(access_token))
@@ -70,7 +70,7 @@ def test_it_stops_cleanly_and_at_once_with_open_connections(
         port = httpx2.URL(running.url).port
         assert port is not None
         with socket.create_connection(("localhost", port)):
-            # stop() fails after a fraction of the time for which connections are kept alive.
+            # stop() fails after PATIENCE_SECONDS, a fraction of KEEP_ALIVE_SECONDS.
             assert running.stop(how) == 0
     assert "Traceback" not in "".join(running.output)
 

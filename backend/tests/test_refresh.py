@@ -25,7 +25,7 @@ def test_a_refresh_exchanges_both_tokens_within_the_session(world: World) -> Non
 
 
 def test_a_refresh_leaves_the_access_token_before_it_usable(world: World) -> None:
-    # Requests that are under way with it must not fail.
+    # Requests in flight with the previous access token must not fail.
     first = world.tokens()
     world.rotated(first["refresh_token"])
     assert world.protected(first["access_token"]).status_code == 200
@@ -120,9 +120,9 @@ def test_rotation_never_extends_the_absolute_expiry(make_world: MakeWorld) -> No
         session = world.rotated(session["refresh_token"])
         lifetimes.append(session["refresh_expires_in"])
     assert lifetimes == [100, 100, 90, 10]
-    # The access token ends with the session too, although its own lifetime is longer.
+    # The access token expires with the session, although its own lifetime is longer.
     assert session["expires_in"] == 10
-    # Not over HTTP: the library that checks "exp" reads the real clock.
+    # Called directly, because over HTTP the library that checks "exp" reads the real clock.
     claims = Claims("demo", session["sid"], world.clock.now)
     assert world.services.sessions.signed_in(claims) is not None
     world.clock.advance(10)

@@ -1,4 +1,4 @@
-"""The tables of a database that is there already."""
+"""The update of an existing database's tables."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,7 +12,7 @@ from .support import make_settings
 
 
 def _forget_devices(database: Database) -> None:
-    """Make the tables what they were before sessions had a device."""
+    """Turn the tables into those of the version before sessions had a device."""
     with database.write() as db:
         db.connection().exec_driver_sql("ALTER TABLE families DROP COLUMN device")
 
@@ -43,7 +43,7 @@ def test_servers_that_start_together_agree_on_the_tables(database_url: str) -> N
     with closing(Database(url)) as database:
         _forget_devices(database)
         with ThreadPoolExecutor(8) as pool:
-            # Raises what one of them raised.
+            # list() raises the error of a start that failed.
             list(pool.map(start, range(8)))
         columns = [column["name"] for column in inspect(database.engine).get_columns("families")]
     assert columns.count("device") == 1

@@ -1,5 +1,5 @@
-//! What our `wasm-bindgen` does beyond the original: one export of the glue, spelled so that
-//! Trunk's minifier can read it.
+//! What this `wasm-bindgen` adds to the original: it rewrites the last export of the glue, because
+//! Trunk's minifier cannot parse the original line.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 /// Rewrites the last export of the glue that a run with `args` wrote.
 ///
-/// Does nothing when the arguments name no output folder (`--help`, `--version`).
+/// Does nothing if the arguments name no output folder (`--help`, `--version`).
 ///
 /// # Errors
 ///
@@ -38,8 +38,8 @@ fn rewrite_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The glue with its last export as two statements, or `None` when that line is not there exactly
-/// once: another version of wasm-bindgen may write something else, which is not ours to guess at.
+/// The glue with its last export as two statements, or `None` if the glue does not have that line
+/// exactly once: another version of wasm-bindgen may write another line.
 fn rewrite_last_export(glue: &str) -> Option<String> {
     if glue.lines().filter(|line| *line == LAST_EXPORT).count() != 1 {
         return None;
@@ -65,8 +65,8 @@ fn out_dir(args: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-/// `minify-js` stops at `as default` with `RequiredTokenNotFound`, and Trunk then ships 27 KB of
-/// glue instead of 12.
+/// `minify-js` fails at `as default` with `RequiredTokenNotFound`. Trunk then ships the glue
+/// unminified: 27 KB instead of 12 KB.
 const LAST_EXPORT: &str = "export { initSync, __wbg_init as default };";
 const REWRITTEN_EXPORT: &str = "export { initSync };\nexport default __wbg_init;";
 

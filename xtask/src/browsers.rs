@@ -1,4 +1,4 @@
-//! The browsers and their drivers: Debian's packages, installed when this runs as root there.
+//! The browsers and their drivers, from Debian's packages. xtask installs them if it runs as root on Debian.
 
 use std::{
     fs,
@@ -55,7 +55,7 @@ pub(crate) fn install(cache: &Cache) -> Result<Browsers> {
     }
 }
 
-/// The packages whose programs are not there.
+/// The packages whose programs are missing.
 fn missing() -> Vec<&'static str> {
     [
         ("chromium", chromium().is_some()),
@@ -90,7 +90,8 @@ fn apt_install(packages: &[&str]) -> Result<()> {
         let mut apt = apt(&["install", "--yes", "--no-install-recommends"]);
         process::run(apt.args(packages), &format!("Installing {list}"))
     };
-    // Package lists may be missing or old; bringing them up to date takes longer than most installs.
+    // Try without an update first, because an update takes longer than most installs. If the install fails,
+    // the package lists may be missing or old.
     if install().is_ok() {
         return Ok(());
     }
@@ -109,7 +110,7 @@ fn firefox() -> Option<PathBuf> {
     process::find("firefox-esr").or_else(|| process::find("firefox"))
 }
 
-/// Debian keeps it outside the PATH, in a folder named after the machine's architecture.
+/// Debian installs MiniBrowser outside the PATH, in a folder named after the machine's architecture.
 fn mini_browser() -> Option<PathBuf> {
     let folders = fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
     folders
@@ -118,7 +119,7 @@ fn mini_browser() -> Option<PathBuf> {
         .find(|path| process::is_executable(path))
 }
 
-/// webdriver.json with the browsers of this machine, for wasm-bindgen's test runner.
+/// Writes webdriver.json with the browsers of this machine, for wasm-bindgen's test runner.
 pub(crate) fn write_capabilities(browsers: &Browsers, to: &Path) -> Result<()> {
     let capabilities = serde_json::from_str(&project::read("webdriver.json")?)?;
     let capabilities = with_binaries(capabilities, &browsers.chromium, &browsers.firefox);

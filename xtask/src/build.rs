@@ -1,4 +1,4 @@
-//! `cargo xtask build`: optimised pages for any static host, the same bytes on every machine.
+//! `cargo xtask build`: builds optimised pages for any static host, with the same bytes on every machine.
 
 use std::{
     env,
@@ -49,7 +49,7 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
 
     progress("Building the pages");
     let root = project::root();
-    // Beside dist/, so that putting it in place is a rename within one file system.
+    // On the same file system as dist/, so that a rename puts the pages in place.
     let stage = root.join("target/xtask/dist");
     cache::empty(&stage)?;
     let mut command = process::command(trunk);
@@ -68,8 +68,9 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     Ok(dist)
 }
 
-/// Compiler flags that keep the folders of this machine out of the wasm: they would differ between machines and tell
-/// strangers about them. Given here and not in a configuration file, since only this command knows the folders.
+/// Compiler flags that keep this machine's folders out of the wasm, because folders differ between machines
+/// and reveal details of them. No configuration file can hold the flags, because only this command knows the
+/// folders.
 fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
     let sysroot = process::output(process::command("rustc").args(["--print", "sysroot"]).current_dir(root))
         .context("rustc does not tell where it is installed: reinstall the toolchain.")?;
@@ -77,11 +78,12 @@ fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))
         .context("Neither CARGO_HOME nor HOME is set.")?;
-    // The registry's own folder too: it is named after a host, which may be a mirror's.
+    // The registry's folder too, because its name contains a host, which may be a mirror's.
     let registries = fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
     let registries = registries.map(|entry| (entry.path(), "cargo/registry"));
     let mut flags = OsString::new();
-    // The last match wins, so the workspace may be inside one of the others or hold them.
+    // rustc applies the last flag that matches. So the workspace comes last: it may be inside one of the
+    // other folders, or contain them.
     let toolchain = Path::new(&sysroot).join("lib/rustlib/src/rust");
     for (from, to) in std::iter::once((home.clone(), "cargo"))
         .chain(registries)
@@ -100,7 +102,7 @@ fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
     Ok(flags)
 }
 
-/// Puts `stage` where `dist` is; at no time is there half of one.
+/// Replaces `dist` by `stage`. `dist` is complete at every moment at which it exists.
 fn replace(stage: &Path, dist: &Path) -> Result<()> {
     let old = project::scratch().join("dist-old");
     cache::remove(&old)?;

@@ -1,7 +1,9 @@
-//! From what Trunk built to what is shipped: names by content, integrity that every engine enforces, a bootstrap.
+//! Turns Trunk's output into the shipped page: file names by content, integrity that every engine enforces, a
+//! bootstrap.
 //!
-//! Trunk's own integrity attributes sit on preloads, and all three engines booted a changed file in spite of them.
-//! Enforced are the `integrity` of a module script and of a `fetch`, so the page has exactly those two.
+//! Trunk puts its integrity attributes on preloads, and all three engines booted a changed file in spite of
+//! them. Engines enforce the `integrity` of a module script and of a `fetch`, so the glue and the wasm use
+//! exactly those two.
 
 use std::{
     fs,
@@ -39,14 +41,14 @@ pub(crate) fn finish(folder: &Path, api: Option<&str>) -> Result<()> {
     fs::write(&index, html).context("index.html cannot be written")
 }
 
-/// A file as the page names it.
+/// A shipped file: its name in the page and its integrity.
 #[derive(Debug)]
 struct Asset {
     name: String,
     integrity: String,
 }
 
-/// Names a file by its content, so that it may be cached forever.
+/// Renames a file after its content, so that it may be cached forever.
 fn rename(file: &Path, ending: &str) -> Result<Asset> {
     let contents = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let mut hash = format!("{:x}", Sha256::digest(&contents));
@@ -65,7 +67,7 @@ fn stem<'a>(name: &'a str, ending: &str) -> &'a str {
     }
 }
 
-/// The glue, followed by the few lines that start the app. They are in the same file, so that one `integrity` covers
+/// The glue, followed by the code that starts the app. Both are in one file, so that one `integrity` covers
 /// both and the page needs no inline script.
 fn with_bootstrap(glue: &str, wasm: &Asset) -> Result<String> {
     let init = default_export(glue)
@@ -77,7 +79,7 @@ fn with_bootstrap(glue: &str, wasm: &Asset) -> Result<String> {
     ))
 }
 
-/// The name that the glue exports as its default: a minifier may have shortened it.
+/// The name of the glue's default export, which a minifier may have shortened.
 fn default_export(glue: &str) -> Option<&str> {
     let (_, rest) = glue.rsplit_once("export default ")?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len());

@@ -1,5 +1,5 @@
-//! The one folder of the user where slow tools are kept between clones, keyed by version or by the hash of a lock
-//! file. An install is either complete or repaired by the next run, also when two runs meet.
+//! The user's folder that keeps slow tools between clones, keyed by version or by the hash of a lock file.
+//! The next run repairs an incomplete install. Two runs at the same time do not disturb each other.
 
 use std::{
     env,
@@ -26,12 +26,13 @@ impl Cache {
         Ok(Self { root })
     }
 
-    /// The path that `name` has once it is installed.
+    /// The path of `name` after its install.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    /// Installs into a temporary folder that takes its name at the end; `proof` is a file that a complete one has.
+    /// Installs into a temporary folder and renames it at the end. Every complete install contains the file
+    /// `proof`.
     pub(crate) fn install(
         &self,
         name: &str,
@@ -58,7 +59,8 @@ impl Cache {
         Ok(path)
     }
 
-    /// Installs where it stays, for what cannot be moved; a marker tells that it is complete.
+    /// Installs into the final folder, for tools that cannot be moved. A marker file shows that the install
+    /// is complete.
     pub(crate) fn install_in_place(
         &self,
         name: &str,
@@ -95,7 +97,7 @@ impl Cache {
     }
 }
 
-/// A short name for contents: the same bytes have the same key on every machine.
+/// A short hash of contents. The same bytes have the same key on every machine.
 pub(crate) fn key<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -127,7 +129,7 @@ fn root(variable: impl Fn(&str) -> Option<OsString>, macos: bool) -> Option<Path
     if let Some(root) = set("YEW_JWT_AUTH_CACHE") {
         return Some(root);
     }
-    // The XDG specification tells to ignore a relative path.
+    // The XDG Base Directory Specification says that a relative path must be ignored.
     if let Some(caches) = set("XDG_CACHE_HOME").filter(|path| path.is_absolute()) {
         return Some(caches.join("yew-jwt-auth"));
     }
@@ -180,7 +182,7 @@ mod tests {
             bail!("interrupted")
         });
         assert!(failed.is_err() && !cache.path("tool").exists());
-        // What someone else left half done under the final name counts for nothing either.
+        // An incomplete folder under the final name does not count as an install either.
         fs::create_dir_all(cache.path("tool")).unwrap();
         let path = cache.install("tool", "bin", |folder| Ok(fs::write(folder.join("bin"), "")?)).unwrap();
         assert!(path.join("bin").exists() && !path.join("half").exists());

@@ -1,4 +1,4 @@
-//! `cargo xtask check`: what can be told without a browser.
+//! `cargo xtask check`: every check that needs no browser.
 
 use std::process::Command;
 
@@ -42,7 +42,7 @@ fn cargo_with(arguments: &[&str]) -> Command {
     command
 }
 
-/// Rendering to a string is what the component tests use, so it is linted and tested along.
+/// The feature `ssr` is included, because the component tests render to a string.
 const LINTS: [(&str, &[&str]); 3] = [
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--features", "yew-jwt-auth/ssr"]),
     (

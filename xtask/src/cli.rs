@@ -1,10 +1,10 @@
-//! Reading the command line. Anything unknown is a [`Usage`] error: one sentence, exit code 2.
+//! Reads the command line. An unknown argument is a [`Usage`] error: one sentence, exit code 2.
 
 use std::fmt;
 
 use anyhow::Result;
 
-/// A command line that cannot be understood.
+/// A wrong command line.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);
 
@@ -16,7 +16,8 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// What followed the command's name; options are taken out one by one and [`Args::finish`] refuses the rest.
+/// The arguments after the command's name. Each method takes its option out, and [`Args::finish`] refuses the
+/// rest.
 #[derive(Debug)]
 pub(crate) struct Args(Vec<String>);
 
@@ -66,7 +67,8 @@ impl Args {
     }
 }
 
-/// The address of a server as the page carries it: an http(s) origin, with a path if need be, no slash at the end.
+/// A server's address in the page's form: an http(s) origin with an optional path, without a slash at the
+/// end.
 pub(crate) fn api_url(text: &str) -> Result<String> {
     let refuse = |reason: &str| Err(Usage(format!("`{text}` is no server address: {reason}.")).into());
     let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {

@@ -1,4 +1,4 @@
-//! How many tests ran, as the test programs themselves report it.
+//! Counts the tests that ran, from the test programs' own reports.
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -7,19 +7,20 @@ pub(crate) struct Counts {
     pub(crate) skipped: u32,
 }
 
-/// What a step's output is counted by.
+/// How the tests of a step are counted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Counter {
     /// The step is one check.
     One,
-    /// `test result:` lines of cargo's and wasm-bindgen's harness.
+    /// By the `test result:` lines of cargo's and wasm-bindgen's harness.
     Cargo,
-    /// pytest's last line.
+    /// By pytest's last line.
     Pytest,
 }
 
 impl Counter {
-    /// A suite that ran nothing has failed, and so has one whose program failed without naming a test.
+    /// A suite that ran no test counts as one failure, and so does a failed program that names no failed
+    /// test.
     pub(crate) fn count(self, output: &str, succeeded: bool) -> Counts {
         let mut counts = match self {
             Self::One => Counts { passed: u32::from(succeeded), ..Counts::default() },

@@ -1,10 +1,10 @@
-//! What the documents claim of the tests has to be true.
+//! Checks that every test that a document names exists.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::project;
 
-/// Every function of these folders, by name.
+/// The names of all functions in these folders.
 fn functions(folders: &[&str]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     folders.iter().for_each(|folder| collect(&project::root().join(folder), &mut names));
@@ -25,7 +25,8 @@ fn collect(path: &Path, names: &mut BTreeSet<String>) {
     }
 }
 
-/// The names in code font that can only be a test's: tests are named as sentences.
+/// The test names that a document has in code font. A name with three or more underscores is a test's name,
+/// because test names are sentences.
 fn claimed(document: &str) -> impl Iterator<Item = &str> {
     let code = document.split('`').skip(1).step_by(2);
     code.filter(|name| {

@@ -1,4 +1,4 @@
-//! As much HTTP and TCP as waiting for a server takes.
+//! The little HTTP and TCP that xtask needs to wait for a server.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// The status of `GET path` on this machine, if anything answers.
+/// The status of `GET path` on this machine, or `None` without an answer.
 pub(crate) fn status(port: u16, path: &str) -> Option<u16> {
     ("localhost", port).to_socket_addrs().ok()?.find_map(|address| {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
@@ -26,7 +26,8 @@ fn status_of(line: &str) -> Option<u16> {
     line.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()
 }
 
-/// Whether a port of either loopback address is in use. A machine without IPv6 is no reason to refuse.
+/// Whether the port is in use on either loopback address. On a machine without IPv6 only the IPv4 address
+/// counts.
 pub(crate) fn is_taken(port: u16) -> bool {
     let taken =
         |bound: io::Result<TcpListener>| bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
@@ -34,7 +35,7 @@ pub(crate) fn is_taken(port: u16) -> bool {
         || taken(TcpListener::bind((Ipv6Addr::LOCALHOST, port)))
 }
 
-/// `wanted` if it is free, otherwise a port that is.
+/// `wanted` if it is free, otherwise another free port.
 pub(crate) fn free_port(wanted: u16) -> io::Result<u16> {
     if !is_taken(wanted) {
         return Ok(wanted);

@@ -1,4 +1,4 @@
-//! The project's commands. One file each; none depends on Yew, so that this program is built in seconds.
+//! The project's commands, one file each. None depends on Yew, so that this program builds in seconds.
 
 mod browsers;
 mod build;
@@ -70,7 +70,7 @@ const COMMANDS: [Command; 8] = [
         run: mutants::run,
     },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
-    // For Trunk's hook, not for people: it has no summary and is not listed.
+    // Only Trunk's hook calls this command, so it has no summary and is not listed.
     Command {
         name: "set-api",
         summary: "",
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(error) => {
-            // Each cause is a sentence of its own; joined they are one.
+            // Each cause is a sentence. Join them to one.
             let causes: Vec<String> =
                 error.chain().map(|cause| cause.to_string().trim_end_matches('.').to_owned()).collect();
             eprintln!("error: {}.", causes.join(": "));

@@ -1,5 +1,5 @@
-//! `cargo xtask mutants`: breaks the auth service on purpose, one small change at a time, and counts what its tests
-//! notice.
+//! `cargo xtask mutants`: changes the auth service with cargo-mutants, one mutant at a time, and counts the
+//! mutants that its tests notice.
 
 use std::{fs, path::Path};
 
@@ -78,7 +78,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     Ok(())
 }
 
-/// The missed mutants that `explained` does not name: by file and change, since lines move.
+/// The missed mutants that `explained` does not name. A name is the file and the change without the line,
+/// because lines move.
 fn unexplained(missed: &str, explained: &str) -> Vec<String> {
     let name = |line: &str| {
         let mut parts = line.splitn(4, ':');
@@ -94,8 +95,8 @@ fn is_shard(text: &str) -> bool {
     matches!(parts, Some((Ok(k), Ok(n))) if k < n)
 }
 
-/// How many were viable. One that makes the tests hang was noticed: the next pass, which leaves out what is
-/// listed as caught, need not try it again.
+/// Returns the number of viable mutants, and adds the mutants that made the tests hang to the caught ones.
+/// The tests noticed them, so the next pass, which leaves out caught mutants, need not try them again.
 fn keep_noticed(folder: &Path) -> Result<usize> {
     let viable = ["caught.txt", "timeout.txt", "missed.txt"].map(|name| lines(folder, name)).iter().sum();
     let list = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
@@ -113,17 +114,17 @@ struct Pass {
     tests: &'static [&'static str],
 }
 
-/// The second takes up what the first let pass.
+/// The second pass tries only the mutants that the first one missed.
 const PASSES: [Pass; 2] = [
     Pass { arguments: &["--profile", "mutants"], tests: &["--lib", "--test=protocol"] },
     Pass { arguments: &["--profile", "test", "--iterate"], tests: &["--test=simulation"] },
 ];
-/// Side by side: one compiles while the other runs its tests.
+/// Two parallel jobs: one compiles while the other one runs its tests.
 const JOBS: &str = "2";
 const EXPLAINED: &str = "docs/mutants.md";
-/// Simulated worlds for each mutant of the second pass.
+/// The number of simulated worlds for each mutant of the second pass.
 const SEEDS: &str = "3000";
-/// Percent of the viable mutants that must be noticed.
+/// The percentage of the viable mutants that the tests must notice.
 const ENOUGH: usize = 95;
 
 #[derive(Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub(crate) struct Node {
     npm: Vec<OsString>,
 }
 
-/// Node from the PATH when it is new enough, otherwise the one that PyPI carries.
+/// Node from the PATH if it is new enough, otherwise Node from PyPI.
 pub(crate) fn find(cache: &Cache) -> Result<Node> {
     if let (Some(path), Some(npm)) = (process::find("node"), process::find("npm"))
         && process::output(process::command(&path).arg("--version")).is_some_and(|v| is_new_enough(&v))
@@ -70,7 +70,7 @@ pub(crate) fn modules(cache: &Cache) -> Result<PathBuf> {
     Ok(root.join("node_modules"))
 }
 
-/// Puts a `wasm-opt` of the right version into `folder`, which the caller puts on the PATH.
+/// Writes a `wasm-opt` of the right version into `folder`. The caller puts `folder` on the PATH.
 pub(crate) fn wasm_opt(cache: &Cache, folder: &Path) -> Result<()> {
     let on_path = process::find("wasm-opt").filter(|path| {
         process::output(process::command(path).arg("--version"))
@@ -94,9 +94,11 @@ pub(crate) fn wasm_opt(cache: &Cache, folder: &Path) -> Result<()> {
 }
 
 const OLDEST: u32 = 20;
-/// Older ones do not understand what Rust 1.87 and newer emit. Trunk.toml and package.json say the same.
+/// Older versions cannot read the wasm of Rust 1.87 and newer. Trunk.toml and package.json name the same
+/// version.
 const WASM_OPT: &str = "132";
-/// What rustc's target emits by default. `strip` removes the section in which the file itself says so.
+/// The wasm features that rustc's target uses by default. They must be named, because `strip` removes the
+/// section of the file that lists them.
 const FEATURES: &str = "--enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong \
     --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
     --enable-sign-ext";

@@ -1,8 +1,8 @@
-//! Reading and rewriting tags of index.html, as far as the build needs it.
+//! Reads and rewrites tags of index.html, as far as the build needs it.
 
 use std::ops::Range;
 
-/// A start tag and where it is.
+/// A start tag and its range in the page.
 #[derive(Debug)]
 pub(crate) struct Tag<'a> {
     pub(crate) name: String,
@@ -11,7 +11,7 @@ pub(crate) struct Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
-    /// An attribute's text as the page spells it, character references included.
+    /// An attribute's text as written in the page. Character references are not decoded.
     pub(crate) fn attribute(&self, name: &str) -> Option<&'a str> {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
@@ -21,7 +21,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// The start tags of a page in their order; what is inside comments, scripts and styles is no tag.
+/// The start tags of a page in order. Comments, scripts and styles contain no tags.
 pub(crate) fn tags(page: &str) -> Vec<Tag<'_>> {
     let mut tags = Vec::new();
     let mut at = 0;
@@ -43,7 +43,8 @@ pub(crate) fn tags(page: &str) -> Vec<Tag<'_>> {
     tags
 }
 
-/// Everything from a start tag to the end of its element, for elements that hold no others (`script`, `link`).
+/// The range from a start tag to the end of its element, for elements without child elements (`script`,
+/// `link`).
 pub(crate) fn element(page: &str, tag: &Tag<'_>) -> Range<usize> {
     let close = format!("</{}>", tag.name);
     let end = match tag.name.as_str() {
@@ -55,7 +56,7 @@ pub(crate) fn element(page: &str, tag: &Tag<'_>) -> Range<usize> {
     tag.range.start..end
 }
 
-/// The page with each range replaced by its text; ranges do not overlap.
+/// The page with each range replaced by its text. The ranges must not overlap.
 pub(crate) fn replace(page: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| range.start);
     let mut result = String::with_capacity(page.len());
@@ -69,8 +70,9 @@ pub(crate) fn replace(page: &str, mut edits: Vec<(Range<usize>, String)>) -> Str
     result
 }
 
-/// Every `<meta name=… content=…>` in that order and with that quoting, whatever a minifier made of it: people and
-/// scripts look for `<meta name="api-base-url" content="…">` to change it. `api` replaces that one's content.
+/// Rewrites every meta setting as `<meta name="…" content="…">`, because a minifier changes the order and the
+/// quotes, and people and scripts look for `<meta name="api-base-url" content="…">` to change it. `api`
+/// replaces its content.
 pub(crate) fn readable_settings(page: &str, api: Option<&str>) -> String {
     let edits = tags(page).into_iter().filter_map(|tag| {
         let (name, content) = (tag.attribute("name")?, tag.attribute("content")?);

@@ -1,5 +1,5 @@
-//! Programs that xtask starts: without the variables cargo meant for xtask alone, each in a process group of its
-//! own, so that Ctrl-C ends all of it.
+//! Starts programs, without the variables that cargo set for xtask alone. Each program gets its own process
+//! group, so that Ctrl-C ends it with all its children.
 
 use std::{
     env,
@@ -23,7 +23,7 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// A command without the variables that `cargo run` set for xtask: a nested cargo would take them for its own.
+/// A command without the variables that `cargo run` set for xtask, because a nested cargo would use them.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
@@ -40,7 +40,7 @@ fn is_of_this_run(name: &str) -> bool {
         || ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Runs a command with its output on the terminal; `what` begins the sentence of its failure.
+/// Runs a command with its output on the terminal. If it fails, the error's sentence begins with `what`.
 pub(crate) fn run(command: &mut Command, what: &str) -> Result<()> {
     let status = Group::spawn(command, what)?.wait()?;
     if !status.success() {
@@ -49,13 +49,13 @@ pub(crate) fn run(command: &mut Command, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// The standard output of a command that succeeded, or nothing.
+/// The standard output of a command, or `None` if it fails.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Where a program is on the PATH.
+/// The path of a program on the PATH.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| is_executable(path))
 }
@@ -73,7 +73,7 @@ pub(crate) fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// A child and all that it starts; dropping it ends them.
+/// A child and all processes that it starts. Dropping the group ends them.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) child: Child,
@@ -91,7 +91,7 @@ impl Group {
         }
     }
 
-    /// Waits for the end of the child; Ctrl-C ends the wait with an error and, on drop, the group.
+    /// Waits for the end of the child. Ctrl-C ends the wait with an error, and the drop ends the group.
     pub(crate) fn wait(mut self) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.ended()? {
@@ -108,7 +108,8 @@ impl Group {
         self.child.try_wait().with_context(|| format!("cannot tell whether {} still runs", self.name))
     }
 
-    /// The standard library has no way to signal a group and the workspace forbids unsafe code; sh has one built in.
+    /// Signals the group by the `kill` of sh: the standard library cannot signal a group, and the workspace
+    /// forbids unsafe code.
     fn signal(&self, signal: &str) -> bool {
         Command::new("sh")
             .args(["-c", "kill -s \"$0\" -- \"-$1\"", signal, &self.child.id().to_string()])
@@ -123,7 +124,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // The leader may be gone while what it started still runs, so the group is asked in any case.
+        // Signal the group even if its leader has ended, because the leader's children may still run.
         let patience = Instant::now() + PATIENCE;
         self.signal("TERM");
         while Instant::now() < patience {

@@ -1,4 +1,4 @@
-//! Where things are in the checkout.
+//! The folders and files of the checkout.
 
 use std::{
     env, fs,
@@ -7,14 +7,15 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-/// The checkout's folder. Cargo names xtask's own when it runs it; the compiled-in one serves a binary started alone.
+/// The checkout's folder: the parent of xtask's. Cargo sets CARGO_MANIFEST_DIR when it runs xtask. A binary
+/// that is started without cargo uses the folder of its compilation.
 pub(crate) fn root() -> PathBuf {
     let xtask = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     xtask.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// Logs, stages and generated configuration, all ignored by git.
+/// The folder of logs, stages and generated configuration. Git ignores it.
 pub(crate) fn scratch() -> PathBuf {
     root().join("target/xtask")
 }

@@ -1,4 +1,4 @@
-//! Python: the interpreter and, in the cache, an environment for each lock file.
+//! Finds Python, and keeps an environment for each lock file in the cache.
 
 use std::{
     fs,
@@ -15,7 +15,8 @@ pub(crate) struct Python {
     version: String,
 }
 
-/// The newest suitable interpreter on the PATH; `python3` first, since that is the one its owner chose.
+/// The first interpreter on the PATH that is new enough: `python3`, because the user chose it, then the
+/// newest.
 pub(crate) fn find() -> Result<Python> {
     let mut too_old = None;
     for name in ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"] {
@@ -46,14 +47,14 @@ fn is_new_enough(version: &str) -> bool {
     version >= OLDEST
 }
 
-/// The interpreter of an environment that holds exactly what the lock file names.
+/// The interpreter of an environment that has exactly the packages of the lock file.
 pub(crate) fn environment(cache: &Cache, lock: &Path) -> Result<PathBuf> {
     let contents = fs::read(lock).with_context(|| format!("{} cannot be read.", lock.display()))?;
     let python = find()?;
     let name = format!("python-{}-{}", python.version, cache::key([contents.as_slice()]));
     let works = |path: &Path| {
         let mut check = process::command(path.join("bin/python"));
-        // An environment breaks when the interpreter it was made from is removed.
+        // An environment stops working when its base interpreter is removed.
         process::output(check.arg("--version")).is_some()
     };
     let path = cache.install_in_place(&name, works, |folder| {

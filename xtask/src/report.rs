@@ -1,4 +1,4 @@
-//! What the commands print while they work, and the steps of `check` and `test` with their results.
+//! The commands' progress output, and the steps of `check` and `test` with their results.
 
 use std::{
     fs::{self, File},
@@ -17,12 +17,12 @@ use crate::{
     project,
 };
 
-/// One line about what happens now, on the error stream: the output proper stays readable by scripts.
+/// Prints one line about the current work to standard error, so that scripts can read standard output.
 pub(crate) fn progress(what: &str) {
     eprintln!("▸ {what}");
 }
 
-/// Runs steps, goes on after a failed one, and knows at the end how it went.
+/// Runs steps, continues after a failed step, and reports all results at the end.
 #[derive(Debug)]
 pub(crate) struct Report {
     steps: Vec<Step>,
@@ -44,7 +44,8 @@ impl Report {
         Ok(Self { steps: Vec::new(), logs, start: Instant::now() })
     }
 
-    /// Runs a command with its output in a log, which is shown in full if it fails. Only Ctrl-C is an error here.
+    /// Runs a command with its output in a log, and shows the whole log if the step fails. A failed step is
+    /// no error here, but Ctrl-C is.
     pub(crate) fn step(&mut self, name: &str, counter: Counter, command: &mut Command) -> Result<bool> {
         eprint!("▸ {name} … ");
         let start = Instant::now();
@@ -64,7 +65,7 @@ impl Report {
         Ok(counts.failed == 0)
     }
 
-    /// Runs preparations that show their own progress; they count only when they fail.
+    /// Runs a preparation that prints its own progress. It is a step of the report only if it fails.
     pub(crate) fn prepare<T>(
         &mut self,
         name: &str,
@@ -87,7 +88,7 @@ impl Report {
         }
     }
 
-    /// A step whose requirement failed: it is not silently left out.
+    /// Records a step whose requirement failed as a failure, so that it is not silently left out.
     pub(crate) fn not_run(&mut self, name: &str, reason: &str) {
         eprint!("▸ {name} … ");
         self.record(
@@ -102,7 +103,7 @@ impl Report {
         self.logs.join(format!("{}.log", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-")))
     }
 
-    /// Prints the table; the last line is for scripts.
+    /// Prints the table. The last line is for scripts.
     pub(crate) fn finish(self) -> Result<()> {
         let width = self.steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
         println!("\n{:width$}  passed  failed  skipped      time", "step");

@@ -1,4 +1,5 @@
-//! `cargo xtask serve`: the app with live reload and, unless another one is named, the reference server.
+//! `cargo xtask serve`: starts the app with live reload, and the reference server unless `--api` names
+//! another one.
 
 use std::{
     env, fs,
@@ -33,7 +34,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let api = args.api()?;
     let port = args.value("--port")?.map_or(Ok(PAGE_PORT), |port| cli::port(&port))?;
     args.finish()?;
-    // Before anything is installed: this is what most often stands in the way.
+    // Check the ports before any install, because a port in use is the most frequent obstacle.
     if http::is_taken(port) {
         bail!("Port {port} is in use: stop the program that uses it, or choose another port with --port.");
     }
@@ -72,7 +73,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     supervise(&mut running, port, announce)
 }
 
-/// Trunk calls this after each build, see [`start_app`]: the page of the build carries the other server's address.
+/// Puts the other server's address into the built page. Trunk calls this after each build, see [`start_app`].
 pub(crate) fn set_api(mut args: Args) -> Result<()> {
     let api = cli::api_url(&args.positional("The address")?)?;
     args.finish()?;
@@ -93,7 +94,8 @@ fn start_server(python: &Path, page_port: u16) -> Result<Group> {
         command
             .arg("-m")
             .args(module)
-            // Relative, since the folder's name may hold what a database address cannot.
+            // A relative path, because the folder's name may contain characters that a database address
+            // cannot.
             .env("AUTH_DATABASE_URL", "sqlite:///../.data/auth.db")
             .env("AUTH_HOST", "localhost")
             .env("AUTH_PORT", API_PORT.to_string())
@@ -121,15 +123,16 @@ fn start_server(python: &Path, page_port: u16) -> Result<Group> {
     Ok(server)
 }
 
-/// Trunk with a configuration of its own, in the ignored scratch folder: its pages do not overwrite a built dist/, and
-/// a hook can put another server's address into each built page without touching a tracked file.
+/// Starts Trunk with a generated configuration in the scratch folder. So its pages do not overwrite a built
+/// dist/, and a hook can put another server's address into each built page without a change to a tracked
+/// file.
 fn start_app(trunk: &Path, wasm_bindgen: &Path, api: Option<&str>, port: u16) -> Result<Group> {
     let root = project::root();
     let folder = project::scratch().join("serve");
-    // An old page must not pass for the first build's result.
+    // Remove the old page, because it would look like the result of the first build.
     crate::cache::empty(&folder)?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
-    // Trunk refuses to ignore what does not exist.
+    // Trunk refuses to ignore a path that does not exist.
     let ignored: Vec<PathBuf> =
         ["backend", "tests", "wasm-runner", "xtask", "bench", ".data", "dist", "target"]
             .iter()
@@ -158,13 +161,13 @@ fn start_app(trunk: &Path, wasm_bindgen: &Path, api: Option<&str>, port: u16) ->
         .args(["serve", "--skip-version-check", "--config"])
         .arg(&file)
         .env("PATH", tools::path_with(&[wasm_bindgen])?)
-        // Trunk takes this variable's value for that of an option of its own and refuses `1`.
+        // Trunk reads this variable as the value of its own option and refuses `1`.
         .env_remove("NO_COLOR")
         .current_dir(&root);
     Group::spawn(&mut command, "Trunk")
 }
 
-/// Until Ctrl-C, or until one of them ends by itself, which is an error and ends the other.
+/// Waits for Ctrl-C. If one of the programs ends by itself, that is an error and ends the other one.
 fn supervise(running: &mut [Group], port: u16, announce: impl Fn()) -> Result<()> {
     let (mut ready, mut told) = (false, false);
     loop {
@@ -181,7 +184,7 @@ fn supervise(running: &mut [Group], port: u16, announce: impl Fn()) -> Result<()
                     ready = true;
                     announce();
                 }
-                // Trunk listens once the first build has ended, and has no page if it failed.
+                // Trunk listens after the first build. If that build failed, Trunk has no page.
                 Some(_) if !told => {
                     told = true;
                     eprintln!("The first build failed; correct the error above and it is built again.");

@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: the protocol in as many simulated worlds as wanted.
+//! `cargo xtask simulate`: runs the session protocol in simulated worlds.
 
 use std::process::Command;
 
@@ -51,7 +51,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     process::run(&mut command, "The simulation")
 }
 
-/// What `cargo xtask test` runs of it: every invariant, and for each rule the first violation.
+/// The steps of `cargo xtask test`: all invariants, and for each switched-off rule the search for one
+/// violation.
 pub(crate) fn steps(report: &mut Report) -> Result<()> {
     report.step("simulation", Counter::Cargo, &mut command(INVARIANTS, false, Build::Soon))?;
     let mut rules = command(RULES, true, Build::Soon);
@@ -61,7 +62,7 @@ pub(crate) fn steps(report: &mut Report) -> Result<()> {
 
 const INVARIANTS: &str = "the_invariants_hold_in_every_world";
 const RULES: &str = "sabotage::every_rule_that_is_switched_off_is_missed";
-/// What the simulation reads.
+/// The variables that the simulation reads.
 const VARIABLES: [&str; 8] = [
     "SIM_SEEDS",
     "SIM_FROM",
@@ -73,20 +74,21 @@ const VARIABLES: [&str; 8] = [
     "SIM_PROGRESS",
 ];
 
-/// So many worlds are worth the longer build.
+/// From this many worlds on the longer build saves time.
 const MANY: u64 = 500_000;
 
-/// How the program is optimised.
+/// How the simulation is optimised.
 #[derive(Clone, Copy)]
 enum Build {
-    /// Ready soon.
+    /// The short build.
     Soon,
-    /// Half a minute later, and a third more worlds in a second.
+    /// The build takes half a minute longer and runs a third more worlds in a second.
     Fast,
 }
 
 impl Build {
-    /// What ships is built for size; here only the speed counts, and a sum that overflows is a finding.
+    /// The release profile is for size. The simulation needs speed, and overflow checks, because an overflow
+    /// is a bug.
     fn settings(self) -> [&'static str; 4] {
         match self {
             Self::Soon => ["opt-level=3", "overflow-checks=true", "lto=\"off\"", "codegen-units=16"],

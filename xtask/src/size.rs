@@ -1,4 +1,4 @@
-//! `cargo xtask size`: what a first visit downloads, and the table of it in README.md.
+//! `cargo xtask size`: measures the bytes that a first visit downloads, for the table in README.md.
 
 use std::{fs, path::Path};
 
@@ -49,7 +49,7 @@ struct Size {
     brotli: u64,
 }
 
-/// Node compresses: its zlib has brotli, and the build needs Node anyway.
+/// Compresses with Node, because Node's zlib has brotli and the build needs Node anyway.
 fn measure(dist: &Path) -> Result<Vec<Size>> {
     let node = node::find(&Cache::locate()?)?;
     let output = process::output(process::command(node.path).args(["-e", SCRIPT]).arg(dist))
@@ -97,7 +97,7 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// The text between the markers and what surrounds it.
+/// The text before, between and after the markers.
 fn around(readme: &str) -> Result<(&str, &str, &str)> {
     readme
         .split_once(BEGIN)

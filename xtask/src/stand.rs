@@ -1,4 +1,5 @@
-//! The real server behind a fault proxy, as the tests inside a page need it: the `stand` of tests/e2e.
+//! Starts the `stand` of tests/e2e, the real server behind a fault proxy, for the tests that run inside a
+//! page.
 
 use std::{
     fs::File,
@@ -25,12 +26,12 @@ pub(crate) struct Stand {
 }
 
 impl Stand {
-    /// Starts it and waits for its line; it ends when it is dropped.
+    /// Starts the stand and waits for its first line. Dropping the value ends the stand.
     pub(crate) fn start(environment: &[(&str, &Path)], origin: &str, port: u16, log: &Path) -> Result<Self> {
         let mut command = command(environment);
         command
             .args(["--allow-origin", origin, "--port", &port.to_string()])
-            // It ends when this pipe does, even if xtask is killed.
+            // The stand ends when this pipe closes, so it ends even if xtask is killed.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(log)?);
@@ -39,7 +40,8 @@ impl Stand {
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // After the first line nobody listens, but the pipe must not fill up.
+                // The receiver is gone after the first line. Read on all the same, so that the pipe does not
+                // fill up.
                 let _ = sender.send(line);
             }
         });

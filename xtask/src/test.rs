@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything, with real browsers and the real server.
+//! `cargo xtask test`: runs every check and test, with real browsers and the real server.
 
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,8 @@ impl Tools {
     fn in_page(&self, report: &mut Report) -> Result<()> {
         let origin_port = http::free_port(PAGE_PORT)?;
         let origin = format!("127.0.0.1:{origin_port}");
-        // Compiled first, with its output in a log; the tests are compiled with its address, so the port stays.
+        // A step of its own compiles the stand, so that its output is in a log. Every browser needs the same
+        // port of the stand, because the tests are compiled with the stand's address.
         let mut build = cargo();
         build.args(["build", "--locked", "--package", "e2e", "--bins"]);
         report.step("build the stand", Counter::One, &mut build)?;
@@ -130,7 +131,8 @@ impl Tools {
         Ok(())
     }
 
-    /// Real browsers, the built pages and the real server. WebKit has no headless mode, hence the virtual screen.
+    /// Tests the built pages in real browsers against the real server. xvfb-run gives WebKit a virtual
+    /// screen, because WebKit has no headless mode.
     fn end_to_end(&self, report: &mut Report) -> Result<()> {
         let root = project::root();
         let browsers = &self.browsers;
@@ -159,6 +161,6 @@ const BACKEND: [(&str, Counter, &[&str]); 4] = [
     ("server: mypy", Counter::One, &["mypy"]),
     ("server: tests", Counter::Pytest, &["pytest"]),
 ];
-/// The origin of the tests' page; the stand allows it by name.
+/// The port of the tests' page. The stand allows that page's origin.
 const PAGE_PORT: u16 = 8472;
 const STAND_PORT: u16 = 8471;

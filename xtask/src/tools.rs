@@ -1,4 +1,4 @@
-//! The tools written in Rust: what is missing is installed with its progress shown.
+//! Installs missing tools that are written in Rust, and shows the progress.
 
 use std::{
     ffi::OsString,
@@ -37,7 +37,7 @@ pub(crate) fn fetch_crates() -> Result<()> {
 }
 
 pub(crate) fn trunk(cache: &Cache) -> Result<PathBuf> {
-    // Compiled without optimisation: that takes half the time and builds pages as quickly.
+    // Compile Trunk without optimisation. That takes half the time, and Trunk builds pages just as fast.
     let quick = [
         "--no-default-features",
         "--config=profile.release.lto=\"off\"",
@@ -62,7 +62,7 @@ pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
     let name = format!("wasm-runner-{}", wasm_runner_key()?);
     let root = cache.install(&name, "bin/wasm-bindgen", |folder| {
         progress("Building wasm-bindgen's tools (two to three minutes, once)");
-        // Optimised a little: unoptimised, they would add seconds to each rebuild of the page.
+        // Optimise a little, because unoptimised tools would add seconds to each rebuild of the page.
         let mut install = cargo();
         install
             .args(["install", "--locked", "--path", "wasm-runner", "--no-track", "--root"])
@@ -77,7 +77,8 @@ pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
     Ok(root.join("bin"))
 }
 
-/// Everything that decides what the tools do: their source and the versions of wasm-bindgen's crates.
+/// The hash of everything that decides what the tools do: their source and the versions of wasm-bindgen's
+/// crates.
 fn wasm_runner_key() -> Result<String> {
     let folder = project::root().join("wasm-runner");
     let mut parts = vec![wasm_bindgen_versions(&project::read("Cargo.lock")?)?.into_bytes()];
@@ -89,7 +90,7 @@ fn wasm_runner_key() -> Result<String> {
     Ok(cache::key(parts.iter().map(Vec::as_slice)))
 }
 
-/// `name version` of every crate of wasm-bindgen's in a Cargo.lock.
+/// The name and version of each of wasm-bindgen's crates in a Cargo.lock.
 fn wasm_bindgen_versions(lock: &str) -> Result<String> {
     let mut versions = String::new();
     let mut lines = lock.lines();

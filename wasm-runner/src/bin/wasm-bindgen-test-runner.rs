@@ -1,4 +1,4 @@
-//! `wasm-bindgen-test-runner` in the version that Cargo.lock names; `cargo test` runs wasm with it.
+//! `wasm-bindgen-test-runner` in the version of Cargo.lock. `cargo test` runs wasm with it.
 
 use std::{env, process::ExitCode};
 

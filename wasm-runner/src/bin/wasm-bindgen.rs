@@ -1,4 +1,4 @@
-//! `wasm-bindgen` in the version that Cargo.lock names; Trunk finds it on the PATH.
+//! `wasm-bindgen` in the version of Cargo.lock. Trunk finds it on the PATH.
 
 use std::{env, ffi::OsString, process::ExitCode};
 
