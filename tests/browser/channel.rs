@@ -1,4 +1,4 @@
-//! Messages between tabs, by real channels and real storage events.
+//! Tests messages between tabs with real channels and real storage events.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::script::{self, Frame, Replaced, run, until};
 
 type Listening = <Browser as yew_jwt_auth::auth::Platform>::Listening;
 
-/// What a listener has heard.
+/// The texts that a listener has received.
 #[derive(Clone, Default)]
 struct Heard(Rc<RefCell<Vec<String>>>);
 
@@ -36,7 +36,7 @@ impl Heard {
     }
 }
 
-/// Another tab: a channel of the same name.
+/// Stands in for another tab: a second channel of the same name.
 struct Other;
 
 impl Other {
@@ -161,7 +161,7 @@ async fn without_channels_the_storage_event_carries_messages() {
     Browser.post("test", "one", false);
     Browser.post("test", "one", false);
     until("heard", || {
-        // What is secret takes no way through storage, where it could be left lying.
+        // A secret message is not sent through storage, because an entry could remain there.
         let heard = run("return heard.filter((entry) => !entry.endsWith('=null')).join()");
         heard.as_string().unwrap() == "test:message=one,test:message=one"
     })
