@@ -182,7 +182,7 @@ async fn too_many_attempts_are_counted_down_until_the_next_one_may_be_made() -> 
         ["You can try again in 2 s.", "You can try again in 1 s."].contains(&left.as_str().unwrap_or("")),
         "{left}"
     );
-    // Neither the button nor the Enter key gets around it.
+    // During the countdown neither the button nor the Enter key sends a request.
     page.text_box("Password").await?.send_keys("\u{e007}").await?;
     let seen = page.wait_until("the end of the wait", |seen| seen.has_button(LOGIN)).await?;
     ensure!(seen.alerts.is_empty(), "{seen:#?}");
