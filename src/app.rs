@@ -1,4 +1,4 @@
-//! The app: provider and choice of screen.
+//! The app: the provider, and the screen for each state.
 
 use auth::State;
 use yew::prelude::*;
@@ -34,14 +34,14 @@ pub fn App() -> Html {
     }
 }
 
-/// What a signed-in user sees.
+/// The view of a signed-in user.
 #[component]
 fn Home() -> Html {
     let protected = use_protected("/protected-route");
     let (heading, button) = (use_node_ref(), use_node_ref());
     use_effect_with((), {
         let heading = heading.clone();
-        // The form that had the focus is gone; a screen reader goes on here.
+        // The login form had the focus and is gone. A screen reader continues at the heading.
         move |()| crate::components::focus(&heading)
     });
     let user = match use_session() {
@@ -67,7 +67,7 @@ fn Home() -> Html {
     }
 }
 
-/// Replaces the page by a sentence, after something that should not happen has happened.
+/// Replaces the page's content by one sentence after a panic.
 pub fn show_failure() {
     let document = web_sys::window().and_then(|window| window.document());
     let Some(root) = document.and_then(|document| document.get_element_by_id("app")) else { return };

@@ -1,4 +1,4 @@
-//! The page's parts, one a file: thin, because what they do is the client's work.
+//! The page's components, one per file. They are thin, because the client does the work.
 
 mod countdown;
 mod data;
@@ -37,14 +37,14 @@ pub(crate) fn has_focus(node: &NodeRef) -> bool {
     focused().is_some_and(|focused| node.cast() == Some(focused))
 }
 
-/// What has the focus; `None` where nothing has it, and the browser names the page's body instead.
+/// The element that has the focus. `None` if no element has it; the browser then names the page's body.
 pub(crate) fn focused() -> Option<HtmlElement> {
     let document = web_sys::window()?.document()?;
     let active = document.active_element()?.dyn_into::<HtmlElement>().ok()?;
     (document.body().as_ref() != Some(&active)).then_some(active)
 }
 
-/// Moves the focus to `node`, if it is there and takes it.
+/// Moves the focus to `node`, if its element is in the page and can take the focus.
 pub(crate) fn focus(node: &NodeRef) {
     if let Some(element) = node.cast::<HtmlElement>() {
         let _ = element.focus();

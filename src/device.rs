@@ -1,12 +1,12 @@
-//! What people call a device.
+//! The name of a device, for people.
 
 use std::borrow::Cow;
 
-/// Names a browser and its system by a `User-Agent` (RFC 9110 §10.1.5): "Firefox on Linux". What is none,
-/// or none that is known, is shown as it is, cut off where it gets long.
+/// Names the browser and the system of a `User-Agent` (RFC 9110 §10.1.5): "Firefox on Linux". Any other
+/// text, and a `User-Agent` that the tables do not know, is returned unchanged, cut after 60 characters.
 ///
-/// It is for people who look for the session that is not theirs: it is no proof of anything, since a client may claim
-/// to be any other.
+/// The name helps a user to find a session that is not theirs. It proves nothing, because a client may
+/// send any `User-Agent`.
 ///
 /// ```
 /// # use yew_jwt_auth::device_name;
@@ -26,7 +26,8 @@ pub fn device_name(agent: &str) -> Cow<'_, str> {
     }
 }
 
-/// In an order in which the first that fits is meant: most claim to be several others, too.
+/// The first entry that occurs in the `User-Agent` names the browser. The order matters, because most
+/// browsers' `User-Agent` also contains the names of other browsers.
 const BROWSERS: [(&str, &str); 11] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -52,7 +53,7 @@ const SYSTEMS: [(&str, &str); 8] = [
     ("X11", "Unix"),
 ];
 
-/// So many characters fit on two lines of a narrow screen.
+/// The most characters of a name: they fit on two lines of a narrow screen.
 const LONGEST: usize = 60;
 
 #[cfg(test)]

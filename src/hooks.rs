@@ -11,10 +11,10 @@ pub use self::own_sessions::{SessionList, use_own_sessions};
 use crate::json::indent;
 use crate::provider::Session;
 
-/// The session's state; the component renders again when it changes.
+/// The session's state. The component renders again when it changes.
 ///
-/// A page that returns from the back/forward cache, or was frozen, is [`State::Restoring`] until it
-/// has been seen that its session still exists.
+/// After a return from the back/forward cache or from a freeze, the state is [`State::Restoring`] until
+/// a check has found that the session still exists.
 ///
 /// # Panics
 ///
@@ -29,7 +29,7 @@ pub fn use_session() -> State {
     }
 }
 
-/// The client, for requests of the app's own.
+/// The client, for the app's own requests.
 ///
 /// ```no_run
 /// # use yew::prelude::*;
@@ -56,24 +56,24 @@ pub fn use_client() -> Client {
     use_provided().client
 }
 
-/// A protected resource and how to get it.
+/// A protected resource and the callback that fetches it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Protected {
     /// The last answer as indented JSON text; empty before the first.
     pub data: AttrValue,
-    /// What went wrong at the last try.
+    /// The error of the last request.
     pub error: Option<Error>,
     /// Whether a request is under way.
     pub busy: bool,
-    /// Gets the resource. Does nothing while a request is under way, or while the server wants none.
+    /// Fetches the resource. Does nothing while a request is under way or the server has asked to wait.
     pub fetch: Callback<()>,
-    /// Forgets the error: to be called when the time that the server asked to wait is over.
+    /// Clears the error. Call it when the wait that the server asked for is over.
     pub waited: Callback<()>,
-    /// Whether that time is over, and nothing has been fetched since.
+    /// Whether that wait is over and no request has been sent since.
     pub ready_again: bool,
 }
 
-/// `GET path` with the session's token, as often as asked.
+/// Sends `GET path` with the session's access token, once for each call of [`Protected::fetch`].
 ///
 /// # Panics
 ///
@@ -92,7 +92,7 @@ pub fn use_protected(path: &'static str) -> Protected {
                 match answer.and_then(|answer| answer.success()?.json().map(indent)) {
                     Ok(text) => data.set(text.into()),
                     Err(failure) => {
-                        // What a passing failure leaves is still the last answer; a refusal takes it back.
+                        // After a transient failure the last answer stays. After a refusal it is removed.
                         if !failure.retry_helps() {
                             data.set(AttrValue::default());
                         }

@@ -1,10 +1,9 @@
-//! JSON text for reading.
+//! Lays out JSON text for people.
 
-/// Indents JSON text by two spaces a level, down to 32 levels: what lies deeper stands at the same margin.
+/// Indents JSON text by two spaces a level, down to 32 levels. Deeper levels keep that indentation.
 ///
-/// It moves white space only: numbers keep every digit, where a browser's own parser would round
-/// those beyond 2^53, and keys keep their order. `text` must be JSON; see
-/// [`Answer::json`](auth::Answer::json).
+/// Changes white space only. Numbers keep every digit (a browser's own parser rounds integers beyond
+/// 2^53), and keys keep their order. `text` must be JSON; see [`Answer::json`](auth::Answer::json).
 ///
 /// ```
 /// # use yew_jwt_auth::indent;
@@ -15,7 +14,7 @@ pub fn indent(text: &str) -> String {
     let mut depth = 0_usize;
     let mut in_text = false;
     let mut escaped = false;
-    // An opening bracket waits for what follows it, so that an empty pair stays on one line.
+    // The line break after an opening bracket waits for the next character: an empty pair gets none.
     let mut opened = false;
     for c in text.chars() {
         if in_text {
@@ -50,8 +49,8 @@ pub fn indent(text: &str) -> String {
     out
 }
 
-/// Beyond this many levels the margin stays where it is. Without an end to it, brackets alone make
-/// gigabytes of white space out of a few kilobytes, and the page dies of them.
+/// The deepest indented level. Without a limit, a few kilobytes of brackets would become gigabytes of
+/// white space and crash the page.
 const MARGIN: usize = 32;
 
 fn new_line(out: &mut String, depth: usize) {

@@ -1,8 +1,8 @@
 //! Browser-side login for FastAPI servers with JWTs, for Yew apps.
 //!
-//! [`AuthProvider`] holds the session, [`use_session`] tells its state, [`use_client`] gives the
+//! [`AuthProvider`] holds the session, [`use_session`] returns its state, [`use_client`] returns the
 //! client that sends authenticated requests, [`Guard`] shows its children to signed-in users only.
-//! The app in this package is made of nothing else.
+//! The app in this package uses only this public API.
 //!
 //! ```no_run
 //! use yew::prelude::*;

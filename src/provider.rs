@@ -1,4 +1,4 @@
-//! The session, for every component below it.
+//! Provides the session to the components below it.
 
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -11,33 +11,34 @@ use crate::browser::{Browser, resume};
 use crate::components::focused;
 use crate::settings::Settings;
 
-/// What components get from the provider. It holds no token: those stay inside the client.
+/// The provider's context for components. It holds no token; tokens stay inside the client.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) state: State,
-    /// The page has stopped, and since it goes on nobody has looked whether the session still exists.
+    /// The page has stopped (frozen or put away), and no check has found since that the session still
+    /// exists.
     pub(crate) concealed: bool,
 }
 
 /// Properties of [`AuthProvider`].
 #[derive(Debug, Properties)]
 pub struct AuthProviderProps {
-    /// The API and how to talk to it. Read once: a page has one session.
+    /// The API and how to talk to it. The provider reads it once, because a page has one session.
     pub settings: Settings,
-    /// What is inside.
+    /// The components that use the session.
     #[prop_or_default]
     pub children: Html,
 }
 
 impl PartialEq for AuthProviderProps {
     fn eq(&self, other: &Self) -> bool {
-        // Settings do not change during a page's life.
+        // The provider reads the settings once, so a change of them has no effect.
         self.children == other.children
     }
 }
 
-/// Holds the session and takes up a stored one.
+/// Holds the session. Restores a stored session at the start.
 #[component]
 pub fn AuthProvider(props: &AuthProviderProps) -> Html {
     let client = use_memo((), |()| {
@@ -57,7 +58,8 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
             let conceal = move |now| {
                 if now {
                     pausing.pause();
-                    // The second of two stops finds the focus nowhere: what had it is concealed already.
+                    // At the second of two stops no element has the focus, because the element that had it
+                    // is concealed already. Keep the one from the first stop.
                     if let Some(focused) = focused() {
                         had_focus.replace(Some(focused));
                     }
@@ -76,7 +78,7 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         }
     });
     use_effect_with(*concealed, move |concealed| {
-        // What was taken out of the document lost the focus and does not get it back by itself.
+        // The focused element lost the focus when it left the document, so give it back.
         if !concealed
             && let Some(element) = had_focus.take()
             && element.is_connected()
@@ -89,11 +91,11 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
     html! { <ContextProvider<Session> context={session}>{ props.children.clone() }</ContextProvider<Session>> }
 }
 
-/// Renders what is due before it returns.
+/// Renders all pending changes before it returns.
 ///
-/// Left to itself, Yew renders when the event is over, for 16 ms at most, and goes on at a timer: a page that is put
-/// away in between would come back with the private half of it in plain sight.
+/// By default Yew renders after the event handler, for 16 ms at most, and continues at a timer. If the
+/// page were put away in between, private content would still be visible at its return.
 fn render() {
-    // All of it is done by the first poll; what it would wait for is a timer that finds nothing left to do.
+    // The first poll renders everything. The future would then wait for a timer that has nothing to do.
     let _ = pin!(flush()).poll(&mut Context::from_waker(Waker::noop()));
 }

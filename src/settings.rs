@@ -1,19 +1,19 @@
-//! What the page says about its server and its tokens: run-time configuration, in `<meta>` tags, so
-//! that one build serves every environment.
+//! The page's settings: its server, and where tokens are stored. They are read at run time from
+//! `<meta>` tags, so that one build serves every environment.
 
 use std::fmt;
 
 use auth::{BaseUrl, Contract, Custody};
 use web_sys::Document;
 
-/// Everything an [`AuthProvider`](crate::AuthProvider) needs to know.
+/// The settings of an [`AuthProvider`](crate::AuthProvider).
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The API.
+    /// The API's base URL.
     pub base: BaseUrl,
-    /// What it calls things.
+    /// The server's paths, field names and encodings.
     pub contract: Contract,
-    /// Who holds the tokens.
+    /// Where the tokens are stored.
     pub custody: Custody,
 }
 
@@ -33,14 +33,14 @@ impl fmt::Display for InvalidSettings {
 impl std::error::Error for InvalidSettings {}
 
 impl Settings {
-    /// The guide's contract and custody, for the API at `base`.
+    /// The default contract and custody for the API at `base`.
     pub fn new(base: BaseUrl) -> Self {
         Self { base, contract: Contract::default(), custody: Custody::default() }
     }
 
-    /// Reads the page: `api-base-url` (an absolute URL, or a path on the page's own origin),
-    /// `auth-access-token` (`session`, `memory`) and `auth-refresh-token` (`local`, `database`,
-    /// `memory`). The latter two may be left out.
+    /// Reads the page's `<meta>` tags: `api-base-url` (an absolute URL, or a path on the page's own
+    /// origin), `auth-access-token` (`session`, `memory`) and `auth-refresh-token` (`local`, `database`,
+    /// `memory`). The last two are optional.
     pub fn from_page() -> Result<Self, InvalidSettings> {
         const ADDRESS: &str = "api-base-url";
         let document = web_sys::window().and_then(|window| window.document());

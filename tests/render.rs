@@ -1,4 +1,4 @@
-//! What components render, as text: no browser needed. Behaviour is tested in `tests/browser`.
+//! Tests the HTML that components render, without a browser. `tests/browser` tests their behaviour.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::expect_used, reason = "a test may stop at what it does not expect")]
 
@@ -17,12 +17,12 @@ fn Show(ShowProps { html }: &ShowProps) -> Html {
     html.clone()
 }
 
-/// The first rendering.
+/// The HTML of the first rendering.
 fn rendered(html: Html) -> String {
     block_on(LocalServerRenderer::<Show>::with_props(ShowProps { html }).hydratable(false).render())
 }
 
-/// The tag that holds `part`.
+/// The first tag that contains `part`. Empty if there is none.
 fn tag<'a>(html: &'a str, part: &str) -> &'a str {
     let tags = html.split_inclusive('>');
     tags.into_iter().find(|tag| tag.contains(part)).unwrap_or_default()

@@ -14,12 +14,12 @@ use super::storage;
 type Listener = dyn Fn(String);
 
 thread_local! {
-    /// One for each channel that is listened to: a message does not come back to the instance that
-    /// posted it, but it does to every other one of the same page.
+    /// One hub for each channel name, so that a page posts and listens with the same `BroadcastChannel`:
+    /// the browser delivers a message to every other instance, also to one in the page that posted it.
     static HUBS: RefCell<Vec<Weak<Hub>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Hears the other tabs' messages until it is dropped.
+/// Receives the other tabs' messages until it is dropped.
 pub(super) struct Listening {
     hub: Rc<Hub>,
     _listener: Rc<Listener>,
@@ -40,7 +40,7 @@ pub(super) fn post(name: &str, text: &str, secret: bool) {
         let _ = channel.post_message(&text.into());
         channel.close();
     } else if !secret {
-        // The other tabs' event carries the value although it is gone by then.
+        // The other tabs' `storage` event carries the value although the entry is already removed.
         let key = entry(name);
         let _ = storage::write(Area::Profile, &key, text);
         let _ = storage::remove(Area::Profile, &key);
@@ -60,16 +60,16 @@ fn hub(name: &str) -> Option<Rc<Hub>> {
     HUBS.with_borrow(|hubs| hubs.iter().filter_map(Weak::upgrade).find(|hub| hub.name == name))
 }
 
-/// The entry of `localStorage` that stands in for a channel in a browser without them.
+/// The `localStorage` entry that replaces the channel in a browser without `BroadcastChannel`.
 fn entry(name: &str) -> String {
     format!("{name}:message")
 }
 
-/// What the listeners of one channel share.
+/// The state that the listeners of one channel share.
 struct Hub {
     name: String,
     channel: RefCell<Option<BroadcastChannel>>,
-    /// Each listener has an event listener of its own, so that one that throws costs the others nothing.
+    /// Each listener has its own event listener, so that one that throws does not stop the others.
     ears: RefCell<Vec<(Weak<Listener>, Option<EventListener>)>>,
     page: RefCell<Vec<EventListener>>,
 }
@@ -82,7 +82,8 @@ impl Hub {
             ears: RefCell::default(),
             page: RefCell::default(),
         });
-        // A message to a page in the back/forward cache evicts it (Chromium, Firefox).
+        // Chromium and Firefox evict a page from the back/forward cache when it receives a message there,
+        // so the hub closes its channel on `pagehide`.
         hub.page.replace(
             [hub.on("pagehide", Self::close), hub.on("pageshow", Self::open)].into_iter().flatten().collect(),
         );
@@ -143,12 +144,12 @@ impl Drop for Hub {
     }
 }
 
-/// The text that arrived; what is no text was not posted here.
+/// The text of the message. `None` if it is not text, because this module posts text only.
 fn message(event: &Event, entry: &str) -> Option<String> {
     if let Some(event) = event.dyn_ref::<MessageEvent>() {
         return event.data().as_string();
     }
     let event = event.dyn_ref::<StorageEvent>()?;
-    // The removal is an event too, without a value.
+    // Removing the entry fires an event too. It has no value.
     event.key().filter(|key| key == entry).and(event.new_value())
 }

@@ -1,4 +1,4 @@
-//! One request by `fetch`, read to its end.
+//! Sends one request with `fetch` and reads the whole answer.
 
 use auth::{Answer, CacheMode, HttpError, HttpRequest, Method};
 use gloo_net::http::{Method as GlooMethod, Request, RequestBuilder};
@@ -19,7 +19,7 @@ pub(super) async fn send(request: HttpRequest) -> Result<Answer, HttpError> {
     let abort = AbortOnDrop(AbortController::new().ok());
     let fetch = build(&request, abort.signal()).map_err(|_| HttpError::Unreachable)?;
     let window = web_sys::window().ok_or(HttpError::Unreachable)?;
-    // Not `Request::send`: it panics when something rejects the promise with what is no `Error`.
+    // gloo-net's `Request::send` panics if the promise is rejected with a value that is no `Error`.
     let response =
         JsFuture::from(window.fetch_with_request(&fetch)).await.map_err(|_| HttpError::Unreachable)?;
     let response: Response = response.dyn_into().map_err(|_| HttpError::Unreachable)?;
@@ -64,13 +64,13 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
     if !request.outlives_page {
         return Ok(built);
     }
-    // Neither gloo-net nor web-sys names this member yet.
+    // gloo-net and web-sys have no setter for `keepalive` yet.
     let init = RequestInit::new();
     Reflect::set(&init, &"keepalive".into(), &JsValue::TRUE)?;
     web_sys::Request::new_with_request_and_init(&built, &init)
 }
 
-/// Reads chunk by chunk, so that an endless body costs no more than the limit.
+/// Reads the body chunk by chunk and stops at `limit`, because a body may be endless.
 async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
     let mut body = Vec::new();
     let Some(stream) = response.body() else { return Ok(body) };
@@ -90,7 +90,7 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
     }
 }
 
-/// Gives the request up when nobody waits for it any longer: a deadline ends the connection too.
+/// Aborts the request when the future is dropped, so that a deadline closes the connection too.
 struct AbortOnDrop(Option<AbortController>);
 
 impl AbortOnDrop {

@@ -1,5 +1,5 @@
-//! The page's life: what is private leaves the document before the page is frozen or put into the
-//! back/forward cache, and comes back after a check.
+//! The page's life cycle. Private content leaves the document before the page is frozen or enters the
+//! back/forward cache, and returns after a check.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -13,9 +13,11 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, EventTarget, PageTransitionEvent, VisibilityState};
 
-/// The network comes back for all tabs at once, which need not all ask at once. Milliseconds.
+/// The longest random delay of a check after `online`, in milliseconds: all tabs get that event at the
+/// same time and should not all send at the same time.
 const JITTER: f64 = 300.0;
-/// The pause before a check that found nothing out is repeated, while something is concealed.
+/// The pause before a check without a result is repeated, in milliseconds. It is repeated only while
+/// content is concealed.
 const PAUSE: u32 = 1_000;
 
 /// Watches the page until it is dropped.
@@ -30,10 +32,10 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Calls `conceal(true)` when the page is about to stop, and `check` when it goes on, becomes
-/// visible or gets its network back: once for all the events that come together. `conceal(false)`
-/// follows a check that found out what there was to know (`true`) and during which the page did not
-/// stop.
+/// Calls `conceal(true)` when the page is about to stop (`pagehide`, `freeze`), and `check` when the
+/// page goes on, becomes visible or gets its network back. Events that come together cause one check.
+/// Calls `conceal(false)` after a check that returned `true` (it has a result), if the page did not
+/// stop during the check.
 pub fn watch<F: Future<Output = bool> + 'static>(
     conceal: impl Fn(bool) + 'static,
     check: impl Fn() -> F + 'static,
@@ -76,11 +78,11 @@ pub fn watch<F: Future<Output = bool> + 'static>(
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
-    /// The user is looking.
+    /// At once: the user sees the page.
     Now,
-    /// With jitter.
+    /// After a random delay of up to [`JITTER`].
     Soon,
-    /// After a pause.
+    /// After [`PAUSE`].
     Later,
 }
 
@@ -89,9 +91,10 @@ struct Page {
     check: Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool>>>>,
     due: RefCell<Option<(Due, Timeout)>>,
     checking: Cell<bool>,
-    /// Something happened during a check, which may have looked too early.
+    /// A check was due during a check. It runs afterwards, because the running check may have read the
+    /// state too early.
     again: Cell<bool>,
-    /// How often the page has stopped.
+    /// The number of times that the page has stopped.
     stops: Cell<u32>,
     concealed: Cell<bool>,
 }
@@ -105,7 +108,7 @@ impl Page {
 
     fn shown(self: &Rc<Self>, event: &Event) {
         let persisted = event.dyn_ref::<PageTransitionEvent>().is_some_and(PageTransitionEvent::persisted);
-        // The first showing of a page is not its return.
+        // The first `pageshow` belongs to the page's load. It is not a return and needs no check.
         if persisted || self.concealed.get() {
             self.ask(Due::Now);
         }

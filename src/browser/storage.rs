@@ -1,4 +1,4 @@
-//! `localStorage` and `sessionStorage`, every call fallible.
+//! `localStorage` and `sessionStorage`. Every call can fail.
 
 use auth::{Area, StorageError};
 use gloo_storage::{LocalStorage, SessionStorage, Storage as _};
@@ -21,14 +21,14 @@ pub(super) fn keys(area: Area, prefix: &str) -> Result<Vec<String>, StorageError
     let storage = open(area)?;
     let mut keys = Vec::new();
     for index in 0..storage.length().map_err(refused)? {
-        // `None` where another tab has removed one meanwhile.
+        // `None` if another tab removed an entry during the loop.
         keys.extend(storage.key(index).map_err(refused)?.filter(|key| key.starts_with(prefix)));
     }
     Ok(keys)
 }
 
-/// gloo-storage's handle, taken after a probe and asked through the calls that can fail: its own
-/// accessors panic where storage is blocked, and where a damaged profile makes `getItem` throw.
+/// gloo-storage's handle, taken after a probe. This module calls only the handle's fallible methods:
+/// gloo-storage's own accessors panic if storage is blocked, or if a damaged profile makes `getItem` throw.
 fn open(area: Area) -> Result<Storage, StorageError> {
     let window = web_sys::window().ok_or(StorageError)?;
     let probe = match area {

@@ -5,20 +5,20 @@ use yew::prelude::*;
 
 use crate::browser::now;
 
-/// What a user reads when the wait is over.
+/// The sentence that the user reads when the wait is over.
 pub(crate) const WAIT_IS_OVER: &str = "You can try again now.";
 
 /// Properties of [`Countdown`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct CountdownProps {
-    /// Seconds to wait, from when the component appears.
+    /// Seconds to wait, counted from the component's first rendering.
     pub seconds: u32,
     /// Called once, when the time is up.
     pub ondone: Callback<()>,
 }
 
-/// How long a user still has to wait. A timer's changes are shown but not announced every second
-/// (WAI-ARIA `timer`).
+/// Shows how many seconds the user still has to wait. A screen reader does not announce each second,
+/// because the element has the role `timer` (WAI-ARIA).
 #[component]
 pub fn Countdown(CountdownProps { seconds, ondone }: &CountdownProps) -> Html {
     let left = use_state_eq(|| *seconds);
@@ -27,10 +27,10 @@ pub fn Countdown(CountdownProps { seconds, ondone }: &CountdownProps) -> Html {
         move |seconds| {
             let (seconds, begun, done) = (*seconds, now(), Cell::new(false));
             let timer = Interval::new(250, move || {
-                // By the clock, not by counting: timers of hidden pages are late.
+                // Read the clock instead of counting ticks: the timers of a hidden page are late.
                 let elapsed = u32::try_from(now().since(begun) / 1000).unwrap_or(u32::MAX);
                 left.set(seconds.saturating_sub(elapsed));
-                // The timer runs until the component goes, which is up to others.
+                // The timer runs until the parent removes this component, so call `ondone` once only.
                 if elapsed >= seconds && !done.replace(true) {
                     ondone.emit(());
                 }

@@ -7,12 +7,12 @@ pub struct DataProps {
     pub json: AttrValue,
 }
 
-/// Fetched JSON, as text: whatever the server sends, it is never markup.
+/// Shows fetched JSON as text. The server's answer is never rendered as markup.
 #[component]
 pub fn Data(DataProps { json }: &DataProps) -> Html {
     if json.is_empty() {
         return Html::default();
     }
-    // Reachable by keyboard, so that a long line can be scrolled without a mouse.
+    // `tabindex` lets the keyboard reach the element, so that a long line can be scrolled without a mouse.
     html! { <pre class="data" role="region" aria-label="Fetched data" tabindex="0">{ json.clone() }</pre> }
 }

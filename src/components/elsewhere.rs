@@ -6,12 +6,12 @@ use crate::hooks::use_client;
 /// Properties of [`Elsewhere`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct ElsewhereProps {
-    /// Who signed in in another tab.
+    /// The user who signed in in another tab.
     pub user: AttrValue,
 }
 
-/// Says that another user signed in in another tab, and offers to go on as them: nothing of theirs
-/// is shown before somebody says so.
+/// Says that another user signed in in another tab, and offers to continue as that user. The page
+/// shows nothing of that user before the click.
 #[component]
 pub fn Elsewhere(ElsewhereProps { user }: &ElsewhereProps) -> Html {
     let client = use_client();

@@ -6,22 +6,23 @@ use super::{Countdown, Message, focus, has_focus};
 /// Properties of [`Failure`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct FailureProps {
-    /// What went wrong.
+    /// The error to show.
     pub error: Error,
     /// An id for `aria-describedby`.
     #[prop_or_default]
     pub id: Option<AttrValue>,
-    /// Whether the focus stays where it is, because it goes to the field that is meant.
+    /// Whether to leave the focus alone, because the caller focuses the field that the error is about.
     #[prop_or_default]
     pub unfocused: bool,
-    /// Called when the time that the server asked to wait is over.
+    /// Called when the wait that the server asked for is over.
     pub onwaited: Callback<()>,
-    /// What gets the focus then, if the sentence has it, which is about to go.
+    /// The element that gets the focus when the wait is over, if the message has the focus then. The
+    /// message is about to be removed.
     #[prop_or_default]
     pub next: NodeRef,
 }
 
-/// An error's sentence and, where the server asked for patience, how much of it is left.
+/// Shows an error's sentence and, if the server asked for a wait, the seconds that are left.
 #[component]
 pub fn Failure(FailureProps { error, id, unfocused, onwaited, next }: &FailureProps) -> Html {
     let node = use_node_ref();

@@ -8,7 +8,7 @@ pub struct FetchButtonProps {
     pub busy: bool,
     /// Called at a click.
     pub onfetch: Callback<()>,
-    /// Its element, for who moves the focus to it.
+    /// The button's element, for a caller that moves the focus to it.
     #[prop_or_default]
     pub node: NodeRef,
 }
@@ -17,7 +17,7 @@ pub struct FetchButtonProps {
 #[component]
 pub fn FetchButton(FetchButtonProps { busy, onfetch, node }: &FetchButtonProps) -> Html {
     let onclick = onfetch.reform(|_: MouseEvent| ());
-    // Not `disabled`: that would throw the keyboard's focus out of the page.
+    // `aria-disabled` instead of `disabled`, because a disabled button loses the keyboard focus.
     html! {
         <button type="button" class="primary" ref={node.clone()} aria-disabled={busy.to_string()} {onclick}>{ "Fetch Protected Data" }</button>
     }

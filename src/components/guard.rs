@@ -11,22 +11,22 @@ use crate::hooks::use_provided;
 /// Properties of [`Guard`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct GuardProps {
-    /// What everybody else sees, usually a [`LoginForm`](super::LoginForm).
+    /// Shown without a session. Usually a [`LoginForm`](super::LoginForm).
     pub fallback: Html,
-    /// What signed-in users see.
+    /// Shown with a session.
     #[prop_or_default]
     pub children: Html,
 }
 
-/// Shows its children while there is a session, and drops them the moment it ends, or becomes another user's. Where somebody else
-/// signed in in another tab, [`Elsewhere`] stands above the fallback.
+/// Shows its children while there is a session. Drops them as soon as the session ends or becomes
+/// another user's. If another user signed in in another tab, shows [`Elsewhere`] above the fallback.
 ///
-/// While a page is frozen or in the back/forward cache, and until it is known after its return that
-/// the session still exists, the children are out of the document, but keep what they hold; so is
-/// [`Elsewhere`], while the fallback, which shows nothing of a session, stays. Where the browser's
-/// storage does not tell in a quarter of a minute, the page says so and offers to log out.
+/// While the page is frozen or in the back/forward cache, the children and [`Elsewhere`] are out of the
+/// document, but keep their state. They return when a check after the page's return has found that the
+/// session still exists. The fallback stays, because it shows nothing of a session. If the browser's
+/// storage does not answer the check within 15 seconds, the page says so and offers to log out.
 ///
-/// It is a courtesy to the user, not a protection: what is protected is protected by the server.
+/// The guard is for the user's convenience. It protects nothing: the server protects the data.
 #[component]
 pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     let session = use_provided();
@@ -34,7 +34,8 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     let user = users.borrow_mut().number_of(&session.state);
     match session.state {
         State::Restoring => html! { <Progress text="Restoring your session…" /> },
-        // One shape for both: what is typed into the fallback survives when one state becomes the other.
+        // Both states render the same structure, so that text typed into the fallback survives a change
+        // from one to the other.
         state @ (State::SignedOut(_) | State::SignedInElsewhere { .. }) => html! {
             <>
                 if let State::SignedInElsewhere { user } = state {
@@ -55,7 +56,8 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     }
 }
 
-/// Who was seen here, so that nothing of one user's is left when the next one signs in over them.
+/// Numbers the users of this page. The number is the children's key, so that a new user's children
+/// start without the state of the user before.
 #[derive(Default)]
 struct Users {
     seen: u32,
@@ -63,7 +65,8 @@ struct Users {
 }
 
 impl Users {
-    /// Another number for another user; until the server has answered nobody is named, and nobody else.
+    /// The current user's number. It changes when a state names another user. Until the server has
+    /// answered, a state names no user and the number stays.
     fn number_of(&mut self, state: &State) -> u32 {
         if let State::SignedIn { user: Some(user), .. } = state
             && self.last.as_ref() != Some(user)
@@ -80,8 +83,8 @@ struct VeilProps {
     drawn: bool,
 }
 
-/// Suspends what is around it while it is drawn: that is Yew's way to take components out of the
-/// document without destroying them.
+/// While `drawn`, suspends the surrounding `Suspense`. In Yew this takes components out of the document
+/// without destroying them.
 #[component]
 fn Veil(VeilProps { drawn }: &VeilProps) -> HtmlResult {
     let veil: Rc<Option<(Suspension, SuspensionHandle)>> =

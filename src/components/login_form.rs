@@ -7,8 +7,8 @@ use crate::hooks::{Calls, use_calls, use_client, use_session};
 
 /// The login form, with the reason why the last session ended.
 ///
-/// The password stays in its input: it is read when the form is submitted, enters no component's
-/// state, and is cleared after a success.
+/// The password stays in its input element and is never component state. It is read when the form is
+/// submitted, and cleared after a successful login.
 #[component]
 pub fn LoginForm() -> Html {
     let client = use_client();
@@ -39,18 +39,18 @@ pub fn LoginForm() -> Html {
             });
         })
     };
-    // Not the reason itself: it changes when the server has been told, or could not be, and by then
-    // somebody may be typing a password.
+    // Depend on whether there is a reason, not on the reason: the reason changes when the server has been
+    // told of the logout, or could not be told. The user may be typing a password then.
     use_effect_with(reason.is_some(), {
         let username = username.clone();
-        // After a session's end the focus is nowhere; the next thing to do is here.
+        // After a session's end no element has the focus. The user's next step is this form.
         move |ended| {
             if *ended {
                 focus(&username)
             }
         }
     });
-    // With the number: the same refusal again is news, to be focused again.
+    // Depend on the number of failures too, so that the same refusal again moves the focus again.
     use_effect_with((marked, failures), {
         let (username, password) = (username.clone(), password.clone());
         move |(marked, _)| match marked {
@@ -67,7 +67,7 @@ pub fn LoginForm() -> Html {
             if let Some(reason) = reason.filter(|_| error.is_none()) {
                 <p class="reason" role={role(reason)}>{ reason.message() }</p>
             }
-            // Our own sentences, in the page's own place, instead of the browser's bubbles.
+            // `novalidate`: the page shows its own messages in the form instead of the browser's bubbles.
             <form method="post" novalidate=true {onsubmit}>
                 <label for="username">{ "Username" }</label>
                 <input id="username" name="username" type="text" placeholder="Username" autocomplete="username"
@@ -87,7 +87,8 @@ pub fn LoginForm() -> Html {
     }
 }
 
-/// What the user did is a status; what happened to the user is an alert.
+/// A logout by the user is a `status`. Any other end, also a logout that the server could not be told of,
+/// is an `alert`.
 fn role(reason: EndReason) -> &'static str {
     match reason {
         EndReason::LoggedOut | EndReason::LoggedOutElsewhere => "status",

@@ -2,8 +2,8 @@ use yew::prelude::*;
 
 use crate::hooks::use_client;
 
-/// The button *Logout*. The session is gone when the click has been handled; the server is told in
-/// the background.
+/// The button *Logout*. The session is over here when the click has been handled. The client tells the
+/// server in the background.
 #[component]
 pub fn LogoutButton() -> Html {
     let client = use_client();

@@ -10,15 +10,15 @@ pub struct MessageProps {
     /// An id for `aria-describedby`.
     #[prop_or_default]
     pub id: Option<AttrValue>,
-    /// Whether the focus stays where it is, because it goes to the field that is meant.
+    /// Whether to leave the focus alone, because the caller focuses the field that the error is about.
     #[prop_or_default]
     pub unfocused: bool,
-    /// Its element, for who asks later where the focus is.
+    /// The message's element, for a caller that asks later whether it has the focus.
     #[prop_or_default]
     pub node: NodeRef,
 }
 
-/// An error, announced and focused.
+/// An error message. A screen reader announces it, and it gets the focus.
 #[component]
 pub fn Message(MessageProps { text, id, unfocused, node }: &MessageProps) -> Html {
     use_effect_with((text.clone(), *unfocused), {

@@ -12,7 +12,7 @@ pub struct NoticesProps {
     pub exposed: bool,
 }
 
-/// What a user should know although nothing failed.
+/// Notices about the session and the connection, shown although no request failed.
 #[component]
 pub fn Notices(NoticesProps { exposed }: &NoticesProps) -> Html {
     let state = use_session();

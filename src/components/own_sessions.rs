@@ -6,10 +6,11 @@ use super::{Failure, Progress, WAIT_IS_OVER, focus};
 use crate::device::device_name;
 use crate::hooks::use_own_sessions;
 
-/// The user's sessions, fetched when they are asked for: what logged in and when it was used last, which of them is
-/// this one, a way to end each of the others, and to log out everywhere (ASVS 7.5.2).
+/// The list of the user's sessions (ASVS 7.5.2), fetched when the user opens it. Each entry shows the
+/// device, the login time and the last use, and marks this session. A button ends each other session,
+/// one more button logs out everywhere.
 ///
-/// Shows nothing where the [`Contract`](auth::Contract) names no place for them.
+/// Shows nothing if the [`Contract`](auth::Contract) names no path for the list.
 #[component]
 pub fn OwnSessions() -> Html {
     let sessions = use_own_sessions();
@@ -27,7 +28,7 @@ pub fn OwnSessions() -> Html {
     use_effect_with(sessions.ended, {
         let opener = opener.clone();
         move |ended| {
-            // The button that was pressed went with its session, and the focus with the button.
+            // The pressed button was removed with its session, so no element has the focus.
             if *ended {
                 focus(&opener);
             }
@@ -55,7 +56,7 @@ pub fn OwnSessions() -> Html {
                     <Failure {error} onwaited={sessions.waited.clone()} next={opener} />
                 }
                 if let Some(list) = &sessions.list {
-                    // Without its bullets a list is none to WebKit, unless it says so.
+                    // WebKit does not report a list without bullets as a list, unless it has this role.
                     <ul role="list">{ for list.iter().map(|session| item(session, off, &sessions.end)) }</ul>
                     <div class="actions">
                         <button type="button" aria-disabled={off.to_string()} onclick={everywhere}>{ "Log out everywhere" }</button>
@@ -76,7 +77,7 @@ fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
     };
     let (end, sid) = (end.clone(), session.sid.clone());
     let onclick = move |event: MouseEvent| {
-        // The second click of a double one may hit the session that has come up in the ended one's place.
+        // Ignore the second click of a double click: the next session may have moved under the pointer.
         if event.detail() < 2 {
             end.emit(sid.clone());
         }
@@ -99,15 +100,15 @@ fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
     }
 }
 
-/// A point in time behind what it is the time of; nothing if nobody knows it.
+/// The time `at` after its label `what`. Empty if the server did not send the time.
 fn time(what: &str, at: Option<&str>) -> Html {
     let Some((at, shown)) = at.and_then(|at| Some((at, local(at)?))) else { return Html::default() };
     html! { <span>{ what }<time datetime={at.to_owned()}>{ shown }</time></span> }
 }
 
-/// An RFC 3339 time in this device's zone, in the page's language; `None` for what is no time.
+/// An RFC 3339 time in this device's time zone and the page's language. `None` if `at` is not a time.
 ///
-/// The time as such: "two minutes ago" would be as wrong as this device's clock.
+/// An absolute time, because "two minutes ago" would depend on this device's clock.
 fn local(at: &str) -> Option<String> {
     let date = Date::new(&at.into());
     if date.get_time().is_nan() {

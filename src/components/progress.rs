@@ -3,16 +3,16 @@ use yew::prelude::*;
 /// Properties of [`Progress`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct ProgressProps {
-    /// What is going on; `None` while nothing is.
+    /// The operation that is under way. `None` if there is none.
     #[prop_or_default]
     pub text: Option<AttrValue>,
-    /// What is said meanwhile.
+    /// Shown while `text` is `None`.
     #[prop_or_default]
     pub note: Option<AttrValue>,
 }
 
-/// A live region that tells what the page is waiting for, or that it waits no more. It stays in the page while it is empty,
-/// since only what changes inside an existing region is announced (WCAG 4.1.3).
+/// A live region that says what the page is waiting for, or that a wait is over. It stays in the page
+/// while it is empty, because only changes inside an existing region are announced (WCAG 4.1.3).
 #[component]
 pub fn Progress(ProgressProps { text, note }: &ProgressProps) -> Html {
     html! {

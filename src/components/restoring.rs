@@ -3,11 +3,12 @@ use yew::prelude::*;
 
 use super::{LogoutButton, Message, Progress};
 
-/// A look takes 2 s at most, and is repeated; storage that has not answered by now may never do.
+/// Seconds until the page says that storage does not answer. One check takes 2 s at most and is
+/// repeated, so storage that has been silent for this long may never answer.
 const PATIENCE: u32 = 15;
 
-/// What stands in for a session while it is looked whether it still exists, and the ways out of it if
-/// the browser's storage never says.
+/// Replaces the private content while a check looks whether the session still exists. If the browser's
+/// storage does not answer, tells the user to reload the page or log out.
 #[component]
 pub(super) fn Restoring() -> Html {
     let late = use_state_eq(|| false);
@@ -15,7 +16,7 @@ pub(super) fn Restoring() -> Html {
         let late = late.setter();
         move |()| {
             let mut seconds = 0;
-            // Counted, not by the clock: a page that stands still for hours has waited for nothing.
+            // Count ticks instead of reading the clock: a page that was frozen for hours did not wait.
             let timer = Interval::new(1_000, move || {
                 seconds += 1;
                 if seconds == PATIENCE {

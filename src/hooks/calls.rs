@@ -1,4 +1,4 @@
-//! Calls to the server that a component makes, one at a time, and what there is to show of them.
+//! A component's calls to the server, one at a time, and their state for rendering.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -8,20 +8,21 @@ use auth::Error;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-/// How the last call stands.
+/// The state of the last call.
 #[derive(Clone)]
 pub(crate) struct Calls {
-    /// Whether it is under way.
+    /// Whether the call is under way.
     pub(crate) busy: bool,
-    /// What went wrong.
+    /// The call's error.
     pub(crate) error: Option<Error>,
-    /// How many calls have failed: one that is refused at once brings the same error again with nothing rendered between.
+    /// How many calls have failed. It tells two equal errors apart: a call that fails at once sets the
+    /// same error again before anything is rendered.
     pub(crate) failures: u32,
-    /// Forgets the error: the time that the server asked to wait is over.
+    /// Clears the error. Call it when the wait that the server asked for is over.
     pub(crate) waited: Callback<()>,
-    /// Whether that time is over, and nothing has been called since.
+    /// Whether that wait is over and no call has been made since.
     pub(crate) ready_again: bool,
-    /// Makes the next one.
+    /// Makes the next call.
     pub(crate) caller: Caller,
 }
 
@@ -31,16 +32,16 @@ pub(crate) struct Caller {
     busy: UseStateSetter<bool>,
     failed: UseStateSetter<(u32, Option<Error>)>,
     ready_again: UseStateSetter<bool>,
-    // Set in the same task as the click: a second one finds it before anything is rendered.
+    // Set in the same task as the click, because a second click may come before the next rendering.
     under_way: Rc<RefCell<bool>>,
     failures: Rc<RefCell<u32>>,
     wait: Option<u32>,
 }
 
 impl Caller {
-    /// Makes a call. Does nothing while another one is under way, or while the server wants none.
+    /// Makes a call. Does nothing while another call is under way or the server has asked to wait.
     pub(crate) fn call(&self, call: impl Future<Output = Result<(), Error>> + 'static) {
-        // One type for all calls: what surrounds each would otherwise be compiled for each.
+        // Boxed, so that `begin` is compiled once instead of once for each type of call.
         self.begin(Box::pin(call));
     }
 
@@ -49,7 +50,6 @@ impl Caller {
             return;
         }
         self.busy.set(true);
-        // What went wrong before is no longer true of this call.
         self.show(None);
         self.ready_again.set(false);
         let caller = self.clone();

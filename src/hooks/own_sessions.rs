@@ -6,32 +6,33 @@ use yew::prelude::*;
 use super::calls::{Calls, use_calls};
 use super::use_client;
 
-/// The user's own sessions, and what can be done about them.
+/// The list of the user's sessions and the callbacks that fetch it and end sessions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionList {
-    /// Whether the server may have a list of them: otherwise there is nothing to show.
+    /// Whether the [`Contract`](auth::Contract) names a path for the list. If not, there is nothing to show.
     pub offered: bool,
     /// The list; `None` before it has been fetched.
     pub list: Option<Rc<[OwnSession]>>,
     /// Whether the last call ended a session.
     pub ended: bool,
-    /// What went wrong at the last try.
+    /// The error of the last request.
     pub error: Option<Error>,
-    /// Whether a request is under way. While one is, or while the server wants none, no other is made.
+    /// Whether a request is under way. Until it ends, and while the server has asked to wait, the
+    /// callbacks send no request.
     pub busy: bool,
-    /// Gets the list.
+    /// Fetches the list.
     pub fetch: Callback<()>,
-    /// Ends the session of this [`sid`](OwnSession::sid).
+    /// Ends the session with this [`sid`](OwnSession::sid).
     pub end: Callback<String>,
-    /// Ends all of them, this one last.
+    /// Ends all sessions, this one last.
     pub logout_everywhere: Callback<()>,
-    /// Forgets the error: to be called when the time that the server asked to wait is over.
+    /// Clears the error. Call it when the wait that the server asked for is over.
     pub waited: Callback<()>,
-    /// Whether that time is over, and nothing has been asked since.
+    /// Whether that wait is over and no request has been sent since.
     pub ready_again: bool,
 }
 
-/// The list of the user's sessions, fetched when it is asked for.
+/// The list of the user's sessions. It is fetched when [`SessionList::fetch`] is called.
 ///
 /// # Panics
 ///

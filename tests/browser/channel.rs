@@ -1,4 +1,4 @@
-//! Messages between tabs, by real channels and real storage events.
+//! Tests messages between tabs with real channels and real storage events.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use yew_jwt_auth::auth::{Guard, Platform as _};
 
 use crate::script::{self, Frame, Replaced, run, until};
 
-/// What a listener has heard.
+/// The texts that a listener has received.
 #[derive(Clone, Default)]
 struct Heard(Rc<RefCell<Vec<String>>>);
 
@@ -34,7 +34,7 @@ impl Heard {
     }
 }
 
-/// Another tab: a channel of the same name.
+/// Stands in for another tab: a second channel of the same name.
 struct Other;
 
 impl Other {
@@ -159,7 +159,7 @@ async fn without_channels_the_storage_event_carries_messages() {
     Browser.post("test", "one", false);
     Browser.post("test", "one", false);
     until("heard", || {
-        // What is secret takes no way through storage, where it could be left lying.
+        // A secret message is not sent through storage, because an entry could remain there.
         let heard = run("return heard.filter((entry) => !entry.endsWith('=null')).join()");
         heard.as_string().unwrap() == "test:message=one,test:message=one"
     })

@@ -1,4 +1,4 @@
-//! The ledger's promises, held by a real IndexedDB.
+//! Tests the ledger's guarantees (`Platform::transact`) on a real IndexedDB.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -32,7 +32,7 @@ async fn get(key: &str) -> Result<Option<String>, LedgerError> {
     ledger(&[key], |entries| entries[0].clone()).await
 }
 
-/// Connections that are opened while this is held can be found in `connections`.
+/// Records the connections that are opened while the value is held, in the script variable `connections`.
 fn connections_seen() -> Replaced {
     run("window.realOpen = IDBFactory.prototype.open; window.connections = []");
     Replaced::new(
@@ -46,7 +46,7 @@ fn connections_seen() -> Replaced {
     )
 }
 
-/// Adds one to a counter.
+/// Adds one to the counter in the first entry.
 fn count(entries: &mut [Option<String>]) {
     let before: u32 = entries[0].as_deref().map_or(0, |text| text.parse().unwrap());
     entries[0] = Some((before + 1).to_string());
@@ -250,7 +250,8 @@ async fn where_the_browser_gives_no_database_the_ledger_is_denied() {
         drop(replaced);
         assert_eq!(get("k").await, Ok(None), "and asked again next time");
     }
-    // What Chromium does where the user blocks storage; elsewhere that name means a broken disk.
+    // Chromium answers `UnknownError` if the user blocks storage, and then denies `localStorage` too.
+    // With `localStorage` available, that name means a broken disk.
     wipe().await;
     let all_storage = Replaced::storage_denied();
     let database = Replaced::new("window", "indexedDB", &request("UnknownError"));
@@ -294,7 +295,7 @@ async fn an_empty_database_of_the_same_name_is_repaired() {
     .await;
     put("k", "v").await;
     assert_eq!(get("k").await, Ok(Some("v".to_owned())));
-    // And what another version of the page made newer stays usable.
+    // A database that another version of the page has upgraded to a newer version stays usable.
     run_async(
         "await new Promise((resolve) => {
              const opening = indexedDB.open('yew-jwt-auth', 40);
@@ -351,7 +352,7 @@ async fn a_commit_is_durable_before_it_is_told() {
     put("k", "v").await;
     drop(traced);
     assert_eq!(run("return begun.mode").as_string().as_deref(), Some("readwrite"));
-    // Engines that do not know the option do not show it either.
+    // An engine without the option has no such property.
     let durability = run("return begun.durability ?? 'strict'").as_string();
     assert_eq!(durability.as_deref(), Some("strict"));
 }

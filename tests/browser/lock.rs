@@ -1,4 +1,4 @@
-//! The lock between tabs, held by a real engine.
+//! Tests the lock between tabs in a real browser.
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -14,7 +14,7 @@ fn lock() -> Waiting {
     Browser.lock("test")
 }
 
-/// How many hold the lock and how many wait for it, in all documents.
+/// The number of holders of the lock and the number of requests that wait for it, in all documents.
 async fn queue() -> String {
     let queue = run_async(
         "const {held, pending} = await navigator.locks.query();
@@ -24,7 +24,7 @@ async fn queue() -> String {
     queue.await.as_string().unwrap()
 }
 
-/// Fails on a promise that nobody handled, while it is held.
+/// Counts unhandled rejections of promises. [`check`](Self::check) fails if there was one.
 struct NoRejections;
 
 impl NoRejections {
@@ -35,7 +35,7 @@ impl NoRejections {
     }
 
     async fn check(self) {
-        // They are reported after the task in which they happened.
+        // The browser reports a rejection after the task in which it happened.
         Browser.sleep(50).await;
         assert_eq!(run("window.onunhandledrejection = null; return unhandled").as_f64(), Some(0.0));
     }
@@ -100,7 +100,7 @@ async fn who_is_dropped_when_it_was_granted_meanwhile_releases_it() {
     for pause in [0, 1, 5, 20] {
         let mut waiting = lock();
         assert!((&mut waiting).now_or_never().is_none());
-        // Granted or not yet, by now; nobody has looked.
+        // By now the browser may have granted the lock. The future has not been polled since.
         Browser.sleep(pause).await;
         drop(waiting);
         until_free().await;
@@ -127,7 +127,7 @@ async fn where_there_are_no_locks_there_is_none_at_once() {
         assert!(within(1000, lock()).await.is_ok_and(|lock| lock.is_none()), "{descriptor}");
         drop(replaced);
     }
-    // A name that the browser refuses.
+    // The browser refuses a name that begins with a hyphen.
     assert!(Browser.lock("-reserved").await.is_none());
     unhandled.check().await;
     until("granted again", || true).await;

@@ -1,6 +1,6 @@
-//! What only a browser can tell: its storage, its `fetch`, its DOM, and the order of requests that a
-//! real server sees. `cargo xtask test` runs this in headless Chromium and Firefox, against the real
-//! server behind the fault proxy (`stand`).
+//! Tests that need a browser: its storage, its `fetch`, its DOM, and the order of requests that a real
+//! server receives. `cargo xtask test` runs them in headless Chromium and Firefox, against the real
+//! server behind the fault proxy (`tests/e2e/src/bin/stand.rs`).
 #![cfg(target_arch = "wasm32")]
 #![allow(
     clippy::unwrap_used,

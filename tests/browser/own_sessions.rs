@@ -1,4 +1,4 @@
-//! The user's sessions in a real DOM: what a click does, and what is said of it.
+//! Tests the list of the user's sessions in a real DOM: the effect of each click, and its messages.
 
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -12,7 +12,7 @@ const LIST: &str = r#"{"sessions":[
     {"sid":"twice","device":"Tablet","created_at":"yesterday"},
     {"sid":"last","device":null}]}"#;
 
-/// The page with [`LIST`] open; the server knows none of it.
+/// The page with [`LIST`] open. The proxy answered with the list; the server knows none of its sessions.
 async fn with_list() -> Page {
     reset().await;
     let page = Page::signed_in().await;
@@ -60,7 +60,7 @@ async fn the_second_click_of_a_double_one_ends_nothing() {
     until("focus", || is_focused(button("Your sessions"))).await;
     assert_eq!(wire(1).await, ["DELETE /sessions/twice 404"]);
 
-    // What is said is true of the last call.
+    // The messages are about the last call only.
     fault("DELETE", "/sessions/last", respond(500, "application/json", "{}")).await;
     button("End session").unwrap().click();
     until("an alert", || {

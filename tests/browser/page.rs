@@ -1,4 +1,4 @@
-//! The page's own behaviour in a real DOM.
+//! Tests the page's behaviour in a real DOM.
 
 use std::pin::pin;
 
@@ -17,7 +17,7 @@ use yew_jwt_auth::{
 use crate::script::{self, Replaced, until};
 use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
 
-/// The app in the document, until it is dropped.
+/// The app, mounted in the document until the value is dropped.
 pub(crate) struct Page(Option<AppHandle<App>>);
 
 fn document() -> Document {
@@ -89,7 +89,7 @@ fn focused() -> String {
     document().active_element().map(|element| element.id()).unwrap_or_default()
 }
 
-/// Whether it is there and has the focus.
+/// Whether `element` exists and has the focus.
 pub(crate) fn is_focused(element: Option<impl AsRef<Element>>) -> bool {
     element.is_some_and(|element| document().active_element().as_ref() == Some(element.as_ref()))
 }
@@ -204,7 +204,7 @@ async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_come
     ] {
         let had_focus = button("Fetch Protected Data");
         had_focus.as_ref().unwrap().focus().unwrap();
-        // Nothing of the page's may have to run after the event.
+        // The page must conceal its content within the event: a page that is put away runs no later task.
         script::run(stop);
         assert_eq!(
             document().get_element_by_id("app").unwrap().text_content().unwrap(),
@@ -226,7 +226,7 @@ async fn what_is_private_leaves_the_document_while_the_page_is_put_away_and_come
 async fn a_page_that_cannot_look_whether_its_session_exists_says_so_after_a_while_and_lets_one_log_out() {
     reset().await;
     let _page = Page::signed_in().await;
-    // A second passes in fifty milliseconds.
+    // Makes intervals twenty times as fast: one second takes 50 ms.
     script::run("window.realInterval = setInterval");
     let hurried = Replaced::new("window", "setInterval", "value: (f, ms) => realInterval(f, ms / 20)");
     let broken = || {
@@ -264,7 +264,7 @@ async fn a_page_that_cannot_look_whether_its_session_exists_says_so_after_a_whil
     assert_eq!(wire(2).await, ["POST /token 200", "POST /logout 204"]);
 }
 
-/// What an importer might write: some of it outside of the guard.
+/// An app of an importer, with components inside and outside of the guard.
 #[component]
 fn Imported() -> Html {
     html! {
@@ -301,7 +301,8 @@ async fn a_session_that_ends_while_the_page_is_put_away_is_not_shown_again() {
     script::run("document.getElementById('app').remove()");
 }
 
-/// Something that keeps what it got, and a way to sign in over the session that is there.
+/// A component that keeps fetched data as state. Its button *Switch* logs in as another user although a
+/// session exists.
 #[component]
 fn Account() -> Html {
     let (client, text) = (use_client(), use_state(String::new));
@@ -347,7 +348,7 @@ async fn a_user_who_signs_in_over_another_finds_nothing_of_theirs() {
     let app = Renderer::<Switching>::with_root(root).render();
     until("signed in", || button("Get").is_some()).await;
     button("Get").unwrap().click();
-    // Being named takes nothing away.
+    // The state names the user after the server's first answer. The children keep their state then.
     until("kept", || (text("h1"), text("#kept")) == (USERNAME.to_owned(), "theirs".to_owned())).await;
     let tokens = json!({"access_token": "a", "refresh_token": "r", "token_type": "bearer"});
     fault("POST", "/token", respond(200, "application/json", &tokens.to_string())).await;
@@ -364,7 +365,7 @@ async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_ask
     let page = Page::open(api());
     until("signed in", || button("Fetch Protected Data").is_some()).await;
     let now = format!("yew-jwt-auth:{}:now", stand::base().origin());
-    // What the other tab's login leaves in the ledger, and its message.
+    // Writes what the other tab's login writes into the ledger, and posts its message.
     script::run_async(&another_login(&now)).await;
     until("named", || button("Continue as \u{96fb}").is_some()).await;
     let sentence = "Another tab of this browser signed in as \u{96fb}, which ended your session here. \
@@ -391,7 +392,7 @@ async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_ask
     drop(page);
 }
 
-/// A script that copies the session's row, as another user's, and makes it the current one.
+/// A script that copies the session's row to another user, makes the copy current and tells the tabs.
 fn another_login(now: &str) -> String {
     format!(
         "await new Promise((resolve, reject) => {{
@@ -419,7 +420,7 @@ fn another_login(now: &str) -> String {
     )
 }
 
-/// Two forms under one client, as where an importer shows one in a dialogue.
+/// Two login forms with one client, for example the page's own and one in an importer's dialogue.
 #[component]
 fn TwoForms() -> Html {
     html! {
@@ -460,7 +461,8 @@ async fn a_form_that_began_no_login_does_not_wait_for_anothers() {
     script::run("document.getElementById('app').remove()");
 }
 
-/// A script that takes every row away, as another tab's wipe of the site's data does.
+/// A script that removes every row from the ledger, as another tab's wipe of the site's data does, and
+/// tells the tabs.
 fn wiped_ledger(now: &str) -> String {
     format!(
         "await new Promise((resolve, reject) => {{
@@ -551,7 +553,7 @@ async fn too_many_attempts_are_counted_down() {
     assert_eq!(focused(), "password", "who went on by themselves is not moved");
 }
 
-/// A countdown that stays when it is over.
+/// A parent that keeps its countdown mounted after the countdown's end.
 #[component]
 fn CountedDown() -> Html {
     let ends = use_state(|| 0_u32);

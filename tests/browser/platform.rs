@@ -1,4 +1,4 @@
-//! The browser as the protocol sees it: each promise of `Platform`, held by a real engine.
+//! Tests the guarantees of `Platform` in a real browser.
 
 use futures_util::future::{Either, select};
 use serde_json::json;
@@ -152,7 +152,7 @@ fn full_storage_is_an_error_and_no_panic() {
 fn the_monotonic_clock_can_be_compared_across_lives_of_the_page() {
     let (earlier, later) = (Browser.now(), Browser.now());
     assert!(later.monotonic >= earlier.monotonic);
-    // Both count from 1970, so that what an earlier page wrote down is a moment of this clock.
+    // Both clocks count from 1970, so that a time stored by an earlier page load is comparable.
     assert!(earlier.monotonic.abs_diff(earlier.wall) < 60_000, "{earlier:?}");
 }
 

@@ -1,4 +1,4 @@
-//! What happens when the page stops and goes on.
+//! Tests concealing and checking when the page stops and goes on.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,7 +23,7 @@ fn document_event(name: &str) {
 const PAGESHOW: &str = "new PageTransitionEvent('pageshow', {persisted: true})";
 const PAGEHIDE: &str = "new PageTransitionEvent('pagehide', {persisted: true})";
 
-/// A watch whose checks end when the test says so.
+/// A watch whose checks end when the test answers them.
 struct Watched {
     log: Rc<RefCell<Vec<&'static str>>>,
     checks: Rc<Cell<u32>>,
@@ -56,7 +56,7 @@ impl Watched {
 
     async fn checked(&self, times: u32) {
         until("checked", || self.checks.get() >= times).await;
-        // A second check would follow at once, or after the jitter.
+        // A second check would start at once, or after the jitter of 300 ms.
         Browser.sleep(400).await;
         assert_eq!(self.checks.get(), times);
     }

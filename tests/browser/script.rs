@@ -1,4 +1,4 @@
-//! The page around a test: storage, and a way to do in JavaScript what only JavaScript can.
+//! Helpers that act on the test's page: its storage, and JavaScript for what Rust cannot do.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use yew::scheduler::flush;
 
-/// Runs a function body.
+/// Runs `body` as the body of a JavaScript function.
 pub(crate) fn run(body: &str) -> JsValue {
     Function::new_no_args(body).call0(&JsValue::NULL).unwrap()
 }
 
-/// Runs the body of an async function and waits for its end.
+/// Runs `body` as the body of an async JavaScript function and waits for its end.
 pub(crate) async fn run_async(body: &str) -> JsValue {
     let promise = run(&format!("return (async () => {{ {body} }})()")).unchecked_into::<Promise>();
     JsFuture::from(promise).await.unwrap()
 }
 
-/// A frame of the same origin, with its own view of storage and its own connections: as good as
-/// another tab. It is `frame` in scripts, and there is one at a time.
+/// An iframe of the same origin. It stands in for another tab, because it has its own view of storage
+/// and its own connections. Scripts find its window as `frame`. One at a time.
 pub(crate) struct Frame;
 
 impl Frame {
@@ -40,7 +40,7 @@ impl Drop for Frame {
     }
 }
 
-/// Polls `future` for `milliseconds`; what has not ended by then is given back.
+/// Polls `future` for `milliseconds`. Gives the future back if it has not ended by then.
 pub(crate) async fn within<F: Future + Unpin>(milliseconds: u64, future: F) -> Result<F::Output, F> {
     match select(future, sleep(Duration::from_millis(milliseconds))).await {
         Either::Left((output, _)) => Ok(output),
@@ -48,7 +48,7 @@ pub(crate) async fn within<F: Future + Unpin>(milliseconds: u64, future: F) -> R
     }
 }
 
-/// Everything in both storages, as text.
+/// The content of `localStorage` and `sessionStorage` as JSON text.
 pub(crate) fn stored() -> String {
     run("return JSON.stringify([{...localStorage}, {...sessionStorage}])").as_string().unwrap()
 }
@@ -57,7 +57,8 @@ pub(crate) fn clear_storage() {
     run("localStorage.clear(); sessionStorage.clear()");
 }
 
-/// Deletes the ledger, as "clear site data" does in another tab; whoever has it open has to let go.
+/// Deletes the ledger's database, as "clear site data" does in another tab. Fails if an open connection
+/// blocks it.
 pub(crate) async fn wipe_ledger() {
     run_async(
         "await new Promise((resolve, reject) => {
@@ -69,11 +70,11 @@ pub(crate) async fn wipe_ledger() {
     .await;
 }
 
-/// A property of `window`, or of an object in it, replaced until this is dropped.
+/// A property of `window`, or of an object in it, replaced until the value is dropped.
 pub(crate) struct Replaced(String);
 
 impl Replaced {
-    /// `object[name]` gets the property descriptor that `descriptor` spells.
+    /// Gives `object[name]` the property descriptor `descriptor` (JavaScript, without braces).
     pub(crate) fn new(object: &str, name: &str, descriptor: &str) -> Self {
         let kept = format!("window['kept {object}.{name}']");
         run(&format!(
@@ -83,7 +84,7 @@ impl Replaced {
         Self(format!("Object.defineProperty({object}, '{name}', {kept})"))
     }
 
-    /// Both storages throw, as where the user blocks them.
+    /// Makes both storages throw, as they do if the user blocks storage.
     pub(crate) fn storage_denied() -> [Self; 2] {
         let denied = "get() { throw new DOMException('denied', 'SecurityError') }";
         ["localStorage", "sessionStorage"].map(|storage| Self::new("window", storage, denied))
@@ -96,11 +97,10 @@ impl Drop for Replaced {
     }
 }
 
-/// Waits until `condition` holds in a page that has nothing left to render, and fails with `what` after ten
-/// seconds.
+/// Waits until `condition` holds and Yew has no pending rendering. Fails with `what` after ten seconds.
 ///
-/// Yew renders for 16 ms at most before it lets the browser in. That may be between a component and its children,
-/// so that a page seen then is half of what it was and half of what it will be.
+/// Yew renders for 16 ms at most before it yields to the browser. It may yield between a component and
+/// its children, and the document is then half old and half new.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..1000 {
         flush().await;

@@ -1,4 +1,4 @@
-//! The real server behind the fault proxy, as a page can steer it.
+//! Controls the stand (the real server behind the fault proxy) from a page.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::script::{self, until};
 pub(crate) const USERNAME: &str = "demo";
 pub(crate) const PASSWORD: &str = "correct horse +&% \u{96fb}\u{6c60}";
 
-/// Where it listens; `cargo xtask test` sets the variable when it compiles this.
+/// The stand's address. `cargo xtask test` sets `STAND_API` when it compiles these tests.
 pub(crate) fn api() -> &'static str {
     option_env!("STAND_API").unwrap_or("http://127.0.0.1:8471")
 }
 
-/// An empty log, no faults, nothing stored: where each test begins.
+/// Empties the proxy's log, removes its faults, and clears storage and ledger. Each test begins with it.
 pub(crate) async fn reset() {
     control(Method::DELETE, "", &Value::Null).await;
     script::clear_storage();
@@ -29,19 +29,19 @@ pub(crate) async fn forget_log_and_rules() {
     control(Method::DELETE, "", &Value::Null).await;
 }
 
-/// Replaces the faults by one that hits every `method` request to `path`.
+/// Replaces the proxy's faults by one that affects every `method` request to `path`.
 pub(crate) async fn fault(method: &str, path: &str, action: Value) {
     let rules = json!([{"method": method, "path": path, "action": action}]);
     control(Method::PUT, "/rules", &rules).await;
 }
 
-/// The answer that the proxy gives instead of the server.
+/// A fault: the proxy sends this answer instead of the server's.
 pub(crate) fn respond(status: u16, media_type: &str, body: &str) -> Value {
     json!({"type": "respond", "status": status, "headers": [["content-type", media_type]], "body": body, "cors": true})
 }
 
-/// The requests so far, in the order of the wire, once there are `requests` of them:
-/// `POST /token 200`, or the outcome where no status was sent.
+/// Waits until `requests` requests have ended, for 5 s at most. Returns all requests so far, in the order
+/// of their arrival, as `POST /token 200`. If no status was sent, the outcome replaces it.
 pub(crate) async fn wire(requests: usize) -> Vec<String> {
     let entries = control(Method::GET, &format!("/log?requests={requests}&ms=5000"), &Value::Null).await;
     let real = |entry: &&Value| entry["kind"] == "request";
@@ -55,7 +55,7 @@ pub(crate) async fn wire(requests: usize) -> Vec<String> {
     entries.as_array().unwrap().iter().filter(real).map(line).collect()
 }
 
-/// Waits until a request has arrived that nobody has answered yet.
+/// Waits until the log holds a request without an answer.
 pub(crate) async fn arrived() {
     for _ in 0..1000 {
         let entries = control(Method::GET, "/log", &Value::Null).await;
@@ -68,7 +68,7 @@ pub(crate) async fn arrived() {
     panic!("no request arrived");
 }
 
-/// Lets the requests go on that a fault holds back.
+/// Lets the requests continue that a fault holds back.
 pub(crate) async fn release() {
     control(Method::POST, "/release", &Value::Null).await;
 }
@@ -88,8 +88,8 @@ pub(crate) fn base() -> BaseUrl {
     api().parse().unwrap()
 }
 
-/// A page's client with the default custody, once it knows its session: making another one is what a
-/// reload does.
+/// A new client with the default custody, after it has restored its session. A second call stands in for
+/// a reload of the page.
 pub(crate) async fn client() -> Client {
     let client = Client::new(Browser, base(), Contract::default(), Custody::default());
     client.start();
@@ -97,7 +97,7 @@ pub(crate) async fn client() -> Client {
     client
 }
 
-/// A client with a session, after an empty log.
+/// A client with a session. The log is empty.
 pub(crate) async fn signed_in() -> Client {
     reset().await;
     let client = client().await;
@@ -106,7 +106,7 @@ pub(crate) async fn signed_in() -> Client {
     client
 }
 
-/// Changes the stored access record and reloads.
+/// Changes the stored access record, then makes a new client as a reload does.
 pub(crate) async fn reload_with(change: impl FnOnce(&mut Value)) -> Client {
     let storage = web_sys::window().unwrap().session_storage().unwrap().unwrap();
     let key = format!("yew-jwt-auth:{}:access", base().origin());

@@ -1,4 +1,4 @@
-//! What the server sees, in its order.
+//! Tests which requests the server receives, and in which order.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -14,7 +14,8 @@ fn protected() -> Request {
     Request::get("/protected-route")
 }
 
-/// One character of the signature: the client cannot see it, the server refuses it.
+/// Changes one character of the access token's signature. The client cannot see the change, but the
+/// server refuses the token.
 fn refused(record: &mut Value) {
     let token = record["access_token"].as_str().unwrap();
     let at = token.len() - 10;
@@ -78,7 +79,8 @@ async fn a_thousand_requests_on_an_expired_token_share_one_refresh() {
     signed_in().await;
     let client = reload_with(|record| record["received"] = json!(0)).await;
     let request = protected();
-    // How long a thousand answers take is the machine's matter: no deadline may end them.
+    // A slow machine may need long for a thousand answers. Make timeouts ten times as long, so that no
+    // deadline ends a request.
     script::run("window.realTimeout = setTimeout");
     let patient = Replaced::new("window", "setTimeout", "value: (f, ms) => realTimeout(f, ms * 10)");
     let answers = join_all((0..1_000).map(|_| client.send(&request))).await;
@@ -126,7 +128,7 @@ async fn a_wrong_password_stores_nothing_and_refreshes_nothing() {
 #[wasm_bindgen_test]
 async fn a_session_that_the_server_ended_ends_here_with_its_reason() {
     let client = signed_in().await;
-    // Somebody else who has the token logs out behind this page's back.
+    // Another holder of the refresh token logs out. The page does not know of it.
     script::run_async(&format!(
         "const entry = Object.values(localStorage).map(JSON.parse).find((entry) => entry.refresh_token);
          await fetch('{}/logout', {{

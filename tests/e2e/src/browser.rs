@@ -1,4 +1,4 @@
-//! Real browsers, each with a profile of its own, none of which outlives the test.
+//! Real browsers. Each has its own profile, and none outlives its test.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::process::Group;
 use crate::server::free_port;
 use crate::temp::TempDir;
 
-/// The engines that the product has to work in.
+/// The engines that the product supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// `E2E_CHROMEDRIVER`, `E2E_CHROMIUM`.
@@ -28,23 +28,23 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// All of them.
+    /// All engines.
     pub const ALL: [Self; 3] = [Self::Chromium, Self::Firefox, Self::WebKit];
 }
 
-/// What a browser is started with.
+/// A browser's start options.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// All plain HTTP goes through this proxy, so that `http://app.test` is a host, and not a secure one.
+    /// The proxy for all plain HTTP. With it `http://app.test` is reachable, as an insecure origin.
     pub proxy: Option<SocketAddr>,
-    /// The page may not keep anything. WebKit has no such setting: serve its pages with
+    /// Whether the browser denies storage to pages. WebKit has no such setting: serve its pages with
     /// `Content-Security-Policy: sandbox allow-scripts allow-forms` instead.
     pub storage_denied: bool,
     /// Chromium's preferences or Firefox's `about:config`.
     pub preferences: Map<String, Value>,
 }
 
-/// Light or dark, as the system would tell the page.
+/// The system's colour scheme as the page sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorScheme {
     /// `prefers-color-scheme: light`.
@@ -53,19 +53,19 @@ pub enum ColorScheme {
     Dark,
 }
 
-/// A browser with an empty profile. It ends on drop, and with this process in any case.
+/// A browser with a new profile. It ends on drop, and when this process ends in any way.
 #[derive(Debug)]
 pub struct Browser {
     engine: Engine,
     driver: WebDriver,
-    // In the order in which they must end.
+    // Dropped in this order: the browser must end before its display and its profile.
     _process: Group,
     _display: Option<Group>,
     _profile: TempDir,
 }
 
 impl Browser {
-    /// Starts a browser with the defaults.
+    /// Starts a browser with the default options.
     pub async fn start(engine: Engine) -> Result<Self> {
         Self::with(engine, Options::default()).await
     }
@@ -91,12 +91,12 @@ impl Browser {
         Ok(Self { engine, driver, _process: process, _display: display, _profile: profile })
     }
 
-    /// Which engine it is.
+    /// The browser's engine.
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// Everything that WebDriver can do.
+    /// The WebDriver session, for commands that this type does not wrap.
     pub fn driver(&self) -> &WebDriver {
         &self.driver
     }
@@ -106,14 +106,14 @@ impl Browser {
         self.arrive(self.driver.goto(address)).await.with_context(|| format!("cannot open {address}"))
     }
 
-    /// Loads the page in the current tab again.
+    /// Reloads the current tab.
     pub async fn reload(&self) -> Result<()> {
         self.arrive(self.driver.refresh()).await.context("cannot load the page again")
     }
 
-    /// Waits until scripts run in the new document, and all of it is there: Chromium's driver may come back before.
+    /// Waits until the new document is complete and runs scripts: Chromium's driver may return before.
     async fn arrive(&self, going: impl Future<Output = WebDriverResult<()>>) -> Result<()> {
-        // A page that runs no scripts cannot be taken for the next one.
+        // Marks the old document. If it runs no scripts, the mark fails, but the check below fails there too.
         let _marked = self.run("window.__left = true", Value::Null).await;
         going.await?;
         let end = Instant::now() + DEADLINE;
@@ -128,8 +128,8 @@ impl Browser {
         }
     }
 
-    /// Opens an address in a tab of its own and switches to it. In WebKit it is a window, since its
-    /// tabs in the background count as hidden.
+    /// Opens an address in a new tab and switches to it. In WebKit it is a window, because WebKit treats
+    /// tabs in the background as hidden.
     pub async fn open_tab(&self, address: &str) -> Result<WindowHandle> {
         let tab = match self.engine {
             Engine::WebKit => self.driver.new_window().await?,
@@ -140,8 +140,8 @@ impl Browser {
         Ok(tab)
     }
 
-    /// Goes back in the history, as the button does. Whether the page is there then is for the caller to ask:
-    /// Chromium's driver may wait in vain for an answer from the page that it has just left.
+    /// Goes back in the history, as the button does. Ignores the driver's answer: Chromium's driver may
+    /// wait in vain for the page that it has just left. The caller checks whether the page has come.
     pub async fn back(&self) {
         let _answer = self.driver.back().await;
     }
@@ -151,7 +151,7 @@ impl Browser {
         Ok(self.driver.switch_to_window(tab.clone()).await?)
     }
 
-    /// Waits for a tab that was not there `before`, which a page has opened. Does not switch to it.
+    /// Waits for a tab that a page has opened and that is not in `before`. Does not switch to it.
     pub async fn opened_since(&self, before: &[WindowHandle]) -> Result<WindowHandle> {
         let end = Instant::now() + DEADLINE;
         loop {
@@ -164,8 +164,8 @@ impl Browser {
         }
     }
 
-    /// Runs the body of an async function in the page, with `args` as its arguments, and answers
-    /// with what it returns as JSON. What it throws is an error.
+    /// Runs `body` in the page as the body of an async function with the parameter `args`. Returns the
+    /// function's result as JSON. An exception in it is an error.
     pub async fn run(&self, body: &str, args: Value) -> Result<Value> {
         let script = format!(
             "const done = arguments[arguments.length - 1];
@@ -179,8 +179,8 @@ impl Browser {
         }
     }
 
-    /// Asks the page again and again until `body` (see [`Browser::run`]) returns something other
-    /// than null, undefined and false, and answers with that.
+    /// Runs `body` (see [`Browser::run`]) repeatedly until it returns a value other than null, undefined
+    /// and false. Returns that value.
     pub async fn wait_for(&self, what: &str, body: &str, args: Value, deadline: Duration) -> Result<Value> {
         let end = Instant::now() + deadline;
         loop {
@@ -193,21 +193,21 @@ impl Browser {
         }
     }
 
-    /// Errors, warnings, unhandled rejections and policy violations of the current page, collected
-    /// by the script that [`crate::pages`] puts in front of it.
+    /// The current page's errors, warnings, unhandled rejections and policy violations. The script that
+    /// [`crate::pages`] adds to the page collects them.
     pub async fn complaints(&self) -> Result<Vec<String>> {
         Ok(serde_json::from_value(self.run("return window.__complaints ?? null", Value::Null).await?)?)
     }
 
-    /// What Chromium's console got since the last call, network errors included.
+    /// The entries of Chromium's console since the last call, network errors included.
     pub async fn console(&self) -> Result<Vec<String>> {
         ensure!(self.engine == Engine::Chromium, "only Chromium's driver has the console");
         let entries = self.driver.browser_log().await?;
         Ok(entries.into_iter().map(|entry| format!("{}: {}", entry.level, entry.message)).collect())
     }
 
-    /// Writes `target/screenshots/NAME.png` and answers with its path. Size and colours are
-    /// Chromium's to emulate; they stay until the next call.
+    /// Writes `target/screenshots/NAME.png` and returns its path. Chromium emulates size and colour
+    /// scheme. They stay until the next call.
     pub async fn screenshot(&self, name: &str, size: (u32, u32), scheme: ColorScheme) -> Result<PathBuf> {
         ensure!(self.engine == Engine::Chromium, "only Chromium emulates sizes and colours");
         let cdp = self.driver.cdp();
@@ -227,7 +227,7 @@ impl Browser {
         Ok(path)
     }
 
-    /// Ends it politely, so that storage reaches the disk. A drop ends it, too.
+    /// Ends the browser by WebDriver, so that storage reaches the disk. A drop ends the browser without that.
     pub async fn quit(self) -> Result<()> {
         Ok(self.driver.clone().quit().await?)
     }
@@ -235,12 +235,13 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The processes end next; asking the driver to end the session would block, also on a panic.
+        // The fields' drops end the processes. Keep thirtyfour from ending the session, which would block,
+        // also during a panic.
         let _ = self.driver.clone().leak();
     }
 }
 
-/// Whatever browsers and drivers want to write goes with the profile.
+/// Environment variables that make browser and driver write below the profile, which is removed on drop.
 fn own_folders(profile: &Path) -> Result<Vec<(String, String)>> {
     let folder = |variable: &str, name: &str| {
         let path = profile.join(name);
@@ -253,7 +254,7 @@ fn own_folders(profile: &Path) -> Result<Vec<(String, String)>> {
         .collect()
 }
 
-/// A screen of its own for WebKit, which has no headless mode.
+/// Starts a virtual display for WebKit, which has no headless mode.
 async fn display() -> Result<(Group, u32)> {
     let xvfb = program("E2E_XVFB", "Xvfb");
     let arguments = ["-displayfd", "1", "-screen", "0", "1400x1000x24", "-nolisten", "tcp"];
@@ -262,7 +263,7 @@ async fn display() -> Result<(Group, u32)> {
     Ok((process, number))
 }
 
-/// A driver that takes a port which somebody else gets first ends at once, and is started again.
+/// Starts a driver. If another process takes its port first, the driver ends at once and is started again.
 async fn driver(engine: Engine, variables: &[(String, String)]) -> Result<(Group, u16)> {
     let mut started = start_driver(engine, variables.to_vec()).await;
     for _ in 0..DRIVER_TRIES {
@@ -296,7 +297,7 @@ async fn start_driver(engine: Engine, variables: Vec<(String, String)>) -> Resul
             let arguments = [format!("--port={port}"), "--host=127.0.0.1".to_owned()];
             let process =
                 Group::spawn(program("E2E_WEBKITDRIVER", "WebKitWebDriver"), arguments, variables, None)?;
-            // It prints nothing when it is ready.
+            // This driver prints nothing when it is ready, so try to connect.
             let listening = async {
                 while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                     sleep(PAUSE).await;
@@ -322,7 +323,7 @@ fn capabilities(engine: Engine, options: &Options, profile: &Path) -> Map<String
             if options.storage_denied {
                 preferences.insert("profile.default_content_setting_values.cookies".to_owned(), json!(2));
             }
-            // A bubble that offers to keep the password would steal the focus.
+            // The bubble that offers to save the password would take the focus.
             preferences.insert("credentials_enable_service".to_owned(), json!(false));
             preferences.extend(options.preferences.clone());
             let mut arguments: Vec<String> =
@@ -360,7 +361,7 @@ fn set_binary(options: &mut Value, variable: &str, otherwise: Option<PathBuf>) {
     }
 }
 
-/// Debian puts it below a folder named after the machine, and keeps it out of `PATH`.
+/// Debian installs MiniBrowser below a folder named after the architecture, and not in `PATH`.
 fn minibrowser() -> Option<PathBuf> {
     let libraries = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok).map(|entry| entry.path());
     libraries.map(|folder| folder.join("webkit2gtk-4.1/MiniBrowser")).find(|path| path.exists())
@@ -380,7 +381,7 @@ fn screenshots() -> PathBuf {
 const DRIVER_TRIES: u32 = 2;
 const CHROMIUM_ARGUMENTS: [&str; 8] = [
     "--headless=new",
-    // Needed as root, which is what CI is.
+    // Chromium needs it to run as root, as it does in CI.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
@@ -390,7 +391,7 @@ const CHROMIUM_ARGUMENTS: [&str; 8] = [
     "--disable-sync",
 ];
 
-/// A browser takes its time to start on a loaded machine.
+/// A browser starts slowly on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Between two questions where nothing can notify us.
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(25);

@@ -1,13 +1,12 @@
 //! Real browsers against the real server, through a proxy that injects faults.
 //!
-//! A scenario puts together a [`server::Server`], a [`proxy::Proxy`] in front
-//! of it, [`pages::Pages`] with the built page and a [`browser::Browser`]. What
-//! a scenario asserts is the order of requests on the wire (`proxy.log()`),
-//! what storage holds and what that is worth at the server ([`session`]), and
-//! what the page shows ([`page::LoginPage`]).
+//! A scenario consists of a [`server::Server`], a [`proxy::Proxy`] in front of it, [`pages::Pages`] with
+//! the built page, and a [`browser::Browser`]. It asserts the order of requests on the wire
+//! (`proxy.log()`), the stored tokens and whether the server still accepts them ([`session`]), and the
+//! page's content ([`page::LoginPage`]).
 //!
-//! Every wait has a deadline, and whatever is started ends with the process
-//! that started it, also when that process is killed.
+//! Every wait has a deadline. A started process ends with the process that started it, also if that one
+//! is killed.
 #![deny(missing_docs)]
 
 pub mod browser;

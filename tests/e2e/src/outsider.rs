@@ -1,5 +1,5 @@
-//! Somebody who talks to the server without the page: a thief, another device of the owner, or a look
-//! at what it still accepts.
+//! Requests to the server without the page: those of a thief or of another device of the owner, and
+//! checks whether the server still accepts a token.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::server::{DEADLINE, Server};
 
-/// Logs in on another device, which calls itself `agent`: what the server gave.
+/// Logs in as another device with the `User-Agent` `agent`. Returns the server's token answer.
 pub async fn login(server: &Server, username: &str, password: &str, agent: &str) -> Result<Value> {
     let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
     let body = format!("grant_type=password&username={}&password={}", encoded(username), encoded(password));
@@ -19,20 +19,20 @@ pub async fn login(server: &Server, username: &str, password: &str, agent: &str)
     Ok(tokens)
 }
 
-/// Spends a refresh token, with the key if there is one: status and body.
+/// Sends a refresh token, with the idempotency key if there is one. Returns status and body.
 pub async fn refresh(server: &Server, refresh_token: &str, key: Option<&str>) -> Result<(u16, Value)> {
     let key = key.map(|key| format!("idempotency-key: {key}\r\n")).unwrap_or_default();
     let body = json!({"refresh_token": refresh_token}).to_string();
     ask(server, "POST", "/refresh", &format!("content-type: application/json\r\n{key}"), &body).await
 }
 
-/// Whether the server still lets somebody in with this access token.
+/// Whether the server still accepts this access token.
 pub async fn is_let_in(server: &Server, access_token: &str) -> Result<bool> {
     let header = format!("authorization: Bearer {access_token}\r\n");
     Ok(ask(server, "GET", "/protected-route", &header, "").await?.0 == 200)
 }
 
-/// Changes the password of whoever holds this access token: the status.
+/// Changes the password of this access token's user. Returns the status.
 pub async fn change_password(server: &Server, access_token: &str, current: &str, new: &str) -> Result<u16> {
     let body = json!({"current_password": current, "new_password": new}).to_string();
     let headers = format!("content-type: application/json\r\nauthorization: Bearer {access_token}\r\n");

@@ -1,4 +1,4 @@
-//! The product's page as its user meets it: by the names of its controls and by what it says.
+//! The page as its user sees it: tests find controls by their names and read the visible texts.
 
 use std::time::Duration;
 
@@ -16,91 +16,91 @@ pub struct LoginPage<'a> {
     browser: &'a Browser,
 }
 
-/// What can be perceived on the page at one moment; what is hidden does not count.
+/// The visible content of the page at one moment.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Seen {
-    /// Names of the buttons that can be used.
+    /// Names of the enabled buttons.
     pub buttons: Vec<String>,
-    /// Names of the buttons that are there and cannot be used now.
+    /// Names of the disabled buttons.
     pub disabled: Vec<String>,
     /// Names of the text boxes.
     pub boxes: Vec<String>,
     /// Texts with `role="alert"`.
     pub alerts: Vec<String>,
-    /// Texts with `role="status"`, empty ones left out.
+    /// Texts with `role="status"`, without the empty ones.
     pub statuses: Vec<String>,
     /// Texts with `role="timer"`.
     pub timers: Vec<String>,
     /// Accessible name, or role, of the element that has the focus.
     pub focus: String,
-    /// The text of the preformatted block, which is where fetched JSON appears.
+    /// The text of the preformatted block, which shows fetched JSON.
     pub data: Option<String>,
     /// All visible text.
     pub text: String,
 }
 
 impl Seen {
-    /// Whether there is such a button and it can be used.
+    /// Whether there is an enabled button with this name.
     pub fn has_button(&self, name: &str) -> bool {
         self.buttons.iter().any(|button| button == name)
     }
 
-    /// Whether an alert contains this.
+    /// Whether an alert contains `part`.
     pub fn alerts_of(&self, part: &str) -> bool {
         self.alerts.iter().any(|alert| alert.contains(part))
     }
 
-    /// Whether a status contains this.
+    /// Whether a status contains `part`.
     pub fn says(&self, part: &str) -> bool {
         self.statuses.iter().any(|status| status.contains(part))
     }
 
-    /// The fetched JSON, once it is there.
+    /// The fetched JSON. `None` if the page shows none.
     pub fn json(&self) -> Option<Value> {
         serde_json::from_str(self.data.as_deref()?).ok()
     }
 
-    /// Whether the fetched JSON is this user's.
+    /// Whether the fetched JSON belongs to this user.
     pub fn has_data_of(&self, user: &str) -> bool {
         self.json().is_some_and(|data| data.get("user").is_some_and(|it| it == user))
     }
 
-    /// The fetched JSON is this user's, and there is no trouble to tell of.
+    /// Fails unless the fetched JSON belongs to this user and the page shows no alert and no status.
     pub fn ensure_data_of(&self, user: &str) -> Result<()> {
         ensure!(self.has_data_of(user) && self.alerts.is_empty() && self.statuses.is_empty(), "{self:#?}");
         Ok(())
     }
 
-    /// Whether the form is there and ready.
+    /// Whether the page shows the login form with its button enabled.
     pub fn signed_out(&self) -> bool {
         self.has_button(LOGIN)
     }
 
-    /// Whether the signed-in view is there.
+    /// Whether the page shows the signed-in view.
     pub fn signed_in(&self) -> bool {
         self.has_button(LOGOUT)
     }
 }
 
 impl<'a> LoginPage<'a> {
-    /// The page in the current tab of `browser`, which may still be loading.
+    /// The page in the current tab of `browser`. It may still be loading.
     pub fn of(browser: &'a Browser) -> Self {
         Self { browser }
     }
 
-    /// Opens the page at `address`, in whatever state it then is.
+    /// Opens the page at `address`, without waiting for a particular state of it.
     pub async fn open(browser: &'a Browser, address: &str) -> Result<Self> {
         browser.open(address).await?;
         Ok(Self { browser })
     }
 
-    /// What is on the page now.
+    /// The page's visible content now.
     pub async fn seen(&self) -> Result<Seen> {
         let seen = self.browser.run(&format!("{NAMES} {SEEN}"), Value::Null).await?;
         serde_json::from_value(seen).context("what is seen")
     }
 
-    /// Waits until `condition` holds of what is on the page and answers with that.
+    /// Waits until `condition` holds for the page's visible content and returns that content.
     pub async fn wait_until(&self, what: &str, condition: impl Fn(&Seen) -> bool) -> Result<Seen> {
         let end = Instant::now() + DEADLINE;
         loop {
@@ -115,7 +115,7 @@ impl<'a> LoginPage<'a> {
         }
     }
 
-    /// Waits for the form and fills it in without sending it.
+    /// Waits for the form and fills it in, but does not submit it.
     pub async fn fill_in(&self, username: &str, password: &str) -> Result<()> {
         for (name, value) in [(USERNAME, username), (PASSWORD, password)] {
             let control = self.text_box(name).await?;
@@ -125,36 +125,36 @@ impl<'a> LoginPage<'a> {
         Ok(())
     }
 
-    /// Fills the form in and sends it.
+    /// Fills the form in and submits it.
     pub async fn send_form(&self, username: &str, password: &str) -> Result<()> {
         self.fill_in(username, password).await?;
         self.press(LOGIN).await
     }
 
-    /// Signs in and waits until that shows.
+    /// Logs in and waits for the signed-in view.
     pub async fn login(&self, username: &str, password: &str) -> Result<Seen> {
         self.send_form(username, password).await?;
         self.wait_until("signed in", Seen::signed_in).await
     }
 
-    /// Signs out and waits until that shows.
+    /// Logs out and waits for the form.
     pub async fn logout(&self) -> Result<Seen> {
         self.press(LOGOUT).await?;
         self.wait_until("signed out", Seen::signed_out).await
     }
 
-    /// Fetches the protected data and waits until something came of it: data or an alert.
+    /// Fetches the protected data and waits until the page shows data or an alert.
     pub async fn fetch(&self) -> Result<Seen> {
         self.press(FETCH).await?;
         self.wait_until("an answer", |seen| seen.data.is_some() || !seen.alerts.is_empty()).await
     }
 
-    /// Presses the button with this name and waits until the page has dealt with that: no button is
-    /// switched off any more, but for a countdown. Unlike [`LoginPage::fetch`] it is not satisfied by what was there before.
+    /// Presses the button with this name and waits until no button is disabled, or a countdown runs.
+    /// Unlike [`LoginPage::fetch`] it also waits if the page showed data or an alert before.
     pub async fn press_and_settle(&self, name: &str) -> Result<Seen> {
         self.browser.run(LISTEN, Value::Null).await?;
         self.press(name).await?;
-        // A driver may come back before the page has heard of the click, and then nothing is switched off yet.
+        // A driver may return before the page has handled the click. No button is disabled yet then.
         self.browser.wait_for("the click", "return window.__heard", Value::Null, DEADLINE).await?;
         self.wait_until("settled", |seen| seen.disabled.is_empty() || !seen.timers.is_empty()).await
     }
@@ -191,19 +191,19 @@ impl<'a> LoginPage<'a> {
     }
 }
 
-/// The name of the button that signs in.
+/// The name of the button that logs in.
 pub const LOGIN: &str = "Login";
-/// The name of the button that signs out.
+/// The name of the button that logs out.
 pub const LOGOUT: &str = "Logout";
-/// The name of the button that asks for the protected data.
+/// The name of the button that fetches the protected data.
 pub const FETCH: &str = "Fetch Protected Data";
-/// The name of the button that shows the user's sessions, and hides them.
+/// The name of the button that shows and hides the list of the user's sessions.
 pub const SESSIONS: &str = "Your sessions";
-/// The name of the button that ends all of them.
+/// The name of the button that ends all of the user's sessions.
 pub const LOGOUT_EVERYWHERE: &str = "Log out everywhere";
 /// The label of the first text box.
 pub const USERNAME: &str = "Username";
-/// The label of the second.
+/// The label of the second text box.
 pub const PASSWORD: &str = "Password";
 
 const BOXES: &str = "input:not([type=checkbox]):not([type=hidden]), textarea";
@@ -233,12 +233,12 @@ const SEEN: &str = "
     };
 ";
 
-/// A timer fires after the page has rendered what the click changed.
+/// Sets `__heard` by a timer, because a timer fires after the page has rendered the click's changes.
 const LISTEN: &str = "
     window.__heard = false;
     addEventListener('click', () => setTimeout(() => { window.__heard = true; }), {capture: true, once: true});
 ";
 
-/// Long enough for a loaded machine; what passes needs none of it.
+/// Long enough for a loaded machine. A test that passes does not wait this long.
 const DEADLINE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(25);

@@ -1,4 +1,4 @@
-//! The built page, served as a plain web server would, and tampered with as an attacker would.
+//! Serves the built page as a plain web server does. A test may change its files and settings.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,27 +13,27 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use crate::serve::{Cut, Script, Serving};
 
-/// How files are served; can be changed while a page is open.
+/// How files are served. A test may change it while a page is open.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Run-time configuration: the `content` that `<meta name="…">` gets in each HTML file, whether or
-    /// not the file has such an element.
+    /// Run-time configuration: the `content` of each `<meta name="…">` in HTML files. An element that a
+    /// file lacks is added.
     pub meta: BTreeMap<String, String>,
     /// Headers of every answer, such as `Content-Security-Policy`.
     pub headers: Vec<(String, String)>,
-    /// Whether answers may be kept. Off, nothing that one test saw is seen by the next, but a page
-    /// marked `no-store` is kept out of the back/forward cache by some engines.
+    /// Whether the browser may cache answers. If not, they are `no-store`, so that no test sees files of
+    /// an earlier one, but some engines keep a `no-store` page out of the back/forward cache.
     pub cached: bool,
-    /// The path of a file that is served with one byte flipped.
+    /// The path of a file that is served with one bit of one byte flipped.
     pub tampered: Option<String>,
-    /// Which byte; none means the one in the middle.
+    /// The position of that byte. `None` means the middle of the file.
     pub tampered_at: Option<usize>,
-    /// Whether a script that collects errors is put in front of the page's own
+    /// Whether to add a script that collects errors, before the page's own scripts
     /// ([`crate::browser::Browser::complaints`]).
     pub collect_complaints: bool,
-    /// A script of the test's own behind that one: what a browser denies, or what its clock says.
+    /// A test's own script, run after that one. For example, it denies storage or sets the clock.
     pub preload: String,
-    /// Files that are not in the folder, by path.
+    /// Additional files, by path. They replace files of the folder.
     pub files: BTreeMap<String, String>,
 }
 
@@ -45,7 +45,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Serves the files below `folder` on a free port, complaints collected, nothing cached.
+    /// Serves the files below `folder` on a free port. Errors are collected, and answers are not cached.
     pub async fn start(folder: impl Into<PathBuf>) -> Result<Self> {
         let settings = Settings { collect_complaints: true, ..Settings::default() };
         let (folder, settings) = (folder.into(), Arc::new(Mutex::new(settings)));
@@ -65,12 +65,12 @@ impl Pages {
         Ok(pages)
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.serving.address
     }
 
-    /// The origin of its pages: `http://localhost:PORT`. Browsers treat it as secure.
+    /// The pages' origin: `http://localhost:PORT`. Browsers treat it as secure.
     pub fn origin(&self) -> String {
         format!("http://localhost:{}", self.address().port())
     }
@@ -80,7 +80,7 @@ impl Pages {
         change(&mut self.settings.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Runs this script in front of each page that is loaded from now on; an empty one ends that.
+    /// Runs `script` before the scripts of each page that is loaded from now on. An empty one ends that.
     pub fn preload(&self, script: &str) {
         self.change(|settings| script.clone_into(&mut settings.preload));
     }
@@ -91,7 +91,7 @@ impl Pages {
     }
 }
 
-/// Where the built page lies: `E2E_DIST`, else `dist/` of the repository.
+/// The folder of the built page: `E2E_DIST`, or else `dist/` of the repository.
 pub fn dist() -> PathBuf {
     std::env::var_os("E2E_DIST")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"), PathBuf::from)
@@ -142,7 +142,7 @@ fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str,
     Some((kind, Bytes::from(body)))
 }
 
-/// The file's place, unless the path leads out of the folder.
+/// The file's path below `folder`. `None` if `path` leads out of the folder.
 fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
     let relative = Path::new(path.trim_start_matches('/'));
     relative.components().all(|part| matches!(part, Component::Normal(_))).then(|| folder.join(relative))
@@ -162,7 +162,7 @@ fn media_type(path: &str) -> &'static str {
     }
 }
 
-/// The page with its settings, and with the collector in front of everything else.
+/// The page with its `<meta>` settings. If errors are collected, that script is the first element.
 fn prepared(mut page: String, settings: &Settings) -> String {
     let mut added = String::new();
     if settings.collect_complaints {
@@ -180,7 +180,8 @@ fn prepared(mut page: String, settings: &Settings) -> String {
     page
 }
 
-/// Where `<meta … name="NAME" …>` stands, in whatever order and quoting a minifier left it.
+/// The range of `<meta … name="NAME" …>` in `page`, in any order of attributes and with any quoting,
+/// because a minifier may change both.
 fn meta_element(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
     page.match_indices("<meta").find_map(|(start, _)| {
         let length = page.get(start..)?.find('>')? + 1;
@@ -196,7 +197,7 @@ fn meta_element(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
 
 const COMPLAINTS_PATH: &str = "/__complaints.js";
 
-/// Works in every engine and under any policy that allows the page's own scripts.
+/// Works in every engine, and under each Content-Security-Policy that allows the page's own scripts.
 const COMPLAINTS: &str = r#"(() => {
   const list = [];
   Object.defineProperty(window, '__complaints', { value: list });

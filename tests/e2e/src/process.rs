@@ -1,4 +1,4 @@
-//! Programs that never outlive this process.
+//! Starts programs that never outlive this process.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -12,11 +12,10 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// A program and everything it started, as one process group.
+/// A program and all processes that it started, as one process group.
 ///
-/// A shell stands between: it ends the group as soon as its standard input
-/// closes, and that happens on drop, on a panic and when this process is
-/// killed alike. A destructor alone would miss the last of these.
+/// A shell starts the program, and ends the group when the shell's standard input closes: on drop, on a
+/// panic, and when this process is killed. A destructor alone would not run in the last case.
 #[derive(Debug)]
 pub struct Group {
     name: String,
@@ -52,7 +51,7 @@ impl Group {
         Ok(Self { name, shell, stdin, lines })
     }
 
-    /// Waits until the program prints a line in which `find` finds something.
+    /// Waits until the program has printed a line for which `find` returns a value.
     pub async fn line<T>(&self, deadline: Duration, find: impl Fn(&str) -> Option<T>) -> Result<T> {
         let mut lines = self.lines.clone();
         let found = async {
@@ -72,21 +71,21 @@ impl Group {
         }
     }
 
-    /// What it printed so far, for error messages.
+    /// The program's output so far, for error messages.
     pub fn output(&self) -> String {
         self.lines.borrow().join("\n")
     }
 
-    /// Whether it has ended by itself.
+    /// Whether the program has ended.
     pub fn ended(&mut self) -> bool {
         !matches!(self.shell.try_wait(), Ok(None))
     }
 
-    /// Ends the whole group at once, as a crash would.
+    /// Kills the whole group at once, as a crash would.
     pub fn kill(&mut self) -> Result<()> {
         let group = format!("-{}", self.shell.id());
         let kill = Command::new("/bin/sh").args(["-c", "kill -KILL \"$1\"", "kill", &group]).status();
-        // Without it the wait would not end if the signal did not arrive.
+        // Closing the input ends the shell too. Otherwise `wait` would block if the signal did not arrive.
         drop(self.stdin.take());
         self.shell.wait().context("cannot wait")?;
         self.settle();
@@ -98,15 +97,15 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        // The shell bounds this: it kills what does not end within two seconds.
+        // `wait` ends soon, because the shell kills what has not ended within two seconds.
         let _ = self.shell.wait();
         self.settle();
     }
 }
 
 impl Group {
-    /// A killed process takes a moment to end, and until then keeps its port. Nothing tells when a
-    /// process that is not one's own child has ended, so this looks, and for a second at most.
+    /// Waits until no process of the group runs, for a second at most: a killed process keeps its port
+    /// until it has ended. This polls, because the system reports only the end of one's own children.
     fn settle(&self) {
         let group = self.shell.id().to_string();
         for _ in 0..500 {
@@ -118,8 +117,8 @@ impl Group {
     }
 }
 
-/// Whether a process of the group still runs. After the name in parentheses, `stat` has the state,
-/// the parent and the group; a zombie has given back everything but its number.
+/// Whether a process of the group still runs. In `stat` the state, the parent and the group follow the
+/// name in parentheses. A zombie does not run: it holds only its process number.
 fn any_alive(group: &str) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else { return false };
     processes.filter_map(Result::ok).any(|process| {
@@ -129,8 +128,9 @@ fn any_alive(group: &str) -> bool {
     })
 }
 
-/// Ends the group when the input closes: first politely (Xvfb removes its lock file, a browser its
-/// shared memory), then for good. What the program leaves behind when it ends by itself goes too.
+/// Runs the program. When the input closes, sends SIGTERM to the group (Xvfb then removes its lock file, a
+/// browser its shared memory), and SIGKILL when the program has ended, after 2 s at most. When the program
+/// ends by itself, kills the processes that it has left behind.
 const SUPERVISE: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn alive(pid: u32) -> bool {
-        // A zombie whose parent has not looked yet is not alive.
+        // A zombie that its parent has not reaped yet is not alive.
         std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
     }
 

@@ -1,8 +1,8 @@
-//! The fault proxy: records each request to the server and injects what [`Rule`]s say.
+//! The fault proxy. It records each request to the API and injects the faults of its [`Rule`]s.
 //!
-//! It stands in front of the API as a reverse proxy, and it is a forward proxy for absolute-form
-//! requests at the same time, so that a browser can be told to reach `http://app.test` and
-//! `http://api.test` through it. It never connects to anything but its routes.
+//! It is a reverse proxy in front of the API. It is also a forward proxy for absolute-form requests, so
+//! that a browser can reach `http://app.test` and `http://api.test` through it. It connects only to its
+//! routes' upstream servers.
 
 mod control;
 mod forward;
@@ -27,36 +27,36 @@ pub use self::log::{Entry, Kind, Log, Outcome};
 pub use self::rule::{Action, Rule};
 use crate::serve::{Cut, Script, Serving};
 
-/// Where requests go. The first route that fits has the request.
+/// Which requests go to which server. The proxy uses the first route that fits a request.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// The host of the request's address or `Host` header, without its port; none means any.
+    /// The host of the request's address or `Host` header, without its port. `None` fits any host.
     pub host: Option<String>,
-    /// Paths, each with everything below it; empty means any.
+    /// Paths, each with everything below it. An empty list fits any path.
     pub paths: Vec<String>,
-    /// The server behind.
+    /// The server that gets the request.
     pub upstream: SocketAddr,
-    /// Whether requests are recorded and faults injected: wanted for the API, not for the page's files.
+    /// Whether requests are recorded and faults injected: for the API, but not for the page's files.
     pub recorded: bool,
 }
 
 impl Route {
-    /// Everything that no other route took goes to the API.
+    /// A route to the API for any host and path.
     pub fn api(upstream: SocketAddr) -> Self {
         Self { host: None, paths: Vec::new(), upstream, recorded: true }
     }
 
-    /// Everything that no other route took is a file of the page.
+    /// A route to the page's files for any host and path.
     pub fn pages(upstream: SocketAddr) -> Self {
         Self { recorded: false, ..Self::api(upstream) }
     }
 
-    /// Only for this host.
+    /// Limits the route to this host.
     pub fn host(self, host: &str) -> Self {
         Self { host: Some(host.to_owned()), ..self }
     }
 
-    /// Only for these paths and what is below them: page and API on one origin.
+    /// Limits the route to these paths and everything below them, so that page and API share one origin.
     pub fn paths(self, paths: &[&str]) -> Self {
         Self { paths: paths.iter().map(|&path| path.to_owned()).collect(), ..self }
     }
@@ -78,19 +78,19 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Stands in front of the API at `upstream`, on a free port.
+    /// Starts a proxy on a free port, with the API at `upstream` as its only route.
     pub async fn start(upstream: SocketAddr) -> Result<Self> {
         Self::with_routes(0, vec![Route::api(upstream)]).await
     }
 
-    /// Listens on `port` (0: any free one) and sends requests where `routes` say. Each connection
-    /// carries one request, so that no browser repeats by itself what a fault has hit.
+    /// Listens on `port` (0: any free port) and forwards requests by `routes`. Each connection carries one
+    /// request: on a reused connection a browser may repeat a request by itself, which hides a fault.
     pub async fn with_routes(port: u16, routes: Vec<Route>) -> Result<Self> {
         Self::listen(port, routes, false).await
     }
 
-    /// The same with connections that are used again. A browser may then send a request again when
-    /// its connection closes unanswered, as browsers do; that is a fault to survive, too.
+    /// Like [`with_routes`](Self::with_routes), but with reused connections. A browser may then repeat a
+    /// request whose connection closed without an answer. The product must survive that repetition too.
     pub async fn with_keep_alive(port: u16, routes: Vec<Route>) -> Result<Self> {
         Self::listen(port, routes, true).await
     }
@@ -108,22 +108,22 @@ impl Proxy {
         Ok(Self { serving, shared })
     }
 
-    /// Its own address.
+    /// The proxy's address.
     pub fn address(&self) -> SocketAddr {
         self.serving.address
     }
 
-    /// Its base URL without a trailing slash: the API's address for a page.
+    /// The proxy's base URL without a trailing slash. A page uses it as the API's base URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// What went over the wire.
+    /// The recorded requests.
     pub fn log(&self) -> &Log {
         &self.shared.log
     }
 
-    /// Adds a rule after those that exist.
+    /// Adds a rule after the existing ones.
     pub fn add(&self, rule: Rule) {
         self.shared.rules().push(rule);
     }
@@ -133,12 +133,12 @@ impl Proxy {
         *self.shared.rules() = rules;
     }
 
-    /// Lets all hung requests go on, and those that hang later hang anew.
+    /// Releases all requests that hang now. A later request hangs until the next release.
     pub fn release_hung(&self) {
         self.shared.release_hung();
     }
 
-    /// No rules, an empty log, nothing hung.
+    /// Removes all rules, empties the log and releases the hung requests.
     pub fn reset(&self) {
         self.shared.reset();
     }
@@ -149,7 +149,7 @@ struct Shared {
     routes: Vec<Route>,
     rules: Mutex<Vec<Rule>>,
     log: Log,
-    /// How often hung requests were released.
+    /// The number of releases. Each change lets the hung requests continue.
     released: watch::Sender<u64>,
 }
 
@@ -180,7 +180,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         return Ok(control::answer(&shared, &head, &body).await);
     }
     if head.method == Method::CONNECT {
-        // A browser's own traffic looking for the outside.
+        // The browser's own traffic to the internet. The proxy opens no tunnel.
         return Ok(status_only(StatusCode::FORBIDDEN));
     }
     let Some(route) = shared.routes.iter().find(|route| route.fits(host_of(&head), head.uri.path())) else {
@@ -192,7 +192,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     }
 
     let fault = shared.fault_for(&head);
-    // From before it is seen in the log: who sees it there may release it.
+    // Subscribe before the request is in the log: a test that sees it there may release it at once.
     let mut released = shared.released.subscribe();
     let exchange = shared.log.arrive(&head, &body, fault.as_ref().map(Action::name));
     match fault {
@@ -208,14 +208,14 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             exchange.end(Outcome::Dropped, None);
             return Err(Cut);
         }
-        // An error would mean that the proxy ends.
+        // `changed` fails only if the proxy has been dropped.
         Some(Action::Hang) => released.changed().await.map_err(|_| Cut)?,
         _ => {}
     }
 
     let mut sent = head;
     if matches!(fault, Some(Action::RewriteJson { .. })) {
-        // What is rewritten has to be readable.
+        // A compressed body cannot be rewritten.
         sent.headers.remove(hyper::header::ACCEPT_ENCODING);
     }
     let Some(answer) = ask(&exchange, route.upstream, sent, body).await else {
@@ -253,7 +253,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     }
 }
 
-/// Asks the server in a task of its own: what is on the wire arrives, whether or not the client stays.
+/// Asks the server in a task of its own, so that the request reaches it even if the client leaves.
 async fn ask(
     exchange: &log::Exchange,
     upstream: SocketAddr,
@@ -295,7 +295,7 @@ fn respond(
     answer
 }
 
-/// What lets the asking origin's script read an answer, as the real server would.
+/// Adds the CORS headers that let the requesting origin's script read the answer, as the server does.
 fn allow_origin(head: &Parts, headers: &mut HeaderMap) {
     let origin = head.headers.get(ORIGIN).cloned().unwrap_or(HeaderValue::from_static("*"));
     headers.insert("access-control-allow-origin", origin);

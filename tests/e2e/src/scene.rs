@@ -1,5 +1,5 @@
-//! What most scenarios need, put together: the built page, the real server with a user, the proxy
-//! between them, and a browser.
+//! The setup of most scenarios: the built page, the real server with a user, the proxy between them,
+//! and a browser.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,17 @@ use crate::session::{self, Kept};
 
 /// The name of the scene's user.
 pub const USERNAME: &str = "demo";
-/// The password of the scene's user: every kind of character that an encoding could lose.
+/// The password of the scene's user. It contains every kind of character that an encoding could lose.
 pub const PASSWORD: &str = " correct horse +&% \"'\\ <b> 電池 é ";
-/// A part of [`PASSWORD`] that stays the same however it is escaped.
+/// A part of [`PASSWORD`] that no escaping changes.
 pub const PASSWORD_PART: &str = "correct horse";
 
-/// A stage with everything on it. All of it ends on drop.
+/// A browser, the page, the server and the proxy between them. All of it ends on drop.
 #[derive(Debug)]
 pub struct Scene {
     /// The browser.
     pub browser: Browser,
-    /// What stands between page and server.
+    /// The proxy between page and server.
     pub proxy: Proxy,
     /// The built page.
     pub pages: Pages,
@@ -34,55 +34,55 @@ pub struct Scene {
     pub server: Server,
 }
 
-/// Everything that the page's origin keeps in this profile and tab.
+/// Everything that the page's origin has stored in this profile and tab.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Stored {
     /// `localStorage`.
     pub local: BTreeMap<String, String>,
     /// `sessionStorage`.
     pub session: BTreeMap<String, String>,
-    /// Anything else that can keep text: cookies, other databases, caches, the history's state,
+    /// Everything else that can hold text: cookies, other databases, caches, the history's state,
     /// `window.name`.
     pub elsewhere: Vec<String>,
-    /// The ledger's rows. They outlive the session that they end, and change with each attempt.
+    /// The ledger's rows. A row outlives its session's end, and each attempt changes it.
     pub ledger: BTreeMap<String, String>,
 }
 
 impl Stored {
-    /// What the origin of a browser's current tab keeps.
+    /// The stored data of the current tab's origin.
     pub async fn of(browser: &Browser) -> Result<Self> {
         serde_json::from_value(browser.run(STORED, Value::Null).await?).context("what is stored")
     }
 
-    /// Whether nothing is kept anywhere but in the ledger.
+    /// Whether nothing is stored outside of the ledger.
     pub fn is_empty(&self) -> bool {
         self.holds(&Self::default())
     }
 
-    /// Whether the same is kept everywhere but in the ledger.
+    /// Whether both are equal outside of the ledger.
     pub fn holds(&self, other: &Self) -> bool {
         (&self.local, &self.session, &self.elsewhere) == (&other.local, &other.session, &other.elsewhere)
     }
 
-    /// All of it in one text, to look for what must not be there.
+    /// All stored data as one text, for a search for a text that must not be stored.
     pub fn text(&self) -> String {
         format!("{:?} {:?} {:?} {:?}", self.local, self.session, self.elsewhere, self.ledger)
     }
 }
 
 impl Scene {
-    /// With a server and a browser as they come.
+    /// Starts a scene with the default options.
     pub async fn start(engine: Engine) -> Result<Self> {
         Self::with(engine, browser::Options::default(), |options| options).await
     }
 
-    /// With a browser and a server of one's choice.
+    /// Starts a scene with these options of browser and server.
     pub async fn with(
         engine: Engine,
         browser: browser::Options,
         change: impl FnOnce(Options) -> Options,
     ) -> Result<Self> {
-        // The page's origin has to be known before the server, and the API's before the page.
+        // The server's start needs the page's origin. The page needs the API's address.
         let pages = Pages::of_the_app("").await?;
         let options = change(Options::allow(pages.origin()));
         let serving = async {
@@ -96,23 +96,23 @@ impl Scene {
         Ok(Self { browser, proxy, pages, server })
     }
 
-    /// What went over the wire.
+    /// The proxy's log of requests.
     pub fn log(&self) -> &Log {
         self.proxy.log()
     }
 
-    /// The page as it is in the current tab.
+    /// The page in the current tab.
     pub fn page(&self) -> LoginPage<'_> {
         LoginPage::of(&self.browser)
     }
 
-    /// A page of the same origin without the app.
+    /// The address of an empty page of the same origin.
     pub fn blank(&self) -> String {
         self.pages.change(|settings| drop(settings.files.insert(BLANK.to_owned(), String::new())));
         format!("{}{BLANK}", self.pages.origin())
     }
 
-    /// The page as somebody finds it who has never been there: the form, nothing stored, no faults.
+    /// Opens the page as at a first visit: it shows the form, nothing is stored, and no fault is set.
     pub async fn form(&self) -> Result<LoginPage<'_>> {
         self.browser.open(&self.blank()).await?;
         self.browser.run(WIPE, Value::Null).await?;
@@ -122,7 +122,7 @@ impl Scene {
         Ok(page)
     }
 
-    /// The page after a login; the log begins anew.
+    /// Opens the page and logs in. The log is empty afterwards.
     pub async fn signed_in(&self) -> Result<LoginPage<'_>> {
         let page = self.form().await?;
         page.login(USERNAME, PASSWORD).await?;
@@ -130,32 +130,34 @@ impl Scene {
         Ok(page)
     }
 
-    /// Loads the page again.
+    /// Reloads the page.
     pub async fn reload(&self) -> Result<()> {
         self.browser.reload().await
     }
 
-    /// What the page's origin keeps.
+    /// The stored data of the page's origin.
     pub async fn stored(&self) -> Result<Stored> {
         Stored::of(&self.browser).await
     }
 
-    /// The session that the current tab and the profile keep.
+    /// The session that is stored in the current tab and the profile.
     pub async fn kept(&self) -> Result<Kept> {
         self.stored().await?.kept()
     }
 
-    /// The current tab and the profile keep one session, refreshed so often, and the server takes its tokens.
+    /// Fails unless tab and profile have stored one session of this generation, whose tokens the server
+    /// accepts.
     pub async fn ensure_kept(&self, generation: u32) -> Result<Kept> {
         session::ensure_kept(&self.browser, &self.server, generation).await
     }
 
-    /// Neither the current tab nor the profile keep a session.
+    /// Fails if a session is stored in the current tab or the profile.
     pub async fn ensure_no_session(&self) -> Result<()> {
         session::ensure_no_session(&self.browser).await
     }
 
-    /// Changes the record of this kind, `access` or `refresh`, by a script that finds it in `record`.
+    /// Changes the record of this kind (`access` or `refresh`) with a script. The script finds the record
+    /// in its variable `record`.
     pub async fn edit(&self, kind: &str, script: &str) -> Result<()> {
         let edit = format!(
             "const area = args === 'access' ? sessionStorage : localStorage;
@@ -167,8 +169,8 @@ impl Scene {
         self.browser.run(&edit, json!(kind)).await.map(drop)
     }
 
-    /// Changes the ledger by a script for each of its rows, which finds the row's text in `text` and may
-    /// replace it, and whether it is the row `now` in `isNow`.
+    /// Runs a script for each row of the ledger. The script may change the row's text, which is in its
+    /// variable `text`. Its variable `isNow` says whether it is the row `now`.
     pub async fn edit_ledger(&self, script: &str) -> Result<()> {
         let edit = format!(
             "const opening = indexedDB.open('yew-jwt-auth');
@@ -193,14 +195,14 @@ impl Scene {
         self.browser.run(&edit, Value::Null).await.map(drop)
     }
 
-    /// Nothing was thrown, rejected, warned about or blocked since the page was loaded.
+    /// Fails if the page had an error, a rejection, a warning or a policy violation since its load.
     pub async fn ensure_quiet(&self) -> Result<()> {
         let complaints = self.browser.complaints().await?;
         ensure!(complaints.is_empty(), "{complaints:#?}");
         Ok(())
     }
 
-    /// The requests since the last reset, in their order, are these.
+    /// Fails unless these are the requests since the last reset, in this order.
     pub fn ensure_wire(&self, expected: &[&str]) -> Result<()> {
         let wire = self.log().wire();
         ensure!(wire == expected, "the wire has {wire:?} and not {expected:?}");
@@ -208,7 +210,7 @@ impl Scene {
     }
 }
 
-/// What FastAPI answers to an access token that it does not take.
+/// FastAPI's answer to an access token that it does not accept.
 pub fn refused() -> Action {
     Action::Respond {
         status: 401,
@@ -221,7 +223,8 @@ pub fn refused() -> Action {
     }
 }
 
-/// To the page, the time of each access token is up after a second: to expire is what tokens do together.
+/// Rules that set each access token's lifetime to one second for the page, so that the tokens of several
+/// tabs expire together.
 pub fn short_lived() -> Vec<Rule> {
     let set: Map<String, Value> = [("expires_in".to_owned(), json!(1))].into_iter().collect();
     let short = Action::RewriteJson { remove: vec![], set };

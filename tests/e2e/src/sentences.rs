@@ -1,14 +1,14 @@
-//! What the page says, word for word, where more than one test asks for it.
+//! The page's sentences, word for word, that more than one test expects.
 
-/// The network is gone: what came of a click.
+/// The alert after a click without a network.
 pub const UNREACHABLE: &str = "Cannot reach the server. Check your connection and try again.";
-/// The network is gone: how the session stands.
+/// The notice that the network is gone and the session is kept.
 pub const UNREACHABLE_NOTICE: &str = "The server cannot be reached at the moment. You stay signed in.";
-/// The server is in trouble: how the session stands.
+/// The notice that the server is not available and the session is kept.
 pub const UNAVAILABLE_NOTICE: &str = "The server is not available at the moment. You stay signed in.";
-/// Something sends the page to another address.
+/// The server answered with a redirect.
 pub const REDIRECTED: &str = "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page.";
-/// The server asks for patience.
+/// The server answered 429.
 pub const TOO_MANY: &str = "Too many attempts. Wait a moment, then try again.";
 /// The login was refused.
 pub const WRONG: &str = "Incorrect username or password.";
@@ -18,15 +18,15 @@ pub const UNKEPT: &str =
 /// The API is plain HTTP on another host.
 pub const UNENCRYPTED: &str =
     "The connection to the server is not encrypted. Others on your network can read your password.";
-/// The server knows nothing of what was asked for.
+/// The server does not have the service that was asked for.
 pub const NOT_OFFERED: &str = "This server does not offer that.";
-/// Another session was ended from here.
+/// The user ended another session here.
 pub const ENDED: &str = "The session was ended.";
-/// A logout here.
+/// The user logged out here.
 pub const LOGGED_OUT: &str = "You are logged out.";
-/// A logout here of which the server has not heard.
+/// The user logged out here, and the server has not been told.
 pub const LOGGED_OUT_HERE_ONLY: &str = "You are logged out on this device. The server could not be told, so the session there ends when its time is up.";
-/// A logout in another tab.
+/// The user logged out in another tab.
 pub const LOGGED_OUT_ELSEWHERE: &str = "You logged out in another tab.";
 /// The session's time was up.
 pub const EXPIRED: &str = "Your session has expired. Log in again.";

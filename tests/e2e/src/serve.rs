@@ -1,4 +1,4 @@
-//! An HTTP/1 server for one process: what the proxy and the static pages stand on.
+//! An HTTP/1 server inside this process. The proxy and the file server use it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Listening and serving; both end on drop, open connections included.
+/// A listening server. It ends on drop, with its open connections.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
@@ -28,11 +28,10 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Serves on 127.0.0.1. Port 0 means any free one.
+    /// Serves on 127.0.0.1. Port 0 means any free port.
     ///
-    /// With `keep_alive` off each connection carries one request. Browsers send a request again by
-    /// themselves when a *reused* connection closes without an answer, and such a repeat would hide
-    /// the fault that a test injects.
+    /// Without `keep_alive` each connection carries one request. When a *reused* connection closes without
+    /// an answer, a browser repeats the request by itself, and that would hide an injected fault.
     pub(crate) async fn start<F, A>(port: u16, keep_alive: bool, answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
@@ -44,7 +43,7 @@ impl Serving {
         let address = listener.local_addr()?;
         let answer = Arc::new(answer);
         let accepting = tokio::spawn(async move {
-            // Owned by this task: aborting it aborts every connection.
+            // This task owns the connections, so that aborting it aborts them too.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
@@ -52,7 +51,7 @@ impl Serving {
                 let answer = Arc::clone(&answer);
                 let service = service_fn(move |request| answer(request));
                 connections.spawn(async move {
-                    // The error is the injected fault itself, or a client that left.
+                    // An error is an injected fault or a client that left.
                     let _ = http1::Builder::new()
                         .keep_alive(keep_alive)
                         .serve_connection(TokioIo::new(stream), service)
@@ -70,7 +69,7 @@ impl Drop for Serving {
     }
 }
 
-/// Closes the connection: from a service before any answer, from a body in the middle of one.
+/// An error that closes the connection. A service returns it instead of an answer, a body within one.
 #[derive(Debug)]
 pub(crate) struct Cut;
 
@@ -82,39 +81,39 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-/// A body that is sent as scripted.
+/// A body that is sent in scripted steps.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     steps: VecDeque<Step>,
-    /// The length that is known when nothing goes wrong.
+    /// The body's length. `None` if the body is cut.
     length: Option<u64>,
 }
 
 #[derive(Debug)]
 enum Step {
     Data(Bytes),
-    /// Lets the connection write out what it has: an error would discard it.
+    /// Lets the connection write its buffered data, because an error would discard that data.
     Flush,
     Wait(Pin<Box<Sleep>>),
     Cut,
 }
 
 impl Script {
-    /// All of it at once.
+    /// Sends the whole body at once.
     pub(crate) fn whole(body: impl Into<Bytes>) -> Self {
         let body = body.into();
         let length = Some(body.len() as u64);
         Self { steps: VecDeque::from([Step::Data(body)]), length }
     }
 
-    /// The head at once, the body after `pause`.
+    /// Sends the head at once and the body after `pause`.
     pub(crate) fn late(body: Bytes, pause: Duration) -> Self {
         let length = Some(body.len() as u64);
         let wait = Step::Wait(Box::pin(sleep_until(Instant::now() + pause)));
         Self { steps: VecDeque::from([Step::Flush, wait, Step::Data(body)]), length }
     }
 
-    /// The first bytes only, then the connection closes.
+    /// Sends the first `bytes` bytes only, then closes the connection.
     pub(crate) fn cut_after(body: &Bytes, bytes: usize) -> Self {
         let first = body.slice(..bytes.min(body.len()));
         Self { steps: VecDeque::from([Step::Flush, Step::Data(first), Step::Flush, Step::Cut]), length: None }

@@ -1,4 +1,4 @@
-//! The real reference server, a process for each test that wants one.
+//! The real reference server, as a process of its own for each test that needs one.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -15,12 +15,12 @@ use tokio::time::timeout;
 use crate::process::Group;
 use crate::temp::TempDir;
 
-/// What a server is started with; the default suits most scenarios.
+/// A server's start options. The default suits most scenarios.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Origins whose pages may call it.
+    /// Origins whose pages may call the server.
     pub cors_origins: Vec<String>,
-    /// How long an access token lives.
+    /// An access token's lifetime in seconds.
     pub access_token_seconds: u32,
     /// How a repeated refresh token is treated.
     pub rotation: Rotation,
@@ -31,12 +31,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Lets pages of this origin call it.
+    /// The default options, with calls from pages of this origin allowed.
     pub fn allow(origin: impl Into<String>) -> Self {
         Self { cors_origins: vec![origin.into()], ..Self::default() }
     }
 
-    /// With access tokens that live this long. No leeway is added to it.
+    /// Sets the access tokens' lifetime. The server adds no leeway to it.
     pub fn access_token_seconds(self, seconds: u32) -> Self {
         Self { access_token_seconds: seconds, ..self }
     }
@@ -54,7 +54,7 @@ impl Default for Options {
     }
 }
 
-/// How `/refresh` treats a token that was spent before.
+/// How `/refresh` treats a spent token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
     /// The same token with the same key gets the same successor.
@@ -63,18 +63,18 @@ pub enum Rotation {
     Strict,
 }
 
-/// A running server on a database of its own.
+/// A running server with its own database.
 #[derive(Debug)]
 pub struct Server {
     options: Options,
     address: SocketAddr,
-    /// None between [`Server::kill`] and [`Server::restart`].
+    /// `None` between [`Server::kill`] and [`Server::restart`].
     process: Option<Group>,
     directory: TempDir,
 }
 
 impl Server {
-    /// Starts a server on an empty database.
+    /// Starts a server with an empty database.
     pub async fn start(options: Options) -> Result<Self> {
         let directory = TempDir::new("e2e-server")?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
@@ -83,28 +83,28 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens; the same after a restart.
+    /// The address that the server listens on. A restart keeps it.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its base URL without a trailing slash.
+    /// The server's base URL without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Its SQLite file.
+    /// The server's SQLite file.
     pub fn database(&self) -> PathBuf {
         self.directory.path().join("auth.db")
     }
 
-    /// What it printed since the last start.
+    /// The server's output since the last start.
     pub fn output(&self) -> String {
         self.process.as_ref().map(Group::output).unwrap_or_default()
     }
 
-    /// What it logged, since the last start, about refresh tokens that came a second time: each line is a
-    /// repetition that a client should not have made.
+    /// The log lines since the last start that report the second use of a refresh token. A correct client
+    /// causes none.
     pub fn reuse_events(&self) -> Vec<String> {
         let suspicious = ["was used again", "was repeated after its successor was spent"];
         let output = self.output();
@@ -112,8 +112,8 @@ impl Server {
         events.map(str::to_owned).collect()
     }
 
-    /// Whether it would take this refresh token: a current one, of a session that lives. Read in its own
-    /// tables, since whoever asks with the token spends it.
+    /// Whether the server would accept this refresh token: it is unspent, and its family has not ended.
+    /// Reads the server's database, because a request with the token would spend it.
     pub async fn would_take(&self, refresh_token: &str) -> Result<bool> {
         let mut command = Command::new(python());
         command.args(["-c", WOULD_TAKE]).arg(self.database()).arg(refresh_token).stdin(Stdio::null());
@@ -124,7 +124,7 @@ impl Server {
         Ok(output.stdout.starts_with(b"1"))
     }
 
-    /// What it was started with; changes count from the next [`Server::restart`] on.
+    /// The start options. Changes take effect at the next [`Server::restart`].
     pub fn options_mut(&mut self) -> &mut Options {
         &mut self.options
     }
@@ -134,7 +134,7 @@ impl Server {
         self.manage(&["add", name], Some(password)).await
     }
 
-    /// Shuts a user out with the server's own command.
+    /// Disables a user with the server's own command.
     pub async fn disable_user(&self, name: &str) -> Result<()> {
         self.manage(&["disable", name], None).await
     }
@@ -152,12 +152,12 @@ impl Server {
         Ok(())
     }
 
-    /// Ends it at once, as a power cut would.
+    /// Kills the server at once, as a power cut would.
     pub fn kill(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// Starts it again on the same database and port, after ending it if it runs.
+    /// Starts the server again with the same database and port. Ends it first if it runs.
     pub async fn restart(&mut self) -> Result<()> {
         self.process = None;
         let port = self.address.port().to_string();
@@ -166,7 +166,7 @@ impl Server {
         let port =
             process.line(DEADLINE, |line| line.rsplit_once("Listening on http://127.0.0.1:")?.1.parse().ok());
         self.address.set_port(port.await?);
-        // It listens before it serves, and a connection waits until it does: one question is enough.
+        // The server listens before it serves. A connection waits until it serves, so one request suffices.
         let healthy = timeout(DEADLINE, healthy(self.address)).await;
         ensure!(matches!(healthy, Ok(Ok(true))), "the server is not healthy:\n{}", process.output());
         self.process = Some(process);
@@ -184,7 +184,7 @@ impl Server {
             ("AUTH_ACCESS_TOKEN_SECONDS", self.options.access_token_seconds.to_string()),
             ("AUTH_LEEWAY_SECONDS", "0".to_owned()),
             ("AUTH_ROTATION", rotation.to_owned()),
-            // A login of 10 ms rather than 100: what a hash costs is the backend's own test.
+            // A cheap hash: a login takes 10 ms instead of 100. The backend's own tests check the real cost.
             ("AUTH_ARGON2_MEMORY_KIB", "64".to_owned()),
             ("AUTH_ARGON2_TIME_COST", "1".to_owned()),
             ("AUTH_ARGON2_PARALLELISM", "1".to_owned()),
@@ -203,12 +203,12 @@ async fn healthy(address: SocketAddr) -> Result<bool> {
     Ok(answer.starts_with("HTTP/1.1 200"))
 }
 
-/// A port that was free a moment ago, for programs that cannot choose one by themselves.
+/// A port that was free a moment ago, for a program that cannot choose a free port itself.
 pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// The Python that has the server's dependencies.
+/// The Python interpreter with the server's dependencies.
 fn python() -> OsString {
     std::env::var_os("E2E_PYTHON").unwrap_or_else(|| "python3".into())
 }
@@ -218,7 +218,7 @@ fn backend() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../backend"), PathBuf::from)
 }
 
-/// The server keeps tokens by their SHA-256 only.
+/// Looks the token up by its SHA-256, because the server stores only that.
 const WOULD_TAKE: &str = "
 import hashlib, sqlite3, sys
 rows = sqlite3.connect(sys.argv[1]).execute(
@@ -229,5 +229,5 @@ rows = sqlite3.connect(sys.argv[1]).execute(
 print(rows.fetchone()[0])
 ";
 
-/// Python takes its time to start on a loaded machine.
+/// Python starts slowly on a loaded machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

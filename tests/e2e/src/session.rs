@@ -1,7 +1,7 @@
-//! What a session leaves in storage, and what that is still worth at the server.
+//! Reads a session's stored parts, and checks whether the server still accepts its tokens.
 //!
-//! A ledger, a vault and a tab that each look sound prove little: a scenario asks whether they tell of one
-//! and the same session ([`ensure_kept`]), or of none at all ([`ensure_no_session`]).
+//! A check of ledger, vault and tab one by one proves little. A scenario checks whether all of them hold
+//! the same session ([`ensure_kept`]), or none of them holds one ([`ensure_no_session`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,72 +17,72 @@ use crate::proxy::{Entry, Log};
 use crate::scene::Stored;
 use crate::server::Server;
 
-/// What the ledger says of a session.
+/// A session's row in the ledger.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Row {
-    /// Tells it from other logins.
+    /// The session's random id. Each login makes a new one.
     pub sid: String,
-    /// Whose it is.
+    /// The session's user.
     pub sub: String,
-    /// How often it was refreshed.
+    /// How often the session was refreshed.
     pub generation: u32,
-    /// Goes with the refresh token of this generation.
+    /// The idempotency key that is sent with this generation's refresh token.
     pub key: String,
-    /// How it ended, if it did.
+    /// How the session ended. `None` if it lives.
     pub ended: Option<Ended>,
-    /// An attempt that may be out.
+    /// A refresh attempt that may be under way.
     pub flight: Option<Value>,
-    /// The refresh token, where it is not in `localStorage`.
+    /// The refresh token, if it is stored here instead of in `localStorage`.
     pub token: Option<String>,
 }
 
 /// How a session ended.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Ended {
-    /// Why.
+    /// The reason's name.
     pub reason: String,
-    /// Whether the server is still to be told.
+    /// Whether the server must still be told.
     pub owed: bool,
 }
 
-/// A session that lives, as the current tab and the profile keep it; what a thief could take, too.
+/// A live session as it is stored in the current tab and the profile. A thief could take the same data.
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// The ledger's row.
     pub row: Row,
-    /// The refresh token, wherever it lies.
+    /// The refresh token, from the vault or from the row.
     pub refresh: String,
-    /// What the tab keeps for a reload. A tab that rested may be generations behind the row.
+    /// The access token that the tab stores for a reload. Its generation may be older than the row's.
     pub access: Option<Access>,
 }
 
-/// The access token that a tab keeps.
+/// The access token that a tab has stored.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Access {
-    /// Its session.
+    /// The token's session.
     pub sid: String,
-    /// The generation that it came with.
+    /// The token's generation.
     pub generation: u32,
-    /// The token itself.
+    /// The token.
     #[serde(rename = "access_token")]
     pub token: String,
 }
 
 impl Kept {
-    /// The tab's access token, which it must have.
+    /// The tab's access token. Fails if there is none.
     pub fn access_token(&self) -> Result<&str> {
         Ok(&self.access.as_ref().context("the tab keeps no access token")?.token)
     }
 }
 
 impl Stored {
-    /// The ledger's sessions, those that ended included; a row that means nothing is none.
+    /// The rows of the ledger's sessions, also of those that have ended. Skips unreadable rows.
     pub fn rows(&self) -> Vec<Row> {
         of_kind(&self.ledger, ":row:").collect()
     }
 
-    /// The access token that the tab keeps, if it does; no more than one. Without one its record may note whose tab
-    /// it is.
+    /// The access token that the tab has stored, if there is one. Fails if there is more than one record.
+    /// A record without an access token only notes the tab's user.
     pub fn access(&self) -> Result<Option<Access>> {
         let mut tab: Vec<_> = self.session.iter().filter(is_the_products).collect();
         let record = tab.pop().filter(|(_, text)| text.contains(r#""access_token""#));
@@ -91,8 +91,8 @@ impl Stored {
         access.transpose()
     }
 
-    /// The session that lives: the ledger names it, and it has not ended. That its parts belong together is
-    /// checked, and that there is no token but its own.
+    /// The live session: the ledger's row `now` names it, and it has not ended. Fails if its parts do not
+    /// belong together, or if another session's token is stored.
     pub fn kept(&self) -> Result<Kept> {
         self.try_kept().with_context(|| format!("{self:#?}"))
     }
@@ -141,7 +141,7 @@ struct Refresh {
     token: String,
 }
 
-/// The ledger's entries whose names contain this. What cannot be read is none.
+/// The ledger's readable entries whose keys contain `part`.
 fn of_kind<T: DeserializeOwned>(ledger: &BTreeMap<String, String>, part: &str) -> impl Iterator<Item = T> {
     ledger.iter().filter(move |(key, _)| key.contains(part)).filter_map(|(_, text)| read(text))
 }
@@ -150,13 +150,13 @@ fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-/// A test may keep things of its own beside it.
+/// Whether the product wrote the entry. A test may store entries of its own.
 fn is_the_products((key, _): &(&String, &String)) -> bool {
     key.starts_with("yew-jwt-auth:")
 }
 
-/// The current tab and the profile keep one session, refreshed so often, and the server would take both
-/// tokens: nobody holds what was spent or revoked.
+/// Fails unless the current tab and the profile have stored one session of this generation, and the
+/// server accepts both of its tokens.
 pub async fn ensure_kept(browser: &Browser, server: &Server, generation: u32) -> Result<Kept> {
     let kept = Stored::of(browser).await?.kept()?;
     ensure!(kept.row.generation == generation, "not generation {generation}: {kept:#?}");
@@ -166,7 +166,7 @@ pub async fn ensure_kept(browser: &Browser, server: &Server, generation: u32) ->
     Ok(kept)
 }
 
-/// Neither this tab's storage nor the profile's nor the ledger hold a token or a session that lives.
+/// Fails if the tab's storage, the profile's storage or the ledger holds a token or a live session.
 pub async fn ensure_no_session(browser: &Browser) -> Result<()> {
     let stored = Stored::of(browser).await?;
     ensure!(stored.is_empty(), "{stored:#?}");
@@ -175,21 +175,22 @@ pub async fn ensure_no_session(browser: &Browser) -> Result<()> {
     Ok(())
 }
 
-/// The session's family at the server is over: neither of its tokens is taken although their time is not up.
+/// Fails unless the server has ended the session's family: it accepts neither of its unexpired tokens.
 pub async fn ensure_ended_at_server(server: &Server, kept: &Kept) -> Result<()> {
     ensure!(!outsider::is_let_in(server, kept.access_token()?).await?, "the family lives on");
     ensure!(!server.would_take(&kept.refresh).await?, "the refresh token is still good");
     Ok(())
 }
 
-/// The server never had to think that a token was stolen.
+/// Fails if the server has reported the reuse of a refresh token.
 pub fn ensure_no_reuse(server: &Server) -> Result<()> {
     let events = server.reuse_events();
     ensure!(events.is_empty(), "{events:#?}");
     Ok(())
 }
 
-/// There was more than one refresh, and to the server all of them were the same attempt: one token, one key.
+/// Fails unless there was more than one refresh, all with the same token and the same key. To the server
+/// they are one attempt.
 pub fn ensure_one_attempt(log: &Log) -> Result<()> {
     let sent = log.matching("POST", "/refresh");
     let [first, rest @ ..] = &*sent else { bail!("no attempt") };
@@ -202,7 +203,7 @@ pub fn ensure_one_attempt(log: &Log) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the time of the access token that the current tab keeps is up.
+/// Waits until the lifetime of the current tab's stored access token is over.
 pub async fn wait_until_stale(browser: &Browser) -> Result<()> {
     browser.wait_for("the token's time is up", TIME_IS_UP, Value::Null, DEADLINE).await.map(drop)
 }

@@ -1,11 +1,11 @@
-//! Several tabs of one profile: opened, copied, closed, and made to act at the same time.
+//! Several tabs of one profile: opens, duplicates and closes them, and makes them act at the same time.
 //!
-//! WebDriver speaks to one tab at a time, so what happens "at once" is agreed upon first: each tab is
-//! told what to do ([`Tabs::aim`]) and does it when one message reaches them all ([`Tabs::fire`]). A
-//! message and not an instant, since engines round the timers of a tab in the background up to seconds.
+//! WebDriver controls one tab at a time. So [`Tabs::aim`] tells each tab which button to press, and
+//! [`Tabs::fire`] sends one message on which all of them press. A message instead of a point in time,
+//! because engines round the timers of background tabs up to whole seconds.
 //!
-//! In Chromium and Firefox all tabs but one are in the background: hidden, their timers fire once a
-//! second at most. In WebKit tabs are windows, and each is visible.
+//! In Chromium and Firefox all tabs but one are in the background: they are hidden, and their timers fire
+//! once a second at most. In WebKit each tab is a window and visible.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use thirtyfour::WindowHandle;
 use crate::browser::{Browser, Engine};
 use crate::page::{LoginPage, Seen};
 
-/// Tabs of one browser, by the order in which they were opened.
+/// The tabs of one browser, in the order in which they were opened.
 #[derive(Debug)]
 pub struct Tabs<'a> {
     browser: &'a Browser,
@@ -22,38 +22,38 @@ pub struct Tabs<'a> {
 }
 
 impl<'a> Tabs<'a> {
-    /// The browser's current tab, as the first.
+    /// Starts with the browser's current tab as tab 0.
     pub async fn of(browser: &'a Browser) -> Result<Self> {
         Ok(Self { browser, handles: vec![browser.driver().window().await?] })
     }
 
-    /// How many there are.
+    /// The number of tabs.
     #[expect(clippy::len_without_is_empty, reason = "there is always one, or no browser")]
     pub fn len(&self) -> usize {
         self.handles.len()
     }
 
-    /// Switches to a tab and answers with its page.
+    /// Switches to a tab and returns its page.
     pub async fn at(&self, tab: usize) -> Result<LoginPage<'a>> {
         let handle = self.handles.get(tab).with_context(|| format!("there is no tab {tab}"))?;
         self.browser.switch_to(handle).await?;
         Ok(LoginPage::of(self.browser))
     }
 
-    /// Opens an address in one more tab and switches to it. The tab has a session storage of its own.
+    /// Opens an address in a new tab and switches to it. The tab has its own session storage.
     pub async fn open(&mut self, address: &str) -> Result<LoginPage<'a>> {
         self.handles.push(self.browser.open_tab(address).await?);
         Ok(LoginPage::of(self.browser))
     }
 
-    /// Copies a tab, session storage included, as "Duplicate tab" does, and switches to the copy: a
-    /// link that keeps its opener is the one way to that which every engine offers to a script.
+    /// Duplicates a tab with its session storage, as "Duplicate tab" does, and switches to the duplicate.
+    /// Clicks a link with `rel="opener"`, the only way that works in every engine.
     pub async fn duplicate(&mut self, tab: usize) -> Result<LoginPage<'a>> {
         self.at(tab).await?;
         let driver = self.browser.driver();
         let before = driver.windows().await?;
         let link = driver.execute(LINK, vec![]).await?.element()?;
-        // Clicked by the driver: an engine may take what a script opens for a pop-up.
+        // The driver clicks, because an engine may block a tab that a script opens as a pop-up.
         link.click().await?;
         let opened = self.browser.opened_since(&before).await?;
         self.browser.run("document.getElementById('e2e-duplicate').remove()", Value::Null).await?;
@@ -62,7 +62,7 @@ impl<'a> Tabs<'a> {
         Ok(LoginPage::of(self.browser))
     }
 
-    /// Closes a tab; the ones after it move up. Leaves no tab current: [`Tabs::at`] goes on.
+    /// Closes a tab. The tabs after it move up. No tab is current afterwards, so call [`Tabs::at`] next.
     pub async fn close(&mut self, tab: usize) -> Result<()> {
         ensure!(self.len() > 1, "the browser would end with its last tab");
         self.at(tab).await?;
@@ -71,7 +71,7 @@ impl<'a> Tabs<'a> {
         Ok(())
     }
 
-    /// Runs a script in each tab, in their order ([`Browser::run`]).
+    /// Runs a script in each tab, one after the other ([`Browser::run`]).
     pub async fn run(&self, body: &str, args: Value) -> Result<Vec<Value>> {
         let mut answers = Vec::new();
         for tab in 0..self.len() {
@@ -81,17 +81,17 @@ impl<'a> Tabs<'a> {
         Ok(answers)
     }
 
-    /// Tells the current tab to press the button with this name when the shot is fired.
+    /// Tells the current tab to press the button with this name at the next [`Tabs::fire`].
     pub async fn aim(&self, button: &str) -> Result<()> {
         self.browser.run(AIM, json!(button)).await.map(drop)
     }
 
-    /// Lets all tabs that were told to act do it now, whichever tab is current.
+    /// Makes all tabs that [`Tabs::aim`] has prepared press their buttons now.
     pub async fn fire(&self) -> Result<()> {
         self.browser.run(FIRE, Value::Null).await.map(drop)
     }
 
-    /// Presses the button with this name in every tab at once.
+    /// Presses the button with this name in every tab at the same time.
     pub async fn press_in_all(&self, button: &str) -> Result<()> {
         for tab in 0..self.len() {
             let page = self.at(tab).await?;
@@ -101,7 +101,7 @@ impl<'a> Tabs<'a> {
         self.fire().await
     }
 
-    /// Waits until `condition` holds in every tab, and answers with what each one shows.
+    /// Waits until `condition` holds in every tab. Returns each tab's visible content.
     pub async fn wait_until(&self, what: &str, condition: impl Fn(&Seen) -> bool) -> Result<Vec<Seen>> {
         let mut all = Vec::new();
         for tab in 0..self.len() {
@@ -111,7 +111,7 @@ impl<'a> Tabs<'a> {
         Ok(all)
     }
 
-    /// Nothing was thrown, rejected, warned about or blocked in any tab.
+    /// Fails if a tab had an error, a rejection, a warning or a policy violation.
     pub async fn ensure_quiet(&self) -> Result<()> {
         for tab in 0..self.len() {
             self.at(tab).await?;
@@ -121,7 +121,7 @@ impl<'a> Tabs<'a> {
         Ok(())
     }
 
-    /// Whether tabs that are not current count as hidden.
+    /// Whether this engine treats the tabs that are not current as hidden.
     pub fn has_background(&self) -> bool {
         self.browser.engine() != Engine::WebKit
     }
@@ -135,7 +135,7 @@ const LINK: &str = "
     return link;
 ";
 
-/// The handler closes its channel: an open one would keep the page out of the back/forward cache.
+/// The handler closes its channel, because an open channel keeps the page out of the back/forward cache.
 const AIM: &str = "
     const shots = new BroadcastChannel('e2e-shots');
     shots.onmessage = () => {

@@ -1,11 +1,11 @@
-//! A directory of one's own that goes away again.
+//! A temporary directory that is removed on drop.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 
-/// An empty directory, removed with all it holds on drop.
+/// A new directory, removed with its content on drop.
 #[derive(Debug)]
 pub struct TempDir(PathBuf);
 
@@ -16,13 +16,13 @@ impl TempDir {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{purpose}-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        // A leftover of an earlier process with the same id would be somebody else's state.
+        // Remove what an earlier process with the same id may have left.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self(path))
     }
 
-    /// Where it is.
+    /// The directory's path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -30,7 +30,7 @@ impl TempDir {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        // A browser that is just ending may still write; a second pass gets what the first one missed.
+        // A browser that is ending may still write files. The second pass removes those.
         for _ in 0..2 {
             if std::fs::remove_dir_all(&self.0).is_ok() {
                 return;

@@ -1,7 +1,8 @@
-//! Somebody who sits in front of a tab and remembers everything that it ever showed, and when: a
-//! flash of private data is over long before a test would look. And to look is to interfere: a tab that
-//! is switched to becomes visible, and checks its session for that alone. So witnesses also report to
-//! whichever tab hears them.
+//! A witness: a script in a tab that records each text that the tab shows, and when. A test that polls
+//! would miss private data that is visible for a moment only.
+//!
+//! Switching to a tab would change its behaviour: the tab becomes visible and checks its session because
+//! of that. So a witness also sends each view to the tab that listens ([`hear`]).
 
 use std::time::Duration;
 
@@ -11,52 +12,53 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 
-/// What a tab showed since its witness came.
+/// A witness's record since [`watch`].
 #[derive(Clone, Debug, Deserialize)]
 pub struct Testimony {
-    /// Each state of the page in its order.
+    /// The page's states in their order.
     pub views: Vec<View>,
-    /// When a button was last clicked, by the clock that all tabs share.
+    /// The time of the last click, by `Date.now()`, which all tabs share.
     pub clicked: Option<f64>,
 }
 
 /// The page between two changes.
 #[derive(Clone, Debug, Deserialize)]
 pub struct View {
-    /// When it came, in milliseconds, by the same clock.
+    /// When the state began, by `Date.now()`, in milliseconds.
     pub at: f64,
-    /// Its visible text.
+    /// The page's visible text.
     pub text: String,
 }
 
 impl Testimony {
-    /// Whether the tab ever showed this.
+    /// Whether the tab has shown `part`.
     pub fn saw(&self, part: &str) -> bool {
         self.views.iter().any(|view| view.text.contains(part))
     }
 
-    /// When the tab first showed this.
+    /// When the tab first showed `part`.
     pub fn first(&self, part: &str) -> Option<f64> {
         self.views.iter().find(|view| view.text.contains(part)).map(|view| view.at)
     }
 }
 
-/// Places a witness in front of the current tab, or makes the one that is there forget.
+/// Starts a witness in the current tab. If the tab has one, empties its record.
 pub async fn watch(browser: &Browser) -> Result<()> {
     browser.run(WATCH, Value::Null).await.map(drop)
 }
 
-/// What the current tab's witness saw.
+/// The record of the current tab's witness.
 pub async fn testimony(browser: &Browser) -> Result<Testimony> {
     serde_json::from_value(browser.run("return window.__witness", Value::Null).await?).context("a witness")
 }
 
-/// Lets the current tab hear, from now on, what witnesses of other tabs see.
+/// Makes the current tab receive the reports of other tabs' witnesses from now on.
 pub async fn hear(browser: &Browser) -> Result<()> {
     browser.run(HEAR, Value::Null).await.map(drop)
 }
 
-/// Waits in the tab that hears until `tabs` others have shown `part`, and answers with when each first did.
+/// Waits until `tabs` other tabs have shown `part`, and returns when each first did. The current tab must
+/// be the one that receives the reports.
 pub async fn heard(browser: &Browser, part: &str, tabs: usize) -> Result<Vec<f64>> {
     let times = browser.wait_for(part, HEARD, json!([part, tabs]), DEADLINE).await?;
     serde_json::from_value(times).context("times")

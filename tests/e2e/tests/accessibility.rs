@@ -1,5 +1,5 @@
-//! Every state of the page by axe-core's rules, in both colour schemes, on a wide and a narrow screen;
-//! where the focus is; and a picture of each state for people to look at.
+//! Checks every state of the page by axe-core's rules, in both colour schemes, on a wide and a narrow
+//! screen, and writes a screenshot of each for people. Checks where the focus is, and use by keyboard.
 
 use std::path::PathBuf;
 
@@ -89,11 +89,11 @@ async fn the_focus_is_where_the_user_goes_on() -> Result<()> {
     page.text_box("Password").await?.send_keys("wrong").await?;
     page.press(LOGIN).await?;
     focus(&page, "the alert", WRONG).await?;
-    // The same refusal again is news, too: it is announced again and has the focus again.
+    // The same refusal a second time is announced again and gets the focus again.
     page.text_box("Password").await?.send_keys("wrong again\u{e007}").await?;
     scene.log().wait_for("POST", "/token", 2, std::time::Duration::from_secs(20)).await?;
     focus(&page, "the alert again", WRONG).await?;
-    // After an alert about the whole form, an empty field is named and has the focus.
+    // After an alert about the whole form, an alert about an empty field moves the focus to that field.
     page.text_box("Password").await?.clear().await?;
     page.press(LOGIN).await?;
     focus(&page, "the field after the alert", "Password").await?;
@@ -159,7 +159,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Looks at the page as it is, in each scheme and width.
+    /// Checks the page in its current state, in each colour scheme and width.
     async fn at(&self, state: &str) -> Result<()> {
         for (scheme, colours) in [(ColorScheme::Light, "light"), (ColorScheme::Dark, "dark")] {
             for width in [1000, 320] {
@@ -193,7 +193,7 @@ async fn focus(page: &LoginPage<'_>, what: &str, name: &str) -> Result<()> {
     page.wait_until(what, |seen| seen.focus == name).await.map(drop)
 }
 
-/// A fetch whose refresh is refused for a reason.
+/// Ends the session: a fetch gets a 401, and its refresh is refused with the reason `revoked`.
 async fn end_session(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     let revoked = json!({"detail": "no", "error": "invalid_grant", "reason": "revoked"});
     scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
@@ -207,7 +207,7 @@ fn too_many() -> Action {
     Action::Respond { status: 429, headers, body: String::new(), cors: true }
 }
 
-/// A list with everything that a server may say, and may leave out.
+/// A list of sessions with complete, overlong, malformed and missing fields.
 fn sessions() -> Value {
     let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
     let (old, new) = ("2026-11-03T08:15:00Z", "2026-11-26T19:40:12Z");
@@ -218,7 +218,7 @@ fn sessions() -> Value {
     ]})
 }
 
-/// axe-core's one file.
+/// The path of `axe.min.js`.
 fn axe() -> Result<PathBuf> {
     let path = std::env::var_os("E2E_AXE").context("E2E_AXE must name axe.min.js of axe-core")?;
     Ok(path.into())

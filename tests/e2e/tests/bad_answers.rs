@@ -1,5 +1,5 @@
-//! Whatever a server, a gateway or a captive portal answers: the page says so in a sentence of its
-//! own, keeps what it should keep, and works when the next answer is good.
+//! Bad answers of a server, a gateway or a captive portal. The page shows a sentence of its own, keeps
+//! the session or the form's input, and works again at the next good answer.
 
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ const INTERRUPTED: &str = "The connection broke off before the answer was comple
 const TIMED_OUT: &str = "The server did not answer in time. Try again in a moment.";
 const FORBIDDEN: &str = "You do not have permission for this (403).";
 const NOT_THERE: &str = "The server has nothing at this address (404).";
-/// So many cases, of two refreshes each, a session's rate gate lets through without a wait.
+/// A session's rate gate lets ten refreshes pass without a wait: five cases with two refreshes each.
 const SESSION: usize = 5;
-/// Stands in every body that a server makes up, and may never be seen.
+/// A server's internal text in the injected bodies. The page must never show it.
 const INTERNALS: &str = "Traceback (most recent call last): File \"/srv/secret.py\"";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +43,7 @@ async fn a_login_that_gets_a_bad_answer_says_so_and_stores_nothing_and_the_next_
         };
         case.await.with_context(|| name.to_owned())?;
     }
-    // The form is as it was: the password need not be typed again.
+    // The form has kept its input: the password need not be typed again.
     scene.proxy.reset();
     page.press(LOGIN).await?;
     page.wait_until("signed in", Seen::signed_in).await?;
@@ -98,7 +98,7 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
             let seen = page.press_and_settle(FETCH).await?;
             ensure_nothing_shows(&scene).await?;
             if passes(&sentence) {
-                // Passing trouble is waited out, with the same token, within the same click.
+                // A transient failure: within the same click the page waits and repeats the attempt.
                 ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
                 ensure!(log.matching("POST", "/refresh").len() == 2, "{:?}", log.wire());
                 return Ok(());
@@ -107,7 +107,7 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
             ensure!(log.requests().len() == 2, "{:?}", log.wire());
             ensure!(scene.stored().await?.holds(&before), "the records are as they were");
 
-            // The same refresh token is still good for the next attempt.
+            // The refresh token is unspent: the next attempt succeeds with it.
             scene.proxy.reset();
             scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
             let seen = page.press_and_settle(FETCH).await?;
@@ -116,7 +116,8 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
         };
         case.await.with_context(|| name.to_owned())?;
     }
-    // Lost after the server has rotated: the same token with the same key gives the same successor.
+    // The answer is lost after the server has rotated. The same token with the same key gets the same
+    // successor.
     for action in [Action::CutBody { bytes: 9 }, Action::DropAfter] {
         let page = scene.signed_in().await?;
         scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
@@ -181,7 +182,7 @@ async fn too_many_attempts_are_counted_down_until_the_next_one_may_be_made() -> 
         ["You can try again in 2 s.", "You can try again in 1 s."].contains(&left.as_str().unwrap_or("")),
         "{left}"
     );
-    // Neither the button nor the Enter key gets around it.
+    // During the countdown neither the button nor the Enter key sends a request.
     page.text_box("Password").await?.send_keys("\u{e007}").await?;
     let seen = page.wait_until("the end of the wait", |seen| seen.has_button(LOGIN)).await?;
     ensure!(seen.alerts.is_empty(), "{seen:#?}");
@@ -201,7 +202,8 @@ async fn a_server_that_never_answers_is_given_up_after_ten_seconds() -> Result<(
     scene.proxy.add(Rule::new("POST", "/refresh", Action::Hang));
     scene.proxy.add(Rule::new("POST", "/token", Action::Hang));
 
-    // Both at once, since they wait in real time. By another name of the same API it is another session.
+    // The refresh and a login in a second tab wait at the same time, because both wait in real time. The
+    // second tab uses another name of the same API, so that it has a session of its own.
     let begun = Instant::now();
     page.press(FETCH).await?;
     scene.pages.meta("api-base-url", &format!("http://localhost:{}", scene.proxy.address().port()));
@@ -218,7 +220,7 @@ async fn a_server_that_never_answers_is_given_up_after_ten_seconds() -> Result<(
     ensure!(seen.alerts == [TIMED_OUT] && seen.signed_in(), "{seen:#?}");
     ensure!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 
-    // The connections are given up, too, and not only the waiting.
+    // At its deadline the page also closes the connection.
     for path in ["/refresh", "/token"] {
         let entries = scene.log().wait_for("POST", path, 1, Duration::from_secs(5)).await?;
         let hung = entries.iter().find(|entry| entry.is("POST", path)).context("the request")?;
@@ -260,7 +262,7 @@ async fn where_nobody_listens_the_page_says_so_and_goes_on_when_somebody_does_ag
     let seen = page.press_and_settle(FETCH).await?;
     ensure!(seen.alerts == [UNREACHABLE] && seen.signed_in(), "{seen:#?}");
     ensure!(seen.says("You stay signed in."), "{seen:#?}");
-    // A reload without the server does not lose the session either.
+    // A reload while the server cannot be reached keeps the session.
     browser.reload().await?;
     page.wait_until("still signed in", Seen::signed_in).await?;
 
@@ -283,7 +285,7 @@ impl Case {
     }
 }
 
-/// What any of the three calls may get, and what it means to each of them.
+/// Bad answers that mean the same to a login, a fetch and a refresh.
 fn shared_cases(trap: &Proxy) -> Vec<Case> {
     let detail = json!({"detail": INTERNALS});
     vec![
@@ -329,7 +331,7 @@ fn token_cases(trap: &Proxy) -> Vec<Case> {
 
 fn login_cases(trap: &Proxy) -> Vec<Case> {
     let invalid = |field: &str| {
-        // What FastAPI sends: what was typed comes back in it.
+        // FastAPI's answer repeats the user's input.
         let form = json!({"username": USERNAME, "password": PASSWORD});
         let problem = json!({"type": "missing", "loc": ["body", field], "msg": INTERNALS, "input": form,
             "ctx": {"error": PASSWORD}});
@@ -395,7 +397,7 @@ fn refresh_cases(trap: &Proxy) -> Vec<Case> {
     cases
 }
 
-/// Whether the trouble that this sentence is about passes.
+/// Whether this sentence is about a transient failure.
 fn passes(sentence: &str) -> bool {
     let passing = [UNREACHABLE, UNINTELLIGIBLE, INTERRUPTED, TIMED_OUT, TOO_MANY];
     passing.contains(&sentence) || sentence.starts_with("The server has a problem")
@@ -420,7 +422,7 @@ fn plain(status: u16, body: &str, cors: bool) -> Action {
     Action::Respond { status, headers, body: body.to_owned(), cors }
 }
 
-/// JSON by its media type, whatever it is.
+/// An answer with JSON's media type and any text as its body.
 fn json_text(status: u16, body: &str) -> Action {
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     Action::Respond { status, headers, body: body.to_owned(), cors: true }
@@ -436,7 +438,7 @@ fn redirect(status: u16, trap: &Proxy) -> Action {
     Action::Redirect { status, location: format!("{}/steal", trap.url()) }
 }
 
-/// Nothing of what the server wrote, no markup and no password is on the page, seen or unseen.
+/// Fails if the page shows markup, or contains a text of the server's or the password, visible or hidden.
 async fn ensure_nothing_shows(scene: &Scene) -> Result<()> {
     let text = scene.browser.run("return document.body.innerText", Value::Null).await?;
     let markup = scene.browser.run("return document.documentElement.outerHTML", Value::Null).await?;

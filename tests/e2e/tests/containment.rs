@@ -1,5 +1,4 @@
-//! A token that is easy to recognise is followed through the page: it lies in its record, travels in
-//! its header, and is found nowhere else.
+//! Follows a recognisable token through the page: it is in its record and in its header, and nowhere else.
 
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ async fn a_token_is_found_in_its_record_and_in_its_header_and_nowhere_else() -> 
         Rule::new("GET", "/protected-route", hello.clone()).once(),
         Rule::new("GET", "/protected-route", refused()).once(),
         Rule::new("GET", "/protected-route", hello).once(),
-        // What fails is where messages come from.
+        // Failures, because their messages could show a token.
         Rule::new("GET", "/protected-route", Action::html(502, "<b>canary of the server</b>")).once(),
         Rule::new("GET", "/protected-route", refused()).times(2),
         Rule::new("POST", "/refresh", Action::json(422, &json!({"detail": [{"input": REFRESH}]}))).once(),
@@ -90,8 +89,8 @@ async fn ensure_contained(scene: &Scene, access: &str, refresh: &str) -> Result<
     ensure_not_shown(scene).await
 }
 
-/// Neither in the document, nor in an address, nor within reach of a script that looks around, nor in
-/// the console.
+/// Fails if the token is in the document, in an address, in a value that a script can reach, or in the
+/// console. Also checks that the search finds a token that is there.
 async fn ensure_not_shown(scene: &Scene) -> Result<()> {
     let found: Vec<String> = serde_json::from_value(scene.browser.run(LOOK_AROUND, Value::Null).await?)?;
     ensure!(found.is_empty(), "{found:#?}");

@@ -1,5 +1,5 @@
-//! Whoever uses the page all the time never waits for a refresh: it happens in the background, before
-//! the token's time is up.
+//! In continuous use no request waits for a refresh: the page refreshes in the background before the
+//! access token expires.
 
 use std::time::Duration;
 
@@ -12,9 +12,10 @@ use e2e::server::Options;
 use e2e::session::ensure_no_reuse;
 use serde_json::json;
 
-/// What a refresh takes here, so that a request which waits for one is told from one that does not.
+/// The duration of each refresh here, in milliseconds. A request that waits for a refresh is sent this
+/// much later, so the test can tell it from one that does not wait.
 const REFRESH: u32 = 1_000;
-/// After so many refreshes the token that the login brought has expired twice over.
+/// After this many refreshes more than two lifetimes of an access token have passed.
 const REFRESHES: usize = 3;
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -34,7 +35,8 @@ async fn no_request_waits_for_a_refresh_in_webkit() -> Result<()> {
 }
 
 async fn no_request_waits_for_a_refresh(engine: Engine) -> Result<()> {
-    // The leeway that the server has unless a test takes it away: a token's ten seconds are rounded down.
+    // The server's default leeway, which other tests set to 0. It is needed here, because a token's times
+    // are rounded down to whole seconds, so that ten seconds may be less.
     let leeway = ("AUTH_LEEWAY_SECONDS".to_owned(), "5".to_owned());
     let change = |it: Options| Options { variables: vec![leeway], ..it.access_token_seconds(10) };
     let scene = Scene::with(engine, browser::Options::default(), change).await?;
@@ -47,7 +49,7 @@ async fn no_request_waits_for_a_refresh(engine: Engine) -> Result<()> {
         serde_json::from_value(scene.browser.run("return window.waits", json!(null)).await?)?;
     let longest = waits.iter().copied().fold(0.0, f64::max);
     println!("{engine:?}: {} requests, sent {longest:.0} ms after their click at the latest", waits.len());
-    // Three lives of a token, less the time that a loaded machine takes to answer.
+    // Two presses a second during the use of three tokens, less those that a loaded machine costs.
     ensure!(waits.len() > 20, "{waits:?}");
     ensure!(longest < f64::from(REFRESH) / 2.0, "a request waited: {waits:?}");
 
@@ -60,7 +62,7 @@ async fn no_request_waits_for_a_refresh(engine: Engine) -> Result<()> {
     ensure_no_reuse(&scene.server)?;
     let seen = page.wait_until("rest", |seen| seen.disabled.is_empty()).await?;
     seen.ensure_data_of(USERNAME)?;
-    // Nobody waits for a refresh in the background, so that its commit may come after all that.
+    // No request waits for a background refresh, so its commit may come after all of the above.
     let refreshes = scene.log().matching("POST", "/refresh").len();
     let committed =
         "return Object.values({...sessionStorage}).some((text) => JSON.parse(text).generation === args)";
@@ -69,8 +71,8 @@ async fn no_request_waits_for_a_refresh(engine: Engine) -> Result<()> {
     scene.ensure_quiet().await
 }
 
-/// Presses the button twice a second and notes for each press how long it took until its request was
-/// handed to the browser.
+/// Presses the button twice a second. Records for each press the time until the page called `fetch`, in
+/// milliseconds.
 const USE: &str = "
     window.waits = [];
     const send = window.fetch;

@@ -1,4 +1,5 @@
-//! Where tokens lie is the page's setting, and the browser's decision.
+//! Where tokens are stored: by the page's settings, and if the browser denies storage. Also edited records
+//! and settings.
 
 use std::time::Duration;
 
@@ -104,12 +105,12 @@ async fn where_storage_is_denied_the_session_lives_in_memory(engine: Engine) -> 
     if engine == Engine::WebKit {
         let headers = [
             ("content-security-policy", "sandbox allow-scripts allow-forms"),
-            // Its own files are another origin's to it.
+            // To a sandboxed page its own files are cross-origin.
             ("access-control-allow-origin", "*"),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         scene.pages.change(|settings| settings.headers.extend(headers));
-        // A sandboxed page's origin is `null`, which the real server rightly never allows.
+        // A sandboxed page's origin is `null`. The real server never allows it, so the proxy answers.
         let tokens = json!({"access_token": "a.b.c", "refresh_token": "r", "token_type": "bearer"});
         scene.proxy.set_rules(vec![
             Rule { path: None, ..Rule::new("OPTIONS", "", permission()) },
@@ -130,7 +131,7 @@ async fn where_storage_is_denied_the_session_lives_in_memory(engine: Engine) -> 
     ensure!(seen.says(UNKEPT), "{seen:#?}");
     let seen = page.fetch().await?;
     ensure!(seen.json().is_some() && seen.alerts.is_empty(), "{seen:#?}");
-    // The refresh token is there as well.
+    // The page has kept the refresh token too: after a 401 it refreshes.
     let seen = page.press_and_settle(FETCH).await?;
     ensure!(seen.json().is_some() && seen.alerts.is_empty() && seen.says(UNKEPT), "{seen:#?}");
     scene.ensure_wire(&[
@@ -140,10 +141,11 @@ async fn where_storage_is_denied_the_session_lives_in_memory(engine: Engine) -> 
         "POST /refresh 200",
         "GET /protected-route 200",
     ])?;
-    // Nor has it found a place that nobody thought of denying, such as the window's name.
+    // The page has stored nothing in another place either, such as the window's name.
     ensure!(scene.stored().await?.is_empty(), "{:?}", scene.stored().await?);
     ensure_no_reuse(&scene.server)?;
-    // A page without an origin is refused its style sheet, whose integrity could not be read.
+    // The browser blocks the style sheet of a page with the origin `null`, because it cannot check its
+    // integrity. No other complaint is allowed.
     let complaints = scene.browser.complaints().await?;
     ensure!(complaints.iter().all(|line| line.ends_with(".css")), "{complaints:#?}");
     scene.reload().await?;
@@ -180,7 +182,7 @@ async fn what_was_done_to_the_records_leads_to_the_form_at_worst() -> Result<()>
     }
     scene.ensure_wire(&[])?;
 
-    // Records that can be read and say something else than the server: asked once, then the form.
+    // Readable records that contradict the server. At worst the page asks the server and shows the form.
     for (kind, change) in [
         ("refresh", "record.refresh_token = 'another'"),
         ("refresh", "record.refresh_token = record.refresh_token.slice(0, -1)"),
@@ -211,7 +213,8 @@ async fn what_was_done_to_the_records_leads_to_the_form_at_worst() -> Result<()>
     Ok(())
 }
 
-/// Loads the page over what was edited, and fetches if it is signed in: data or the form, in few requests.
+/// Reloads the page after an edit, and fetches if it is signed in. Fails unless the page then shows data or
+/// the form, after four requests at most.
 async fn reload_and_use(scene: &Scene, page: &LoginPage<'_>) -> Result<Seen> {
     scene.reload().await?;
     let seen = page.wait_until("a page", |seen| seen.signed_in() || seen.signed_out()).await?;
@@ -246,11 +249,11 @@ async fn what_was_done_to_the_ledger_leads_to_the_form_at_worst() -> Result<()> 
         let case = async {
             let page = scene.signed_in().await?;
             scene.edit_ledger(change).await?;
-            // Found at once, by the next refresh, or never.
+            // The page notices the edit at once, at the next refresh, or never.
             scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
             let seen = reload_and_use(&scene, &page).await?;
             ensure!(!seen.text.contains("<b>"), "{seen:#?}");
-            // And a login repairs it.
+            // A login repairs the ledger.
             if seen.signed_out() {
                 page.login(USERNAME, PASSWORD).await?;
             }
@@ -292,7 +295,7 @@ async fn the_api_may_lie_on_a_path_of_the_pages_own_origin() -> Result<()> {
         ensure!(browser.complaints().await?.is_empty());
     }
 
-    // Below a path; the reference server has nothing there, which is told.
+    // A base URL with a path. The reference server has nothing there, and the page says so.
     pages.meta("api-base-url", "/api/");
     proxy.reset();
     let page = LoginPage::open(&browser, &origin).await?;
@@ -339,7 +342,7 @@ async fn a_setting_that_makes_no_sense_is_named_and_nothing_is_sent() -> Result<
     scene.ensure_wire(&[])
 }
 
-/// What a server answers to a preflight that it has nothing against.
+/// A server's answer to a preflight that it allows.
 fn permission() -> Action {
     let headers = [
         ("access-control-allow-methods", "GET, POST"),

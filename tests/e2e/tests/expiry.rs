@@ -1,9 +1,9 @@
-//! Two to five tabs whose access tokens expire together, one of them a copy of another: one refresh, an
-//! answer for each tab, and no token sent twice.
+//! Two to five tabs whose access tokens expire together, one of them a duplicate of another: one refresh,
+//! an answer for each tab, and no token sent twice.
 //!
-//! In each engine, with the refresh token in `localStorage` and in the ledger, with and without Web
-//! Locks, and against a server that repeats an answer as well as one that takes every repetition for
-//! theft. Plain HTTP is how a page comes to have no Web Locks.
+//! Runs in each engine, with the refresh token in `localStorage` and in the ledger, with and without Web
+//! Locks, against a server with idempotent rotation and against one that treats each repetition as theft.
+//! A page on plain HTTP has no Web Locks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use e2e::tabs::Tabs;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-/// The most tabs, and the hardest.
+/// The largest number of tabs.
 const TABS: usize = 5;
 const DEADLINE: Duration = Duration::from_secs(20);
-/// A page there is not secure, and so has no Web Locks.
+/// An origin that is not secure, so that its pages have no Web Locks.
 const PLAIN: &str = "http://app.test";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,8 +44,8 @@ async fn tabs_that_expire_together_refresh_once_in_webkit() -> Result<()> {
     tabs_that_expire_together_refresh_once(Engine::WebKit).await
 }
 
-/// One engine at a time: a tab whose siblings get no processor for 300 ms asks the server itself, as it should,
-/// and that is another scenario.
+/// One engine at a time. A tab whose siblings get no processor time for 300 ms correctly asks the server
+/// itself, but that is not this scenario.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 async fn tabs_that_expire_together_refresh_once(engine: Engine) -> Result<()> {
@@ -60,7 +60,7 @@ async fn tabs_that_expire_together_refresh_once(engine: Engine) -> Result<()> {
     Ok(())
 }
 
-/// Fewer tabs as most people have them, the most in every way.
+/// Two to four tabs with the default settings, five tabs with each combination of the settings.
 fn cases() -> Vec<Case> {
     let usual = |tabs| Case { tabs, custody: "local", locks: true, rotation: Rotation::Idempotent };
     let mut cases: Vec<_> = (2..TABS).map(usual).collect();
@@ -106,7 +106,7 @@ impl Stand {
             Route::api(idempotent.address()).host(host_of(Rotation::Idempotent)),
             Route::api(strict.address()).host(host_of(Rotation::Strict)),
             to_pages("app.test"),
-            // Engines differ in whether a proxy is asked for localhost.
+            // Some engines use the proxy for localhost, others do not.
             to_pages("localhost"),
         ];
         let proxy = Proxy::with_routes(0, routes).await?;
@@ -134,7 +134,7 @@ impl Stand {
                 page.wait_until("the same session", Seen::signed_in).await?;
             }
         }
-        // The last one begins with the very token of the first.
+        // The duplicate starts with the access token of tab 0.
         tabs.duplicate(0).await?.wait_until("the same session", Seen::signed_in).await?;
         let has = self.browser.run("return navigator.locks !== undefined", Value::Null).await?;
         ensure!(has == json!(locks), "Web Locks: {has}");
@@ -166,7 +166,7 @@ impl Stand {
         self.log_out(tabs, rotation).await
     }
 
-    /// In the copy, which goes then: the next case has its own.
+    /// Logs out in the duplicate and closes it, because the next case makes its own.
     async fn log_out(&self, tabs: &mut Tabs<'_>, rotation: Rotation) -> Result<()> {
         let copy = tabs.len() - 1;
         let page = tabs.at(copy).await?;
@@ -189,7 +189,7 @@ impl Stand {
         tabs.at(0).await.map(drop)
     }
 
-    /// One refresh before all requests, which carry its token.
+    /// Fails unless the proxy saw one refresh and then one request per tab, all with the same access token.
     fn ensure_one_refresh(&self, Case { tabs, rotation, .. }: Case) -> Result<()> {
         let wire = self.proxy.log().wire();
         let expected = [vec!["POST /refresh 200"], vec!["GET /protected-route 200"; tabs]].concat();
@@ -197,7 +197,7 @@ impl Stand {
         let fetches = self.proxy.log().matching("GET", "/protected-route");
         let token = |entry: &Entry| entry.authorization_fingerprint.clone();
         ensure!(fetches.iter().map(token).collect::<BTreeSet<_>>().len() == 1, "{fetches:#?}");
-        // A header that a server does not know would fail its CORS check.
+        // Only the idempotent server gets the key: another server's CORS check would refuse the header.
         let refreshes = self.proxy.log().matching("POST", "/refresh");
         let keyed = refreshes.iter().all(|entry| entry.idempotency_key_fingerprint.is_some());
         ensure!(keyed == (rotation == Rotation::Idempotent), "{refreshes:#?}");

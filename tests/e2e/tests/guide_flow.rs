@@ -1,5 +1,5 @@
-//! The guide from its first step to its last, in each engine: the built page, the real server, and
-//! the proxy between them to see the wire.
+//! The default contract in one flow, in each engine: a refused login, login, fetch, refresh after a 401,
+//! reload and logout. With the built page, the real server, and the proxy between them to see the wire.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use e2e::server::{Options, Server};
 use serde_json::{Value, json};
 
 const USERNAME: &str = "demo";
-/// Every kind of character that an encoding could lose.
+/// Contains every kind of character that an encoding could lose.
 const PASSWORD: &str = "correct horse +&% 電池";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +36,7 @@ async fn the_guide_works(engine: Engine) -> Result<()> {
     let browser = Browser::start(engine).await?;
     let page = LoginPage::open(&browser, &stand.pages.origin()).await?;
 
-    // A wrong password is told, and asks for no refresh.
+    // A wrong password shows an alert and causes no refresh.
     page.send_form(USERNAME, "wrong").await?;
     page.wait_until("a refusal", |seen| !seen.alerts.is_empty()).await?;
     ensure!(log.wire() == ["POST /token 401"], "{:?}", log.wire());
@@ -48,7 +48,7 @@ async fn the_guide_works(engine: Engine) -> Result<()> {
     ensure!(log.wire() == ["POST /token 200", "GET /protected-route 200"], "{:?}", log.wire());
     proxy.reset();
 
-    // 401 means expired: one refresh, one retry with the new token, and the user notices nothing.
+    // A 401 means that the access token has expired: one refresh, one retry with the new token, no alert.
     proxy.add(Rule::new("GET", "/protected-route", expired()).once());
     page.press(e2e::page::FETCH).await?;
     log.wait_for("GET", "/protected-route", 2, DEADLINE).await?;
@@ -91,7 +91,7 @@ async fn a_token_that_really_expires_is_renewed_without_a_word() -> Result<()> {
     let page = LoginPage::open(&browser, &stand.pages.origin()).await?;
     page.login(USERNAME, PASSWORD).await?;
 
-    // The user goes on working until the token has run out.
+    // The user continues to fetch until the token has expired.
     let renewed = async {
         while log.matching("POST", "/refresh").is_empty() {
             let seen = page.fetch().await?;
@@ -119,7 +119,7 @@ struct Stand {
 
 impl Stand {
     async fn start(change: impl FnOnce(Options) -> Options) -> Result<Self> {
-        // The page's origin has to be known before the server, and the API's before the page.
+        // The server's start needs the page's origin. The page needs the API's address.
         let pages = Pages::of_the_app("").await?;
         let server = Server::start(change(Options::allow(pages.origin()))).await?;
         server.add_user(USERNAME, PASSWORD).await?;
@@ -129,7 +129,7 @@ impl Stand {
     }
 }
 
-/// No error, no warning, no policy violation since the page was loaded.
+/// Fails if the page had an error, a rejection, a warning or a policy violation since its load.
 async fn ensure_quiet(browser: &Browser) -> Result<()> {
     let complaints = browser.complaints().await?;
     ensure!(complaints.is_empty(), "{complaints:#?}");
@@ -147,7 +147,7 @@ fn expired() -> Action {
     }
 }
 
-/// Everything in the tab's storage that is long and random enough to be a token.
+/// All texts in the tab's storage that could be a token by their length and characters.
 async fn stored_secrets(browser: &Browser) -> Result<Vec<String>> {
     let script = "const all = JSON.stringify([{...localStorage}, {...sessionStorage}]);
                   return all.match(/[A-Za-z0-9_.-]{40,}/g) ?? [];";

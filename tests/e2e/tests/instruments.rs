@@ -1,4 +1,4 @@
-//! The instruments themselves: a browser test proves nothing if what it looks through is blind.
+//! Tests the test helpers themselves, because a test proves nothing if its helper never reports anything.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! One wrong byte is refused by every engine, and a page load asks nobody but the page's own origin.
+//! Every engine refuses a file with one wrong byte, and a page load sends requests to the page's own
+//! origin only.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use e2e::page::{LoginPage, Seen};
 use e2e::pages::{Pages, dist};
 use serde_json::Value;
 
-/// Nobody listens there; the form needs no server.
+/// An API address without a server. The form needs none.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +35,7 @@ async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
     ensure!(complaints.is_empty(), "{complaints:#?}");
     only_the_own_origin_is_asked(&browser, &pages.origin()).await?;
 
-    // Without the module the script can still speak.
+    // The wasm module is refused. The script says so.
     tamper(&pages, "wasm", "Fetch Protected Data")?;
     let page = LoginPage::open(&browser, &pages.origin()).await?;
     let seen = page.wait_until("a word about the module", |seen| !seen.alerts.is_empty()).await?;
@@ -44,7 +45,7 @@ async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
     );
     ensure!(seen.buttons.is_empty() && seen.boxes.is_empty(), "{seen:#?}");
 
-    // Without the script only the style sheet can: nobody is left before an endless "Loading…".
+    // The script is refused. Only the style sheet is left to add a hint to the endless "Loading…".
     tamper(&pages, "js", "could not be loaded completely")?;
     let page = LoginPage::open(&browser, &pages.origin()).await?;
     let hint = "const style = getComputedStyle(document.getElementById('boot'), '::after');
@@ -55,22 +56,23 @@ async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
     let seen = page.seen().await?;
     ensure!(seen.statuses.len() == 1 && seen.buttons.is_empty() && seen.boxes.is_empty(), "{seen:#?}");
 
-    // A style sheet with a wrong byte is not used; the page works without.
+    // The style sheet is refused. The page works without it.
     let styled = "return getComputedStyle(document.querySelector('main')).maxWidth !== 'none'";
     pages.change(|settings| settings.tampered = None);
     let page = LoginPage::open(&browser, &pages.origin()).await?;
     page.wait_until("the form", Seen::signed_out).await?;
     browser.wait_for("the style", styled, Value::Null, Duration::from_secs(5)).await?;
     tamper(&pages, "css", "#f4f5f7")?;
-    // By its other name: Firefox may still hold the right one, which it would be right to use.
+    // Use another name of the host: Firefox may still hold the intact style sheet of the first one, and
+    // may use it.
     let page = LoginPage::open(&browser, &format!("http://{}", pages.address())).await?;
     page.wait_until("the form without a style", Seen::signed_out).await?;
     ensure!(browser.run(styled, Value::Null).await? == Value::Bool(false), "the style sheet was used");
     Ok(())
 }
 
-/// Flips a byte of a text in the one file with this extension: the file stays valid, so that nothing
-/// but its integrity can tell.
+/// Flips a bit of `text` in the one file with this extension. The file stays valid, so that only its
+/// integrity differs.
 fn tamper(pages: &Pages, extension: &str, text: &str) -> Result<()> {
     let path = shipped(extension)?;
     let bytes = std::fs::read(dist().join(path.trim_start_matches('/')))?;

@@ -1,4 +1,4 @@
-//! The stand as a test inside a page meets it, and the server behind it.
+//! Tests the stand that tests inside a page use, and the server behind it.
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;

@@ -1,8 +1,8 @@
-//! What tabs of one origin can rely on when they share storage.
+//! Which storage tabs of one origin can share without losing updates.
 //!
-//! The ledger is in IndexedDB and not in `localStorage` because of what is shown here: under one
-//! exclusive Web Lock `localStorage` loses updates in every engine, a readwrite transaction loses
-//! none, with and without locks. How many are lost is chance, so that is printed and not asserted.
+//! This test is why the ledger is in IndexedDB and not in `localStorage`. Under one exclusive Web Lock
+//! `localStorage` loses updates in every engine. A readwrite transaction loses none, with and without
+//! locks. The number of lost updates is random, so the test prints it and does not assert it.
 
 use std::path::Path;
 use std::time::Instant;
@@ -37,7 +37,7 @@ async fn only_transactions_are_exact(engine: Engine) -> Result<()> {
     let start = Instant::now();
     let pages = Pages::start(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")).await?;
     let to_pages = |host| Route::pages(pages.address()).host(host);
-    // Engines differ in whether a proxy is asked for localhost.
+    // Some engines use the proxy for localhost, others do not.
     let proxy = Proxy::with_routes(0, vec![to_pages("app.test"), to_pages("localhost")]).await?;
     let browser =
         Browser::with(engine, Options { proxy: Some(proxy.address()), ..Options::default() }).await?;
@@ -90,7 +90,7 @@ impl<'a> Tabs<'a> {
         answer.as_bool().context("a boolean")
     }
 
-    /// Lets all tabs increment at the same time and answers with what arrived.
+    /// Lets all tabs increment at the same time and returns the counter's final value.
     async fn count(&self, kind: &str) -> Result<u64> {
         for tab in &self.handles {
             self.browser.switch_to(tab).await?;
@@ -101,7 +101,7 @@ impl<'a> Tabs<'a> {
             self.browser.switch_to(tab).await?;
             self.browser.run("await finished", Value::Null).await?;
         }
-        // Tabs may see different counts for a while; the largest is the last that was written.
+        // Tabs may read different values for a while. The largest value is the last one written.
         let mut arrived = 0;
         for tab in &self.handles {
             self.browser.switch_to(tab).await?;

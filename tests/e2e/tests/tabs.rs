@@ -1,4 +1,4 @@
-//! Real tabs of one profile share one session.
+//! Real tabs of one profile share one session: a duplicated tab uses its original's access token.
 
 use anyhow::{Context, Result, ensure};
 use e2e::browser::Engine;

@@ -1,5 +1,5 @@
-//! What the page sends, in which order and with what in it, when tokens really expire and passwords
-//! hold every kind of character.
+//! Which requests the page sends, in which order and with which content, with tokens that really expire
+//! and a password with every kind of character.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn a_token_whose_time_is_up_is_refreshed_before_it_is_sent() -> Result<()>
         ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{round}: {seen:#?}");
         scene.ensure_wire(&["POST /refresh 200", "GET /protected-route 200"])?;
     }
-    // A page that is opened with a stale token refreshes it once, and at once.
+    // A page that is loaded with a stale token refreshes it at once, and once only.
     time_is_up(&scene).await?;
     scene.proxy.reset();
     scene.reload().await?;
@@ -39,7 +39,8 @@ async fn a_token_whose_time_is_up_is_refreshed_before_it_is_sent() -> Result<()>
 async fn a_refused_token_costs_one_refresh_and_a_server_that_refuses_all_of_them_no_more() -> Result<()> {
     let scene = Scene::start(Engine::Chromium).await?;
     let page = scene.signed_in().await?;
-    // One character of the signature: the page cannot see it, the server refuses it.
+    // Changes one character of the token's signature. The page cannot see the change, but the server
+    // refuses the token.
     let break_signature = "const t = record.access_token, at = t.length - 10;
         record.access_token = t.slice(0, at) + (t[at] === 'A' ? 'B' : 'A') + t.slice(at + 1)";
     scene.edit("access", break_signature).await?;
@@ -62,7 +63,7 @@ async fn a_refused_token_costs_one_refresh_and_a_server_that_refuses_all_of_them
     ensure!(seen.alerts == [sentence] && seen.signed_in(), "{seen:#?}");
     scene.ensure_wire(&["GET /protected-route 401", "POST /refresh 200", "GET /protected-route 401"])?;
 
-    // And the session goes on.
+    // The session goes on.
     scene.proxy.reset();
     let seen = page.press_and_settle(FETCH).await?;
     ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
@@ -70,8 +71,8 @@ async fn a_refused_token_costs_one_refresh_and_a_server_that_refuses_all_of_them
     scene.ensure_quiet().await
 }
 
-/// Chromium remembers a preflight only for requests that may use its HTTP cache. The client lets them as
-/// soon as it knows that the server has nothing stored there (`auth/src/cache.rs`).
+/// Chromium remembers a preflight only for requests that may use its HTTP cache. The client lets requests
+/// use the cache when it knows that the server forbids storing the answers (`auth/src/cache.rs`).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_pays_no_preflight_and_repeated_fetches_soon_pay_none() -> Result<()> {
     let scene = Scene::start(Engine::Chromium).await?;
@@ -106,7 +107,7 @@ async fn a_password_reaches_the_server_byte_for_byte_and_nothing_else() -> Resul
     ensure!(with_token == ["/protected-route"], "{with_token:?}");
     ensure_no_password(&scene).await?;
 
-    // White space at the ends is a part of it.
+    // White space at its ends is a part of the password.
     let before = scene.log().matching("POST", "/token").len();
     page.send_form(USERNAME, PASSWORD.trim()).await?;
     let seen = page.wait_until("a refusal", |seen| !seen.alerts.is_empty()).await?;
@@ -143,7 +144,7 @@ async fn records_are_versioned_and_named_and_none_is_left_after_a_logout() -> Re
         let record: Value = serde_json::from_str(text)?;
         ensure!(record["v"] == 2 && record["sid"] == sid && record["generation"] == 0, "{record}");
     }
-    // The ledger decides and holds no token.
+    // With the default custody the ledger holds no token.
     let tokens: Vec<_> = stored
         .local
         .values()
@@ -169,7 +170,7 @@ async fn records_are_versioned_and_named_and_none_is_left_after_a_logout() -> Re
     let seen = page.seen().await?;
     ensure!(seen.data.is_none() && !seen.text.contains("Hello"), "{seen:#?}");
 
-    // The way back shows nothing either.
+    // Going back in the history shows nothing private either.
     scene.browser.open("about:blank").await?;
     scene.browser.back().await;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
@@ -177,7 +178,7 @@ async fn records_are_versioned_and_named_and_none_is_left_after_a_logout() -> Re
     Ok(())
 }
 
-/// Waits until the access token has really run out, by the record's own numbers.
+/// Waits until the access token has expired, by the stored record's lifetime.
 async fn time_is_up(scene: &Scene) -> Result<()> {
     let script = "const record = JSON.parse(Object.values({...sessionStorage})[0]);
                   return Date.now() - record.received > record.lifetime * 1000 + 20";

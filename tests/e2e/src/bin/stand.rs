@@ -1,6 +1,6 @@
 //! `stand --allow-origin ORIGIN [--port N]`: the real server with the fault proxy in front, for tests
-//! that run inside a page. Prints one line of JSON when it is ready and ends when its standard
-//! input does.
+//! that run inside a page. Prints one line of JSON when it is ready. Ends when its standard input
+//! closes.
 
 use std::net::TcpListener;
 
@@ -26,7 +26,7 @@ async fn main() -> Result<()> {
         json!({"api": api, "control": format!("{api}/__stand"), "username": USERNAME, "password": password})
     );
 
-    // The other end closes its pipe, on purpose or because it is gone.
+    // The reading ends when the parent process closes the pipe or ends.
     let mut ignored = Vec::new();
     tokio::io::stdin().read_to_end(&mut ignored).await?;
     server.kill()
@@ -55,5 +55,5 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments> {
 
 const USAGE: &str = "usage: stand --allow-origin ORIGIN [--allow-origin ORIGIN]… [--port N]";
 const USERNAME: &str = "demo";
-/// Every kind of character that an encoding could lose.
+/// Contains every kind of character that an encoding could lose.
 const PASSWORD: &str = "correct horse +&% 電池";

@@ -1,11 +1,11 @@
-//! The proxy's own paths, for tests that run inside a page.
+//! The paths with which a test inside a page controls the proxy.
 //!
 //! | request | effect |
 //! | --- | --- |
-//! | `GET /__stand/log` | the entries; with `?requests=N&ms=M` after N real requests have ended, or M ms |
-//! | `PUT /__stand/rules` | replaces the rules by a JSON array of them |
-//! | `POST /__stand/release` | lets hung requests go on |
-//! | `DELETE /__stand` | no rules, an empty log, nothing hung |
+//! | `GET /__stand/log` | the entries; `?requests=N&ms=M` waits until N real requests have ended, M ms at most |
+//! | `PUT /__stand/rules` | replaces the rules by a JSON array of rules |
+//! | `POST /__stand/release` | releases hung requests |
+//! | `DELETE /__stand` | removes all rules, empties the log, releases hung requests |
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(super) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
     answer
 }
 
-/// A page cannot be notified, but it can wait for an answer.
+/// Answers late if the query asks for a wait, because the proxy cannot notify a page.
 async fn log(shared: &Shared, query: &str) -> (StatusCode, String) {
     let number = |name: &str| {
         let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
@@ -72,7 +72,7 @@ async fn log(shared: &Shared, query: &str) -> (StatusCode, String) {
                 .count() as u64
                 >= wanted
         };
-        // Whether they came is for the asking test to judge: it gets the entries either way.
+        // After the deadline the test gets the entries too. It checks itself whether all have come.
         let _ = shared.log.wait_until(ended, deadline).await;
     }
     match serde_json::to_string(&shared.log.entries()) {

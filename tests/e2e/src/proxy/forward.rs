@@ -1,4 +1,4 @@
-//! Asking the server behind.
+//! Forwards a request to the server behind the proxy.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Sends the request on a connection of its own and answers with the whole answer.
+/// Sends the request on a new connection and returns the whole answer.
 pub(super) async fn forward(upstream: SocketAddr, head: Parts, body: Bytes) -> Result<Response<Bytes>> {
     timeout(DEADLINE, exchange(upstream, head, body)).await.context("the server took too long")?
 }
@@ -28,7 +28,7 @@ async fn exchange(upstream: SocketAddr, mut head: Parts, body: Bytes) -> Result<
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let driving = tokio::spawn(connection);
 
-    // An absolute-form address is for proxies; the server gets a path.
+    // A request to a proxy may have an absolute-form address. The server gets the path only.
     let path = head.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     head.uri = Uri::from(path);
     remove_hop_by_hop(&mut head.headers);
@@ -38,7 +38,7 @@ async fn exchange(upstream: SocketAddr, mut head: Parts, body: Bytes) -> Result<
     let body = body.collect().await?.to_bytes();
     driving.abort();
     remove_hop_by_hop(&mut head.headers);
-    // hyper writes the length of what is really sent.
+    // hyper writes the length of the body that is really sent.
     head.headers.remove(CONTENT_LENGTH);
     Ok(Response::from_parts(head, body))
 }

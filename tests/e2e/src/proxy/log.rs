@@ -1,4 +1,4 @@
-//! What went over the wire, in its order.
+//! Records the requests on the wire in their order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// A request and what became of it. Holds no secret: fingerprints tell whether two requests carried
-/// the same thing, and nothing about what it was.
+/// A request and its outcome. An entry holds no secret. Its fingerprints only tell whether two requests
+/// carried the same value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// Position on the wire; never used twice, not after a reset either.
+    /// The request's number in the order of arrival. A reset does not restart the numbers.
     pub order: u64,
-    /// Preflights are kept apart so that the order of real requests reads cleanly.
+    /// Whether it is a real request or a preflight. Most checks look at real requests only.
     pub kind: Kind,
     /// The method.
     pub method: String,
     /// The path without its query.
     pub path: String,
-    /// Whether there was a query, which is where a password must never be.
+    /// Whether there was a query. A password must never be in one.
     pub query: bool,
     /// `Host`.
     pub host: Option<String>,
@@ -34,32 +34,32 @@ pub struct Entry {
     pub header_names: Vec<String>,
     /// Whether `Authorization` was sent.
     pub authorization: bool,
-    /// Equal for equal values of `Authorization`.
+    /// The same for equal values of `Authorization`.
     pub authorization_fingerprint: Option<String>,
-    /// Equal for equal values of `Idempotency-Key`.
+    /// The same for equal values of `Idempotency-Key`.
     pub idempotency_key_fingerprint: Option<String>,
     /// SHA-256 of the request's body in hexadecimal.
     pub body_sha256: String,
     /// Length of the request's body in bytes.
     pub body_bytes: usize,
-    /// The server's status, also where the client never saw it.
+    /// The status of the server's answer, even if the client never got it.
     pub upstream_status: Option<u16>,
     /// The status that was sent to the client.
     pub status: Option<u16>,
-    /// How it ended.
+    /// How the exchange ended.
     pub outcome: Outcome,
-    /// The fault that was injected, by the name of its action.
+    /// The name of the injected fault's action.
     pub fault: Option<String>,
 }
 
 impl Entry {
-    /// Whether this is that request.
+    /// Whether it is a real request with this method and path.
     pub fn is(&self, method: &str, path: &str) -> bool {
         self.kind == Kind::Request && self.method == method && self.path == path
     }
 }
 
-/// What asked: the page, or the browser for it.
+/// Who sent the request: the page's script (a real request) or the browser (a preflight).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -73,15 +73,15 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Not yet.
+    /// It has not ended yet.
     Pending,
     /// Answered with the recorded status.
     Answered,
     /// The connection was closed without an answer.
     Dropped,
-    /// The body was cut short.
+    /// The connection was closed within the body.
     Cut,
-    /// The server could not be reached, and the connection was closed as its own would have been.
+    /// The proxy could not reach the server and closed the client's connection.
     Unreachable,
     /// The client left before there was an answer.
     Abandoned,
@@ -102,7 +102,7 @@ impl Log {
         Self(Arc::new(watch::Sender::new(State::default())))
     }
 
-    /// Everything so far, preflights included.
+    /// All entries so far, preflights included.
     pub fn entries(&self) -> Vec<Entry> {
         self.0.borrow().entries.clone()
     }
@@ -117,8 +117,8 @@ impl Log {
         self.entries().into_iter().filter(|entry| entry.is(method, path)).collect()
     }
 
-    /// The real requests as a person would write them: `POST /token 200`, or the outcome where no
-    /// status was sent: `POST /refresh dropped`.
+    /// The real requests as text: `POST /token 200`. If no status was sent, the outcome replaces it:
+    /// `POST /refresh dropped`.
     pub fn wire(&self) -> Vec<String> {
         let line = |entry: &Entry| {
             let end = entry
@@ -129,7 +129,7 @@ impl Log {
         self.requests().iter().map(line).collect()
     }
 
-    /// Waits until `condition` holds, looking at each change, and answers with the entries at that time.
+    /// Waits until `condition` holds, checking it at each change, and returns the entries of that moment.
     pub async fn wait_until(
         &self,
         condition: impl Fn(&[Entry]) -> bool,
@@ -143,7 +143,7 @@ impl Log {
         bail!("not seen within {deadline:?}; the wire says:\n{}", self.wire().join("\n"))
     }
 
-    /// Waits until this request was answered or otherwise ended `times` times.
+    /// Waits until `times` real requests with this method and path have ended, by an answer or otherwise.
     pub async fn wait_for(
         &self,
         method: &str,
@@ -155,8 +155,8 @@ impl Log {
         self.wait_until(|entries| entries.iter().filter(ended).count() >= times, deadline).await
     }
 
-    /// Forgets all entries. Numbers go on, so that late news of a forgotten request is not
-    /// mistaken for a new one's.
+    /// Removes all entries. The numbers continue, so that a late change of a removed entry does not hit a
+    /// new one.
     pub fn clear(&self) {
         self.0.send_modify(|state| state.entries.clear());
     }
@@ -181,8 +181,8 @@ impl Log {
     }
 }
 
-/// An exchange under way. Dropped before its end it counts as abandoned: hyper drops the handler
-/// when the client closes the connection.
+/// An exchange under way. If it is dropped before its end, it counts as abandoned: hyper drops the
+/// handler when the client closes the connection.
 #[derive(Debug)]
 pub(super) struct Exchange {
     log: Log,
@@ -191,7 +191,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Where the server's status is noted, even if the client has left by then.
+    /// Returns a function that records the server's status, even if the client has left by then.
     pub(super) fn upstream(&self) -> impl FnOnce(u16) + Send + 'static {
         let (log, order) = (self.log.clone(), self.order);
         move |status| log.change(order, |entry| entry.upstream_status = Some(status))
@@ -214,7 +214,7 @@ impl Drop for Exchange {
     }
 }
 
-/// Whether the browser asks for permission rather than for the thing.
+/// Whether the request is a CORS preflight.
 pub(super) fn is_preflight(head: &Parts) -> bool {
     head.method == hyper::Method::OPTIONS
         && head.headers.contains_key(hyper::header::ACCESS_CONTROL_REQUEST_METHOD)

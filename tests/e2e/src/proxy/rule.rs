@@ -1,4 +1,4 @@
-//! Which requests are hit, and by what.
+//! The rules: which requests get a fault, and which fault.
 
 use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
@@ -6,58 +6,58 @@ use serde_json::{Map, Value};
 
 use super::log::is_preflight;
 
-/// Which requests are hit, how often, and by what.
+/// Which requests get a fault, how many of them, and which fault.
 ///
-/// A request is offered to the rules in their order and the first that fires has it; rules after
-/// that one do not count the request.
+/// The proxy tries the rules in their order. The first rule that fires determines the fault. The rules
+/// after it do not count the request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The method; none means any. Preflights are only hit by a rule that says `OPTIONS`.
+    /// The method. `None` fits any, except for preflights: only a rule with `OPTIONS` fits those.
     #[serde(default)]
     pub method: Option<String>,
-    /// The path without its query; none means any.
+    /// The path without its query. `None` fits any.
     #[serde(default)]
     pub path: Option<String>,
-    /// How many matching requests go through before the first is hit.
+    /// How many matching requests pass before the first one gets the fault.
     #[serde(default)]
     pub skip: u32,
-    /// How many are hit; none means all that follow.
+    /// How many requests get the fault. `None` means all that follow.
     #[serde(default)]
     pub times: Option<u32>,
-    /// What happens to them.
+    /// The fault.
     pub action: Action,
 }
 
 impl Rule {
-    /// Hits every request with this method and path.
+    /// A rule for every request with this method and path.
     pub fn new(method: &str, path: &str, action: Action) -> Self {
         Self { method: Some(method.to_owned()), path: Some(path.to_owned()), skip: 0, times: None, action }
     }
 
-    /// Hits every request.
+    /// A rule for every request.
     pub fn any(action: Action) -> Self {
         Self { method: None, path: None, skip: 0, times: None, action }
     }
 
-    /// Hits one request only.
+    /// Limits the rule to one request.
     pub fn once(self) -> Self {
         self.times(1)
     }
 
-    /// Hits that many requests only.
+    /// Limits the rule to this many requests.
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Lets that many matching requests through first.
+    /// Lets this many matching requests pass first.
     pub fn skip(mut self, skip: u32) -> Self {
         self.skip = skip;
         self
     }
 
-    /// Whether this request is hit; counts it.
+    /// Whether this request gets the fault. Counts the request.
     pub(super) fn fires(&mut self, head: &Parts) -> bool {
         let method = match &self.method {
             Some(method) => head.method.as_str() == method,
@@ -89,53 +89,53 @@ pub enum Action {
     Respond {
         /// The status.
         status: u16,
-        /// Headers, added to a `Content-Length`.
+        /// Headers in addition to `Content-Length`.
         #[serde(default)]
         headers: Vec<(String, String)>,
-        /// The body, as it is.
+        /// The body, unchanged.
         #[serde(default)]
         body: String,
-        /// Whether the headers that let another origin's script read it are added.
+        /// Whether to add the CORS headers that let another origin's script read the answer.
         #[serde(default)]
         cors: bool,
     },
-    /// Closes the connection; the server never hears of the request.
+    /// Closes the connection. The server never gets the request.
     DropBefore,
-    /// Lets the server do its work and closes the connection instead of answering.
+    /// Forwards the request, then closes the connection instead of answering.
     DropAfter,
-    /// Sends the server's head with the full length and closes after that much of its body.
+    /// Sends the head of the server's answer with the full length, then a part of the body, then closes.
     CutBody {
-        /// How many bytes of the body arrive.
+        /// How many bytes of the body are sent.
         bytes: usize,
     },
-    /// Holds the server's answer back.
+    /// Delays the server's answer.
     DelayHeaders {
         /// Milliseconds.
         ms: u64,
     },
-    /// Sends the server's head at once and holds its body back.
+    /// Sends the head of the server's answer at once and delays the body.
     DelayBody {
         /// Milliseconds.
         ms: u64,
     },
-    /// Holds the request back until hung ones are released, then forwards it.
+    /// Holds the request back until hung requests are released, then forwards it.
     Hang,
-    /// Forwards the request and holds the answer back until hung ones are released.
+    /// Forwards the request and holds the answer back until hung requests are released.
     HangAfter,
-    /// Changes the server's answer, if it is a JSON object, at its top level.
+    /// Changes top-level fields of the server's answer, if that is a JSON object.
     RewriteJson {
-        /// Fields that go.
+        /// Fields to remove.
         #[serde(default)]
         remove: Vec<String>,
-        /// Fields that are set.
+        /// Fields to set.
         #[serde(default)]
         set: Map<String, Value>,
     },
-    /// Sends the client elsewhere, with CORS headers.
+    /// Answers with a redirect, with CORS headers.
     Redirect {
         /// 301, 302, 303, 307 or 308.
         status: u16,
-        /// Where to.
+        /// The `Location` header.
         location: String,
     },
 }
@@ -147,13 +147,13 @@ impl Action {
         Self::Respond { status, headers, body: body.to_string(), cors: true }
     }
 
-    /// An answer with CORS headers and an HTML body, as gateways and captive portals give.
+    /// An answer with CORS headers and an HTML body, as gateways and captive portals send it.
     pub fn html(status: u16, body: &str) -> Self {
         let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
         Self::Respond { status, headers, body: body.to_owned(), cors: true }
     }
 
-    /// The name that the log gives the fault.
+    /// The fault's name in the log.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Respond { .. } => "respond",

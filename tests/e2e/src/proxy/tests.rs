@@ -13,7 +13,7 @@ use super::*;
 const SOON: Duration = Duration::from_secs(5);
 const BODY: &str = r#"{"access_token":"a","refresh_token":"r"}"#;
 
-/// A server that counts what reaches it and answers the same to everything.
+/// A server that counts its requests and gives each the same answer.
 struct Upstream {
     serving: Serving,
     served: Arc<AtomicUsize>,
@@ -69,7 +69,7 @@ impl Bench {
     }
 }
 
-/// Sends one request and answers with every byte that came back until the connection closed.
+/// Sends one request and returns all bytes that arrive until the connection closes.
 async fn send(address: SocketAddr, request_line: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let length = body.len();

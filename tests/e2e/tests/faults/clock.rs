@@ -1,4 +1,4 @@
-//! A clock that is set while somebody is signed in: by a day, in either direction.
+//! The device's clock is wrong by a day, or set by a day while the user is signed in, in both directions.
 
 use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, Seen};
@@ -14,8 +14,8 @@ crate::play_in_each_engine![
     a_clock_that_was_wrong_all_along_costs_nothing,
 ];
 
-/// Lets a test set the page's clock. Only `Date` moves: what counts elapsed time does not, in a page
-/// that lives on; in one that is loaded anew its beginning is told by the wrong clock, too.
+/// Lets a test set the page's clock. In a loaded page only `Date` moves, and `performance` does not. In a
+/// page that is loaded afterwards `performance.timeOrigin` comes from the wrong clock too.
 pub(crate) const PRELOAD: &str = "(() => {
     const began = Number(sessionStorage.getItem('clock') ?? 0);
     const [now, origin] = [Date.now.bind(Date), performance.timeOrigin];
@@ -25,7 +25,7 @@ pub(crate) const PRELOAD: &str = "(() => {
     Object.defineProperty(performance, 'timeOrigin', {get: () => origin + began});
 })();";
 
-/// Sets the clock of the current tab, and of the page that is loaded into it next.
+/// Sets the clock of the current tab's page, and of the pages that are loaded into the tab afterwards.
 pub(crate) async fn shift(scene: &Scene, milliseconds: i64) -> Result<()> {
     scene.browser.run("setClock(args)", json!(milliseconds)).await.map(drop)
 }
@@ -43,9 +43,9 @@ async fn a_clock_that_is_set_costs_one_refresh_at_most(scene: &mut Scene) -> Res
             for _ in 0..3 {
                 page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| by)?;
             }
-            // A page that sleeps for a day looks the same, and has to refresh.
+            // A clock set forward looks like a sleep of a day, after which the page has to refresh.
             ensure!(scene.log().matching("POST", "/refresh").len() <= 1, "{by}: {:?}", scene.log().wire());
-            // A server's 401 is believed whatever the clock says, and the gate stays open.
+            // The page refreshes after a 401 whatever the clock says, and the rate gate stays open.
             expire(scene);
             page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME).with_context(|| by)?;
             ensure!(scene.log().matching("POST", "/refresh").len() <= 2, "{by}: {:?}", scene.log().wire());
@@ -65,7 +65,7 @@ async fn a_clock_that_is_set_costs_one_refresh_at_most(scene: &mut Scene) -> Res
     ensure_no_reuse(&scene.server)
 }
 
-/// How often the server gave the session its next generation since the last reset.
+/// How often the server has rotated the session's refresh token since the last reset of the log.
 fn refreshes(scene: &Scene) -> Result<u32> {
     let all = scene.log().matching("POST", "/refresh");
     Ok(u32::try_from(all.iter().filter(|it| it.upstream_status == Some(200)).count())?)
@@ -78,7 +78,7 @@ async fn a_clock_that_was_wrong_all_along_costs_nothing(scene: &mut Scene) -> Re
         shift(scene, by).await?;
         scene.reload().await?;
         page.wait_until("the form", Seen::signed_out).await?;
-        // What the token says of its time is all there is to go by.
+        // Without `expires_in` the page knows the lifetime from the token's claims only.
         let rewrite =
             Action::RewriteJson { remove: vec!["expires_in".to_owned()], set: serde_json::Map::new() };
         scene.proxy.add(Rule::new("POST", "/token", rewrite));

@@ -1,4 +1,4 @@
-//! The server, or somebody else, ends the session: the owner is told why, in every tab.
+//! The server or a thief ends the session. The page tells the owner why, in every tab.
 
 use anyhow::{Result, ensure};
 use e2e::outsider;
@@ -23,7 +23,7 @@ async fn a_thief_who_is_first_is_found_out_at_the_owners_next_refresh(scene: &mu
     let loot = scene.kept().await?;
     let (status, stolen) = outsider::refresh(&scene.server, &loot.refresh, None).await?;
     ensure!(status == 200, "{stolen}");
-    // Until then nobody can know.
+    // Before the owner's next refresh neither page nor server can notice the theft.
     ensure!(page.fetch().await?.json().is_some());
 
     expire(scene);
@@ -53,7 +53,8 @@ async fn a_thief_with_the_key_is_found_out_too(scene: &mut Scene) -> Result<()> 
     expire(scene);
     page.press(FETCH).await?;
     ensure_told(scene, REUSE).await?;
-    // The server may only be told with the owner's own token, and that ends the thief's as well.
+    // The page reports the theft by a logout with the owner's token. It ends the family, and so the thief's
+    // token.
     scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
     scene.ensure_wire(&["GET /protected-route 401", "POST /refresh 409", "POST /logout 204"])?;
     ensure_ended_at_server(&scene.server, &loot).await?;
@@ -86,7 +87,7 @@ async fn a_changed_password_ends_the_session_in_every_tab(scene: &mut Scene) -> 
     ensure_ended_at_server(&scene.server, &loot).await?;
     page.login(USERNAME, NEW_PASSWORD).await?;
     tabs.ensure_quiet().await?;
-    // The scenarios that follow have the same user.
+    // Restores the password, because later scenarios log in with it.
     let kept = scene.kept().await?;
     let status =
         outsider::change_password(&scene.server, kept.access_token()?, NEW_PASSWORD, PASSWORD).await?;
@@ -108,13 +109,13 @@ async fn a_disabled_account_is_shut_out_with_the_reason(scene: &mut Scene) -> Re
     page.send_form(OTHER, PASSWORD).await?;
     page.wait_until("a refusal", |seen| seen.alerts == [WRONG] && seen.signed_out()).await?;
     scene.ensure_no_session().await?;
-    // Anybody else gets in.
+    // Another user can still log in.
     page.login(USERNAME, PASSWORD).await?;
     ensure!(scene.ensure_kept(0).await?.row.sub == USERNAME);
     scene.ensure_quiet().await
 }
 
-/// The form with the reason, nothing private, nothing stored.
+/// Fails unless the page shows the form with this reason and no data, and no session is stored.
 async fn ensure_told(scene: &Scene, sentence: &str) -> Result<()> {
     let seen = scene.page().wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.alerts == [sentence] && seen.data.is_none(), "{seen:#?}");

@@ -1,4 +1,4 @@
-//! One user on several devices: sessions are seen, ended one by one and all at once.
+//! One user on several devices: the page lists the user's sessions, ends a single one, and ends all.
 
 use anyhow::{Context, Result, ensure};
 use e2e::outsider;
@@ -38,7 +38,7 @@ async fn a_session_on_another_device_is_seen_and_ended(scene: &mut Scene) -> Res
     ensure_revoked(scene, &phone).await?;
     ensure!(scene.ensure_kept(0).await?.row.sub == USERNAME);
 
-    // The server's own list no longer has it either.
+    // A new list from the server does not contain the ended session either.
     page.press(SESSIONS).await?;
     page.wait_until("closed", |seen| !seen.has_button(LOGOUT_EVERYWHERE)).await?;
     page.press_and_settle(SESSIONS).await?;
@@ -102,7 +102,7 @@ async fn a_server_without_a_list_of_sessions_says_so(scene: &mut Scene) -> Resul
     page.press(SESSIONS).await?;
     let seen = page.wait_until("an alert", |seen| seen.alerts == [NOT_OFFERED]).await?;
     ensure!(!seen.has_button(LOGOUT_EVERYWHERE), "{seen:#?}");
-    // Everything else goes on.
+    // The session and its requests continue.
     scene.ensure_kept(0).await?;
     ensure!(page.press_and_settle(e2e::page::FETCH).await?.has_data_of(USERNAME));
     scene.ensure_wire(&["GET /sessions 404", "GET /protected-route 200"])?;
@@ -110,19 +110,20 @@ async fn a_server_without_a_list_of_sessions_says_so(scene: &mut Scene) -> Resul
     scene.ensure_quiet().await
 }
 
-/// The same user logs in on a phone: what the server gave it.
+/// Logs the same user in on a phone. Returns the server's token answer.
 async fn phone(scene: &Scene) -> Result<Value> {
     let agent = "Mozilla/5.0 (Android 15; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0";
     outsider::login(&scene.server, USERNAME, PASSWORD, agent).await
 }
 
-/// The buttons that end a phone's session.
+/// The names of the buttons that end a phone's session.
 fn phones(seen: &Seen) -> Vec<String> {
     let ends = |name: &&String| name.starts_with("End session of Firefox on Android, last used ");
     seen.buttons.iter().filter(ends).cloned().collect()
 }
 
-/// The server lets this device in no more, and says why.
+/// Fails unless the server refuses both of the device's tokens, the refresh token with the reason
+/// `revoked`.
 async fn ensure_revoked(scene: &Scene, device: &Value) -> Result<()> {
     let token = |name: &str| device[name].as_str().with_context(|| format!("{name} in {device}"));
     ensure!(!outsider::is_let_in(&scene.server, token("access_token")?).await?, "the device goes on");

@@ -1,4 +1,4 @@
-//! Logout while something else goes on: a refresh here or elsewhere, no network, a server in trouble.
+//! Logout during a refresh in this tab or another, without a network, and with a server in trouble.
 
 use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, LOGOUT, Seen};
@@ -72,7 +72,7 @@ async fn what_a_refresh_brings_after_a_logout_elsewhere_is_revoked(scene: &mut S
     tabs.ensure_quiet().await
 }
 
-/// The server has rotated, and its answer hangs.
+/// Starts a refresh. Returns when the server has rotated. The proxy holds its answer back.
 async fn begin_a_refresh(scene: &Scene) -> Result<()> {
     scene.proxy.reset();
     expire(scene);
@@ -84,7 +84,7 @@ async fn begin_a_refresh(scene: &Scene) -> Result<()> {
     scene.log().wait_until(rotated, DEADLINE).await.map(drop)
 }
 
-/// The answer comes at last, and what it carried goes back to the server.
+/// Releases the refresh's answer. Fails unless the page revokes the token in it at the server.
 async fn ensure_late_tokens_are_revoked(scene: &Scene) -> Result<()> {
     scene.proxy.release_hung();
     scene.log().wait_for("POST", "/logout", 2, DEADLINE).await?;
@@ -106,12 +106,12 @@ async fn a_logout_offline_is_told_the_server_later(scene: &mut Scene) -> Result<
     scene.proxy.reset();
     scene.proxy.add(Rule::any(Action::DropBefore));
     page.press(LOGOUT).await?;
-    // The form is there at once; what became of the server's part is told when it is known.
+    // The page shows the form at once. It shows the alert when it knows that the server cannot be told.
     let seen = page.wait_until("the debt", |seen| seen.alerts == [LOGGED_OUT_HERE_ONLY]).await?;
     ensure!(seen.signed_out() && seen.data.is_none(), "{seen:#?}");
     scene.ensure_no_session().await?;
     ensure!(owed(scene).await?, "the ledger does not know of the debt");
-    // Another tab, opened offline, is as signed out as this one.
+    // Another tab that is opened offline is signed out too.
     let mut tabs = Tabs::of(&scene.browser).await?;
     tabs.open(&scene.pages.origin()).await?;
     page.wait_until("the form", Seen::signed_out).await?;
@@ -133,7 +133,7 @@ async fn a_logout_offline_is_told_the_server_later(scene: &mut Scene) -> Result<
     scene.ensure_no_session().await
 }
 
-/// The ledger strikes the debt out, soon after the server has answered.
+/// Waits until no row in the ledger has `owed` set: the page clears it soon after the server's answer.
 async fn ensure_paid(scene: &Scene) -> Result<()> {
     let paid = async {
         while owed(scene).await? {}

@@ -1,9 +1,9 @@
-//! What happens to a session in real life, in each engine: other tabs, another user, a lost network,
-//! a server in trouble, storage that fails, a clock that jumps, a thief. Each scenario asserts what the
-//! server saw, what storage holds and what the user sees.
+//! Faults that a session must survive, in each engine: other tabs, another user, a lost network, a server
+//! in trouble, failing storage, a clock that jumps, a thief. Each scenario asserts what the server
+//! received, what storage holds and what the user sees.
 //!
-//! The scenarios of one module share a browser, since starting one costs more than most of them. A part
-//! of a scenario's name in `E2E_SCENARIO` plays that one alone.
+//! The scenarios of one module share a browser, because its start takes longer than most scenarios.
+//! `E2E_SCENARIO` limits a run to the scenarios whose names contain its value.
 #![allow(clippy::indexing_slicing, reason = "a scenario may stop at what it does not expect")]
 
 mod clock;
@@ -16,7 +16,7 @@ mod switching;
 mod tampering;
 mod trouble;
 
-/// One test for each engine, in which these scenarios are played one after the other.
+/// Defines one test for each engine. It plays these scenarios one after the other.
 macro_rules! play_in_each_engine {
     ($($scenario:ident),+ $(,)?) => {
         #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The stage that scenarios share, and what several of them ask.
+//! The stage, which the scenarios of a module share, and helpers of several modules.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use e2e::scene::{PASSWORD, Scene, refused};
 use e2e::witness;
 use thirtyfour::WindowHandle;
 
-/// Everything that is done has happened after this, also on a loaded machine.
+/// The longest wait for an expected event, also on a loaded machine.
 pub(crate) const DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
 /// The second user.
 pub(crate) const OTHER: &str = "other";
 
-/// One browser, and the scenarios that were played on it so far.
+/// One scene, and the results of the scenarios that it has played so far.
 pub(crate) struct Stage {
     pub(crate) scene: Scene,
     engine: Engine,
@@ -32,13 +32,14 @@ impl Stage {
         Ok(Self { scene, engine, first, now: None, failures: Vec::new() })
     }
 
-    /// Whether this one is to be played: all are, but for those that `E2E_SCENARIO` leaves out.
+    /// Whether to play this scenario. `E2E_SCENARIO` may exclude it.
     pub(crate) fn plays(&mut self, name: &'static str) -> bool {
         self.now = Some((name, Instant::now()));
         std::env::var("E2E_SCENARIO").map_or(true, |part| name.contains(&part))
     }
 
-    /// Notes how it went, and clears the stage: one failure does not hide the next.
+    /// Records the scenario's outcome and resets the scene. After a failure the next scenario is played
+    /// all the same.
     pub(crate) async fn played(&mut self, outcome: Result<()>) -> Result<()> {
         let (name, began) = self.now.take().context("a scenario")?;
         let (engine, seconds) = (self.engine, began.elapsed().as_secs_f32());
@@ -66,13 +67,13 @@ impl Stage {
     }
 }
 
-/// The next request with an access token is told that it has expired.
+/// Makes the proxy answer the next fetch with a 401, as if its access token had expired.
 pub(crate) fn expire(scene: &Scene) {
     scene.proxy.add(Rule::new("GET", "/protected-route", refused()).once());
 }
 
-/// So many other tabs showed `sentence` within a second after `since`, without anybody looking at them:
-/// what their witnesses see is heard in the current tab.
+/// Fails unless `tabs` other tabs show `sentence` within a second after `since` (longer on a loaded
+/// machine). Does not switch to those tabs: the current tab receives their witnesses' reports.
 pub(crate) async fn ensure_prompt(scene: &Scene, sentence: &str, since: f64, tabs: usize) -> Result<()> {
     let bound = 1_000.0 * crowd();
     for shown in witness::heard(&scene.browser, sentence, tabs).await? {
@@ -82,8 +83,8 @@ pub(crate) async fn ensure_prompt(scene: &Scene, sentence: &str, since: f64, tab
     Ok(())
 }
 
-/// How many programs wait for each processor, at least one: what each of them does takes as many times
-/// as long as it would on a machine of its own.
+/// The number of running programs per processor, at least 1. A program takes this many times as long as
+/// on an idle machine.
 fn crowd() -> f64 {
     let load = std::fs::read_to_string("/proc/loadavg").ok();
     let load = load.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0.0);
@@ -91,7 +92,8 @@ fn crowd() -> f64 {
     f64::max(1.0, load / processors)
 }
 
-/// Presses *Logout* in the current tab, which hears the others from then on, and answers with when that was.
+/// Presses *Logout* in the current tab and returns the time of the click. From then on the tab receives
+/// the other tabs' witness reports.
 pub(crate) async fn click_logout(scene: &Scene) -> Result<f64> {
     witness::watch(&scene.browser).await?;
     witness::hear(&scene.browser).await?;

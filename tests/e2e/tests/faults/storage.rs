@@ -1,5 +1,5 @@
-//! Storage that is denied or full: the session goes on for as long as it can, and the user is told what
-//! to expect.
+//! Storage that is denied or full: the session continues for as long as possible, and the page tells the
+//! user that it may end with the page.
 
 use anyhow::{Context, Result, ensure};
 use e2e::outsider;
@@ -21,12 +21,12 @@ crate::play_in_each_engine![
     a_strict_server_survives_the_same_faults,
 ];
 
-/// What a browser says that denies `localStorage` and nothing else.
+/// Denies `localStorage` only, as a browser does.
 const NO_LOCAL_STORAGE: &str = "Object.defineProperty(window, 'localStorage', {
     get() { throw new DOMException('denied', 'SecurityError'); },
 });";
 
-/// The ways in which browsers have no IndexedDB: in a private window, behind a policy, in an old engine.
+/// The ways in which browsers deny IndexedDB: in a private window, by a policy, in an old engine.
 const NO_INDEXED_DB: [&str; 3] = [
     "Object.defineProperty(window, 'indexedDB', {value: undefined});",
     "Object.defineProperty(window, 'indexedDB', {
@@ -35,7 +35,7 @@ const NO_INDEXED_DB: [&str; 3] = [
     "IDBFactory.prototype.open = () => { throw new DOMException('denied', 'SecurityError'); };",
 ];
 
-/// Fills an area to the last byte.
+/// Fills storage areas to the last byte.
 const FILL: &str = "
     for (const area of args.map((name) => window[name])) {
       for (let size = 1 << 22, n = 0; size > 0; n++) {
@@ -62,7 +62,8 @@ async fn without_indexed_db_the_session_lives_in_memory(scene: &mut Scene) -> Re
     nothing_is_left_of_it(scene).await
 }
 
-/// Login, fetch and refresh work, and say that the page will not be remembered.
+/// Fails unless login, fetch and refresh work with this storage denied, with the notice, and without a
+/// token in the profile.
 async fn memory_serves(scene: &Scene, denial: &str) -> Result<()> {
     let page = denied(scene, denial).await?;
     let seen = page.login(USERNAME, PASSWORD).await?;
@@ -81,7 +82,7 @@ async fn memory_serves(scene: &Scene, denial: &str) -> Result<()> {
     ensure_nothing_in_the_profile(scene, denial).await
 }
 
-/// Another tab of the profile looks, to which nothing is denied: what belongs in memory is nowhere else.
+/// Opens another tab, which may use all storage. Fails if that tab finds a session in the profile.
 async fn ensure_nothing_in_the_profile(scene: &Scene, denial: &str) -> Result<()> {
     let mut tabs = Tabs::of(&scene.browser).await?;
     scene.pages.preload("");
@@ -92,7 +93,7 @@ async fn ensure_nothing_in_the_profile(scene: &Scene, denial: &str) -> Result<()
     tabs.at(0).await.map(drop)
 }
 
-/// A request that is told that its access token has expired.
+/// The requests of a fetch whose access token the server refuses once.
 const REFRESHED: [&str; 3] = ["GET /protected-route 401", "POST /refresh 200", "GET /protected-route 200"];
 
 async fn a_reload_keeps_what_the_tab_keeps(scene: &Scene) -> Result<()> {
@@ -102,7 +103,7 @@ async fn a_reload_keeps_what_the_tab_keeps(scene: &Scene) -> Result<()> {
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(seen.statuses == [UNKEPT], "the notice is as true as before: {seen:#?}");
     ensure!(page.fetch().await?.json().is_some());
-    // The refresh token went with the page.
+    // The refresh token was in the memory of the page before the reload and is lost.
     expire(scene);
     page.press(FETCH).await?;
     let seen = page.wait_until("the form", Seen::signed_out).await?;
@@ -112,7 +113,7 @@ async fn a_reload_keeps_what_the_tab_keeps(scene: &Scene) -> Result<()> {
     scene.ensure_quiet().await
 }
 
-/// After a login and a logout, in a page that has all its storage again.
+/// Logs in and out, then reloads with all storage allowed. Fails if the page has left a session.
 async fn nothing_is_left_of_it(scene: &Scene) -> Result<()> {
     let page = scene.page();
     page.login(USERNAME, PASSWORD).await?;
@@ -129,7 +130,7 @@ async fn nothing_is_left_of_it(scene: &Scene) -> Result<()> {
     scene.ensure_no_session().await
 }
 
-/// The form in a browser that denies this.
+/// Opens the form with this storage denied.
 async fn denied<'a>(scene: &'a Scene, denial: &str) -> Result<LoginPage<'a>> {
     scene.pages.preload("");
     let page = scene.form().await?;
@@ -170,7 +171,7 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
         );
     }
     ensure!(scene.kept().await?.row.generation == 0, "the row is ahead of what is stored");
-    // Another life of the page repeats the same attempt.
+    // The reloaded page repeats the same attempt.
     scene.reload().await?;
     page.wait_until("signed in", Seen::signed_in).await?;
     expire(scene);
@@ -194,14 +195,15 @@ async fn fill(scene: &Scene, areas: &[&str]) -> Result<()> {
     scene.browser.run(FILL, json!(areas)).await.map(drop)
 }
 
-/// A server to which no token may be sent twice, which is why it comes last.
+/// A strict server: no token may be sent to it twice. It is the last scenario, because the server stays
+/// strict.
 async fn a_strict_server_survives_the_same_faults(scene: &mut Scene) -> Result<()> {
     scene.server.options_mut().rotation = Rotation::Strict;
     scene.server.restart().await?;
     memory_serves(scene, NO_LOCAL_STORAGE).await.context("without localStorage")?;
     memory_serves(scene, NO_INDEXED_DB[0]).await.context("without IndexedDB")?;
 
-    // What does not fit into the vault goes into the ledger's row: a token that is spent is no good.
+    // The vault is full, so the new token goes into the ledger's row: the spent one would end the family.
     scene.pages.preload("");
     let page = scene.signed_in().await?;
     fill(scene, &["localStorage"]).await?;

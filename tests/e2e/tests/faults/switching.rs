@@ -1,4 +1,4 @@
-//! Logout, login and another user in another tab.
+//! Logout and login in another tab, by the same user and by another one.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ async fn a_logout_shows_in_every_tab_within_a_second(scene: &mut Scene) -> Resul
         scene.ensure_wire(&["POST /logout 204"])?;
         ensure_ended_at_server(&scene.server, &loot).await?;
         tabs.ensure_quiet().await?;
-        // Nobody comes back by a reload.
+        // A reload does not bring the session back.
         tabs.at(1).await?;
         scene.reload().await?;
         let seen = page.wait_until("the form", Seen::signed_out).await?;
@@ -72,7 +72,7 @@ async fn a_logout_shows_in_every_tab_within_a_second(scene: &mut Scene) -> Resul
 async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
     let mut tabs = Tabs::of(&scene.browser).await?;
-    // One tab that was signed in, and one that never was.
+    // One tab was signed in before, the other never was.
     tabs.open(&scene.pages.origin()).await?;
     page.wait_until("signed in", Seen::signed_in).await?;
     page.logout().await?;
@@ -87,7 +87,7 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
 
     tabs.at(0).await?;
     page.fill_in(USERNAME, PASSWORD).await?;
-    // The session begins with the server's answer, so that only what comes after it is measured.
+    // Measure from the server's answer, because the session begins with it.
     scene.proxy.add(Rule::new("POST", "/token", Action::HangAfter).once());
     witness::hear(&scene.browser).await?;
     page.press(LOGIN).await?;
@@ -102,7 +102,7 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
         ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
         page.fetch().await?.ensure_data_of(USERNAME)?;
     }
-    // Nobody logs in twice.
+    // No tab logs in a second time.
     let refreshes = ensure_wire_but_for_refreshes(scene, &["POST /token 200", FETCHED, FETCHED])?;
     ensure!(refreshes < tabs.len(), "{:?}", scene.log().wire());
     let mut sessions = BTreeSet::new();
@@ -118,9 +118,9 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
     ensure_no_reuse(&scene.server)
 }
 
-/// What the server saw but for refreshes, of which it answers with how many there were. A tab is given the
-/// access token by a sibling, or refreshes once if that takes longer than the protocol's 300 ms, as it may on
-/// a loaded machine.
+/// Fails unless these were the requests, apart from refreshes. Returns the number of refreshes: a tab gets
+/// the access token from a sibling, or refreshes once if that takes longer than 300 ms (`HAND_OVER` in
+/// `auth/src/tabs.rs`), as it may on a loaded machine.
 fn ensure_wire_but_for_refreshes(scene: &Scene, expected: &[&str]) -> Result<usize> {
     let (refreshes, rest): (Vec<_>, Vec<_>) =
         scene.log().wire().into_iter().partition(|call| call.starts_with("POST /refresh"));
@@ -137,7 +137,7 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     let mut tabs = Tabs::of(&scene.browser).await?;
     tabs.open(&scene.pages.origin()).await?;
     ensure_data_of(scene, USERNAME).await?;
-    // The first user's answer is still out when the second user comes.
+    // The first user's answer is still on its way when the second user logs in.
     scene.proxy.add(Rule::new("GET", "/protected-route", Action::HangAfter).once());
     page.press(FETCH).await?;
     let answered =
@@ -156,7 +156,7 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     tabs.at(1).await?;
     let seen = wait_for_notice_of(scene, OTHER).await?;
     ensure!(seen.data.is_none() && seen.has_button("Continue as other"), "{seen:#?}");
-    // The first user may log in again right here.
+    // The first user can log in again in this tab.
     ensure!(seen.signed_out() && !seen.signed_in(), "{seen:#?}");
     ensure_kept_elsewhere(scene, OTHER).await?;
     witness::watch(&scene.browser).await?;
@@ -175,7 +175,8 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     let second = scene.kept().await?;
     ensure!(second.row.sub == OTHER && second.access.is_some(), "{second:#?}");
 
-    // And back: the first user logs in in one tab, and the second where that is told.
+    // The other way round: the first user logs in in tab 0. The second user logs in in tab 1, which shows
+    // the notice of the first user's login.
     scene.proxy.reset();
     tabs.at(0).await?;
     page.logout().await?;
@@ -189,7 +190,7 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     ensure_kept_elsewhere(scene, USERNAME).await?;
     page.login(OTHER, PASSWORD).await?;
     ensure_data_of(scene, OTHER).await?;
-    // The session that was replaced is not left alive at the server.
+    // The replaced session is ended at the server too.
     scene.log().wait_for("POST", "/logout", 2, DEADLINE).await?;
     ensure_ended_at_server(&scene.server, &third).await?;
     ensure!(scene.ensure_kept(0).await?.row.sub == OTHER);
@@ -208,7 +209,8 @@ async fn ensure_data_of(scene: &Scene, user: &str) -> Result<()> {
     scene.page().fetch().await?.ensure_data_of(user)
 }
 
-/// The profile has this user's session, and the current tab, which was another's, has not adopted it.
+/// Fails unless the profile holds this user's session and the current tab, which was another user's, has
+/// no access token for it.
 async fn ensure_kept_elsewhere(scene: &Scene, user: &str) -> Result<()> {
     let kept = scene.kept().await?;
     ensure!(kept.row.sub == user && kept.access.is_none(), "{kept:#?}");
@@ -229,7 +231,7 @@ async fn a_duplicated_tab_does_no_harm(scene: &mut Scene) -> Result<()> {
     ensure!(scene.stored().await?.session == before.session, "it is no copy");
     scene.ensure_wire(&[])?;
 
-    // Both hold the same access token, and it runs out for both.
+    // Both tabs hold the same access token, and it expires for both.
     for tab in [1, 0] {
         tabs.at(tab).await?;
         expire(scene);

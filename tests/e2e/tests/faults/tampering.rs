@@ -1,4 +1,4 @@
-//! Storage that somebody edits, wipes or holds up: at worst the form, with a reason, and at once.
+//! Storage that is edited, wiped or blocked. At worst the page shows the form with a reason, and at once.
 
 use anyhow::{Context, Result, ensure};
 use e2e::page::{FETCH, Seen};
@@ -38,7 +38,7 @@ const EDIT: &str = "
     });";
 
 async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result<()> {
-    // A row, or the name of the current one, that means nothing any more.
+    // A session's row, or the row `now`, is unreadable or names an unknown session.
     for (part, value) in [
         (":row:", json!("{")),
         (":row:", json!({"v": 1, "generation": 0})),
@@ -49,7 +49,7 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
         let case = async {
             let page = scene.signed_in().await?;
             scene.browser.run(EDIT, json!([part, value])).await?;
-            // The token in hand is as good as it was.
+            // The access token is still valid.
             ensure!(page.fetch().await?.json().is_some());
             expire(scene);
             page.press(FETCH).await?;
@@ -61,7 +61,7 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
         };
         case.await.with_context(|| format!("{part} {value}"))?;
     }
-    // The page works as if nothing had been, with what was edited still there.
+    // The page works normally although the edited rows are still in the ledger.
     let page = scene.page();
     scene.reload().await?;
     page.wait_until("the form", Seen::signed_out).await?;
@@ -69,7 +69,7 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
     expire(scene);
     page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     scene.ensure_kept(1).await?;
-    // The entry that the row stands for.
+    // The vault's entry, to which the row belongs, is edited.
     for change in ["record.v = 9", "record.refresh_token = 7"] {
         let case = async {
             let page = scene.signed_in().await?;
@@ -84,7 +84,7 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
         };
         case.await.with_context(|| change.to_owned())?;
     }
-    // An access token that means nothing is replaced without a word.
+    // An unreadable access token is replaced without a message.
     let page = scene.signed_in().await?;
     scene.edit("access", "record.v = 9").await?;
     scene.reload().await?;
@@ -118,7 +118,7 @@ async fn what_was_wiped_leads_to_the_form_with_a_reason(scene: &mut Scene) -> Re
         };
         case.await.with_context(|| wipe.to_owned())?;
     }
-    // The page is as good as new, without being loaded again.
+    // The page works again without a reload.
     let page = scene.page();
     page.login(USERNAME, PASSWORD).await?;
     expire(scene);
@@ -127,7 +127,7 @@ async fn what_was_wiped_leads_to_the_form_with_a_reason(scene: &mut Scene) -> Re
     page.wait_until("signed in", Seen::signed_in).await?;
     scene.ensure_kept(1).await?;
     scene.ensure_quiet().await?;
-    // Wiped and loaded anew, it is one that nobody ever signed in to.
+    // After a wipe and a reload the page is as at a first visit.
     scene.proxy.reset();
     scene.browser.run(&all, Value::Null).await?;
     scene.reload().await?;
@@ -138,7 +138,7 @@ async fn what_was_wiped_leads_to_the_form_with_a_reason(scene: &mut Scene) -> Re
     scene.ensure_quiet().await
 }
 
-/// Another script keeps a transaction open, and every other one has to wait behind it.
+/// Keeps a transaction open, so that all other transactions have to wait.
 const HOLD: &str = "
     window.held = performance.now();
     window.holding = true;
@@ -157,7 +157,7 @@ const HOLD: &str = "
       hold();
     });";
 
-/// Not before the page has given up at least one transaction, which it does after two seconds.
+/// Ends that transaction, but not before the page has given up one of its own, which it does after 2 s.
 const LET_GO: &str = "
     const left = window.held + 2500 - performance.now();
     await new Promise((done) => setTimeout(done, Math.max(0, left)));
@@ -170,7 +170,7 @@ async fn a_ledger_that_is_held_up_is_waited_for(scene: &mut Scene) -> Result<()>
     expire(scene);
     page.press(FETCH).await?;
     scene.log().wait_for("GET", "/protected-route", 1, DEADLINE).await?;
-    // A page that cannot look is neither signed in nor signed out.
+    // A page that cannot read the ledger shows neither the form nor the signed-in view.
     tabs.open(&scene.pages.origin()).await?;
     page.wait_until("patience", |seen| seen.says("Restoring your session")).await?;
     witness::watch(&scene.browser).await?;

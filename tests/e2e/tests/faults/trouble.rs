@@ -1,5 +1,5 @@
-//! A network that comes and goes, and a server that is busy, overloaded or redirected: the session
-//! stays, and nobody has to click for its recovery.
+//! A network that comes and goes, and a server that is down, overloaded or redirects. The session stays,
+//! and recovers without a click.
 
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ async fn a_session_outlives_the_network(scene: &mut Scene) -> Result<()> {
     scene.ensure_wire(&["POST /refresh 200"])?;
     page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     scene.ensure_kept(1).await?;
-    // Without trouble the network's coming and going causes no traffic.
+    // If no request has failed, the events of the network cause no traffic.
     scene.proxy.reset();
     go(scene, true).await?;
     page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
@@ -55,8 +55,8 @@ async fn a_session_outlives_the_network(scene: &mut Scene) -> Result<()> {
     scene.ensure_quiet().await
 }
 
-/// Takes the network away, or gives it back with a flapping cable. Only Chromium's can really be
-/// taken away by its driver, so the others lose the server, and get the event from here.
+/// Takes the network away, or gives it back with a burst of `offline` and `online` events. Only Chromium's
+/// driver can take the network away. In the other engines only the server becomes unreachable.
 async fn go(scene: &Scene, online: bool) -> Result<()> {
     if scene.browser.engine() == Engine::Chromium {
         let conditions =
@@ -73,7 +73,7 @@ async fn go(scene: &Scene, online: bool) -> Result<()> {
 }
 
 async fn a_page_that_is_reloaded_offline_recovers_without_a_click(scene: &mut Scene) -> Result<()> {
-    // Nothing but a refresh can restore this one.
+    // The page needs a refresh after a reload, because its access token is in memory.
     scene.pages.meta("auth-access-token", "memory");
     let page = scene.signed_in().await?;
     let before = scene.stored().await?;
@@ -83,7 +83,7 @@ async fn a_page_that_is_reloaded_offline_recovers_without_a_click(scene: &mut Sc
     let seen = page.seen().await?;
     ensure!(seen.says("Restoring your session") && !seen.signed_out() && !seen.signed_in(), "{seen:#?}");
     ensure!(scene.stored().await?.holds(&before), "{:?}", scene.stored().await?);
-    // Then an answer is lost on its way.
+    // Next the server's answer is lost on its way.
     scene.proxy.set_rules(vec![Rule::new("POST", "/refresh", Action::DropAfter).once()]);
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(seen.alerts.is_empty() && seen.text.contains(USERNAME), "{seen:#?}");
@@ -125,10 +125,10 @@ async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scen
     expire(scene);
     scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, Some("30"))).once());
     let seen = page.press_and_settle(FETCH).await?;
-    // Longer than anybody waits for an answer: told at once.
+    // The wait is longer than a caller's longest wait, so the page shows the error at once.
     ensure!(seen.alerts == ["The server has a problem (503). Try again in a moment."], "{seen:#?}");
     ensure!(seen.signed_in() && seen.statuses == [UNAVAILABLE_NOTICE], "{seen:#?}");
-    // Another tab, which has no access token yet, leaves the server alone as well.
+    // Another tab, which has no access token yet, sends nothing either.
     let mut tabs = Tabs::of(&scene.browser).await?;
     tabs.open(&scene.pages.origin()).await?;
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
@@ -155,7 +155,8 @@ async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scen
 async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Result<()> {
     let page = scene.signed_in().await?;
     let mut generation = 0;
-    // A date has whole seconds, so that it may come one early; no wait is shorter than one.
+    // The form of `Retry-After`, and the shortest wait in seconds. A date has whole seconds, so the wait
+    // until it may be a second shorter. After a readable value the page waits for 1 s at least.
     let forms =
         [("2", 2), ("a date to come", 1), ("a date long past", 1), ("0", 1), ("soon", 0), ("none", 0)];
     for (form, at_least) in forms {
@@ -187,7 +188,7 @@ async fn every_form_of_too_many_requests_is_waited_out(scene: &mut Scene) -> Res
         generation += 1;
         scene.ensure_kept(generation).await.with_context(|| form)?;
     }
-    // Asked for by a resource, the wait is the user's: the button counts it down.
+    // If the resource answers 429, the user has to wait: the page counts the wait down.
     scene.proxy.reset();
     scene.proxy.add(Rule::new("GET", "/protected-route", trouble(429, Some("2"))).once());
     let seen = page.press_and_settle(FETCH).await?;
@@ -252,7 +253,7 @@ async fn a_redirect_gets_neither_a_password_nor_the_token_of_a_logout(scene: &mu
     scene.ensure_quiet().await
 }
 
-/// With the same method and the same body: what is followed carries everything along.
+/// A 307 redirect: a client that follows it repeats method and body, and so the token or the password.
 fn elsewhere(trap: &Proxy, path: &str) -> Action {
     Action::Redirect { status: 307, location: format!("{}{path}", trap.url()) }
 }

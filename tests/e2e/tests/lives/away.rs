@@ -1,5 +1,5 @@
-//! A page that was put away, frozen or into the back/forward cache, while others went on: it shows nothing
-//! that is over, and acts on nothing that was true before.
+//! A page is frozen or in the back/forward cache while other tabs continue. After its return it shows
+//! nothing of an ended session and uses no outdated token.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::DEADLINE;
 
-/// The browser did not keep the page: whether it does is its own choice.
+/// The browser did not keep the page in the back/forward cache. That is the browser's own choice.
 #[derive(Debug)]
 pub(crate) struct NotCached;
 
@@ -76,9 +76,9 @@ pub(crate) async fn a_frozen_page_shows_nothing_after_a_logout_elsewhere(scene: 
     ensure_over(scene, &seen, &loot).await
 }
 
-/// Signed in, with data on the page and the log empty. Firefox's driver leaves a listener for `unload`
-/// behind in a page that it has clicked in, which would keep the page out of the back/forward cache: so
-/// this one was loaded after the login, and a script presses its button.
+/// A signed-in page with data. The log is empty. A click by Firefox's driver leaves a listener for `unload`
+/// in the page, which keeps the page out of the back/forward cache. So the page is reloaded after the
+/// login, and a script presses its button.
 async fn with_data(scene: &Scene) -> Result<LoginPage<'_>> {
     let page = scene.signed_in().await?;
     scene.reload().await?;
@@ -90,7 +90,8 @@ async fn with_data(scene: &Scene) -> Result<LoginPage<'_>> {
     Ok(page)
 }
 
-/// Another tab comes and goes, and needs a token of its own: nobody who is awake could lend it one.
+/// Opens another tab and closes it. That tab has to refresh, because no running tab can give it an access
+/// token.
 async fn refresh_in_another_tab(scene: &Scene) -> Result<()> {
     let mut tabs = with_another_tab(scene).await?;
     scene.ensure_kept(1).await?;
@@ -101,7 +102,7 @@ async fn refresh_in_another_tab(scene: &Scene) -> Result<()> {
 async fn log_out_in_another_tab(scene: &Scene) -> Result<()> {
     let mut tabs = with_another_tab(scene).await?;
     scene.page().logout().await?;
-    // A request under way may not outlive its tab in every engine.
+    // Wait before the tab closes, because in some engines a request does not outlive its tab.
     scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
     tabs.close(1).await?;
     tabs.at(0).await.map(drop)
@@ -114,8 +115,8 @@ async fn with_another_tab(scene: &Scene) -> Result<Tabs<'_>> {
     Ok(tabs)
 }
 
-/// The page knows a refresh token that is spent, and is told that its access token has expired: it sends the
-/// successor, which lies in storage, and the server sees no token twice.
+/// The page knew a refresh token that is spent by now, and its access token is refused. Fails unless it
+/// sends the successor from storage, so that the server gets no token twice.
 async fn ensure_goes_on(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     scene.ensure_wire(&["POST /refresh 200"])?;
     scene.proxy.reset();
@@ -126,7 +127,8 @@ async fn ensure_goes_on(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     scene.ensure_quiet().await
 }
 
-/// The form, which says why; nothing private was shown before it; and the session is over everywhere.
+/// Fails unless the page shows the form with the reason, has shown nothing private before, and the session
+/// has ended in storage and at the server.
 async fn ensure_over(scene: &Scene, seen: &Seen, loot: &Kept) -> Result<()> {
     ensure!(seen.signed_out() && seen.data.is_none() && !seen.text.contains("Hello"), "{seen:#?}");
     ensure!(seen.statuses == [LOGGED_OUT_ELSEWHERE] && seen.alerts.is_empty(), "{seen:#?}");
@@ -137,13 +139,13 @@ async fn ensure_over(scene: &Scene, seen: &Seen, loot: &Kept) -> Result<()> {
     scene.ensure_quiet().await
 }
 
-/// Goes to another page and leaves this one in the back/forward cache.
+/// Opens another page, so that this one enters the back/forward cache.
 async fn leave(scene: &Scene) -> Result<()> {
     scene.browser.run(WATCH, Value::Null).await?;
     scene.browser.open(&scene.blank()).await
 }
 
-/// Goes back, and answers with what is seen as soon as the page knows what to show.
+/// Goes back. Returns the page's visible content when it shows the form or the signed-in view.
 async fn come_back(scene: &Scene, page: &LoginPage<'_>) -> Result<Seen> {
     scene.browser.back().await;
     let seen = page.wait_until("the page", |seen| seen.signed_in() || seen.signed_out()).await?;
@@ -160,7 +162,7 @@ async fn set_life(scene: &Scene, state: &str) -> Result<()> {
     Ok(())
 }
 
-/// Nothing private was there when the page came back.
+/// Fails if private content was in the page when it came back.
 async fn ensure_never_shown(scene: &Scene) -> Result<()> {
     let shown = scene.browser.run("return window.shown", Value::Null).await?;
     let looks: Vec<bool> = serde_json::from_value(shown)?;
@@ -171,8 +173,8 @@ async fn ensure_never_shown(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Notes whether the page came back from the cache, and whether anything private was in it at that
-/// moment: once for each event that says so. The browser paints only after that.
+/// Records whether the page came back from the cache, and at each event of its return whether private
+/// content is in the page. The browser paints after these events.
 const WATCH: &str = "
     window.persisted = null;
     window.shown = [];

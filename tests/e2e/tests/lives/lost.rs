@@ -1,5 +1,5 @@
-//! The server has rotated, and nobody has read its answer: whoever comes next asks for it again, and to the
-//! server that is the same attempt.
+//! The server has rotated, but no tab has read its answer. The next tab or page load repeats the attempt,
+//! with the same token and the same key.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::DEADLINE;
 
-/// How long a lock is waited for that nobody gives back (refresh-protocol.md).
+/// How long the page waits for a lock that is not released (`LOCK_BOUND` in `auth/src/refresh.rs`).
 const LOCK_BOUND: Duration = Duration::from_secs(12);
 
 pub(crate) async fn an_answer_is_asked_for_again_at_once(scene: &Scene) -> Result<()> {
@@ -50,8 +50,8 @@ pub(crate) async fn an_answer_is_asked_for_by_the_next_tab(scene: &Scene) -> Res
     ensure_recovered(scene, &page).await
 }
 
-/// The server's answer to the first attempt is lost, and the network with it. What is kept then is worth
-/// nothing but together with its key: had it been replaced or thrown away, the session would be lost.
+/// Loses the server's answer to the first attempt, then the network. Fails unless the stored token and key
+/// are unchanged: the token is spent, and only together with its key gets the successor.
 async fn lose_an_answer(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     let before = scene.ensure_kept(0).await?;
     let lost = Rule::new("POST", "/refresh", Action::DropAfter).once();
@@ -69,7 +69,7 @@ async fn lose_an_answer(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The next life of the page is signed in and goes on, and to the server it was the same attempt.
+/// Fails unless the page is signed in, fetches, and has repeated the same attempt.
 async fn ensure_recovered(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(seen.alerts.is_empty(), "{seen:#?}");
@@ -86,12 +86,12 @@ pub(crate) async fn a_tab_that_dies_with_the_lock_holds_up_nobody(scene: &Scene)
     let begun = Instant::now();
     if scene.browser.engine() == Engine::Chromium {
         tabs.at(0).await?;
-        // No answer comes from a page that has crashed.
+        // A crashed page sends no answer to the driver.
         let crash = scene.browser.driver().cdp();
         let _ = timeout(Duration::from_secs(2), crash.send_raw("Page.crash", json!({}))).await;
         scene.log().wait_for("POST", "/refresh", 1, DEADLINE).await?;
     } else {
-        // No other driver can end a tab's process, which the other tab may share.
+        // The other drivers cannot kill a tab's process, and the other tab may share that process.
         tabs.close(0).await?;
     }
     let last = tabs.len() - 1;
@@ -108,13 +108,13 @@ pub(crate) async fn a_tab_that_dies_with_the_lock_holds_up_nobody(scene: &Scene)
     Ok(())
 }
 
-/// Two tabs that need a refresh. To the first the server has answered, which has not read it yet; the second
-/// waits for the lock, and is current.
+/// Two tabs that need a refresh. The server has answered the first tab, but the answer is held back. The
+/// second tab waits for the lock. It is the current tab.
 async fn one_holds_the_lock_and_one_waits(scene: &Scene) -> Result<Tabs<'_>> {
     with_a_stale_token(scene).await?;
     let mut tabs = Tabs::of(&scene.browser).await?;
     scene.proxy.set_rules(short_lived());
-    // Not a copy: a tab and its opener share a process, and would die together.
+    // Not a duplicate, because a tab and its opener share a process and would crash together.
     tabs.open(&scene.pages.origin()).await?.wait_until("signed in", Seen::signed_in).await?;
     wait_until_stale(&scene.browser).await?;
     scene.proxy.reset();
@@ -132,13 +132,13 @@ async fn one_holds_the_lock_and_one_waits(scene: &Scene) -> Result<Tabs<'_>> {
     Ok(tabs)
 }
 
-/// The page comes to show what was asked for, and that nothing is wrong.
+/// Waits until the page shows the fetched data. Fails if it also shows an alert or a status.
 async fn ensure_data(page: &LoginPage<'_>) -> Result<()> {
     let seen = page.wait_until("data", |seen| seen.json().is_some() && seen.disabled.is_empty()).await?;
     seen.ensure_data_of(USERNAME)
 }
 
-/// Signed in, the access token's time up and the log empty.
+/// A signed-in page whose access token has expired. The log is empty.
 async fn with_a_stale_token(scene: &Scene) -> Result<LoginPage<'_>> {
     let page = scene.form().await?;
     scene.proxy.set_rules(short_lived());

@@ -1,6 +1,6 @@
-//! What happens to a tab while others go on: closed with an answer under way, killed with the lock in its
-//! hands, frozen, put into the back/forward cache. Each scenario asserts what the server saw, what storage
-//! holds and what the user sees.
+//! A tab is closed with an answer on its way, killed while it holds the lock, frozen, or put into the
+//! back/forward cache, while other tabs continue. Each scenario asserts what the server received, what
+//! storage holds and what the user sees.
 
 mod away;
 mod lost;
@@ -31,7 +31,7 @@ async fn tabs_live_and_die_in_webkit() -> Result<()> {
 
 async fn tabs_live_and_die(engine: Engine) -> Result<()> {
     let scene = Scene::start(engine).await?;
-    // A page marked `no-store` would be kept out of the back/forward cache.
+    // Some engines keep a `no-store` page out of the back/forward cache.
     scene.pages.change(|settings| settings.cached = true);
     lost::an_answer_is_asked_for_again_at_once(&scene).await.context("lost, retried at once")?;
     lost::an_answer_is_asked_for_again_after_a_reload(&scene).await.context("lost, reloaded")?;
@@ -58,8 +58,8 @@ async fn tabs_live_and_die(engine: Engine) -> Result<()> {
     ensure_no_reuse(&scene.server)
 }
 
-/// Plays a scenario until the browser has kept its page: a busy machine's may give it up now and then, and a page
-/// that was given up proves nothing. One that is never kept fails.
+/// Plays a scenario until the browser has kept its page in the back/forward cache, three times at most. On
+/// a busy machine a browser sometimes drops the page, and that run proves nothing. Three such runs fail.
 async fn cached(scenario: impl AsyncFn() -> Result<()>) -> Result<()> {
     for _ in 0..2 {
         match scenario().await {
