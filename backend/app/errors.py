@@ -5,6 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
+from .config import Rotation
 from .database import is_contention
 
 # A 401 carries a challenge (RFC 9110 section 11.6.1). The challenge has no error code if the
@@ -17,6 +18,15 @@ RETRY_AFTER_SECONDS = 1
 def unauthorized(detail: str, *, invalid_token: bool = False) -> HTTPException:
     headers = INVALID_TOKEN_CHALLENGE if invalid_token else CHALLENGE
     return HTTPException(401, detail, headers)
+
+
+def announcement(rotation: Rotation) -> dict[str, bool]:
+    """What every answer of /refresh says, refusals too, where rotation is idempotent.
+
+    A client whose attempts do not arrive asks /refresh without a token. The announcement in that
+    refusal tells it that the server still takes its key.
+    """
+    return {"idempotent_refresh": True} if rotation is Rotation.IDEMPOTENT else {}
 
 
 def bad_request(error: str, detail: str) -> JSONResponse:
@@ -34,13 +44,16 @@ def internal_error() -> JSONResponse:
     return JSONResponse({"detail": "Internal server error"}, 500)
 
 
-async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     # FastAPI's own answer would repeat the input, which holds passwords and tokens. "ctx" can hold
     # parts of the input too, and "url" only links to the validator's documentation.
     detail = [{name: item[name] for name in ("type", "loc", "msg")} for item in error.errors()]
-    return JSONResponse({"detail": detail}, 422)
+    body: dict[str, object] = {"detail": detail}
+    if request.url.path == "/refresh":
+        body |= announcement(request.app.state.services.rotation)
+    return JSONResponse(body, 422)
 
 
 async def _database_error(_request: Request, error: Exception) -> JSONResponse:

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from .config import Rotation
 from .dependencies import Use, User
 from .devices import device_name
-from .errors import INVALID_TOKEN_CHALLENGE, bad_request, unauthorized
+from .errors import INVALID_TOKEN_CHALLENGE, announcement, bad_request, unauthorized
 from .sessions import Issued, Refusal, Superseded
 
 router = APIRouter()
@@ -114,9 +114,9 @@ def refresh(
     outcome = use.sessions.rotate(body.refresh_token, idempotency_key)
     match outcome:
         case Refusal():
-            return _refused(outcome)
+            return _refused(outcome, use.rotation)
         case Superseded():
-            return _superseded()
+            return _superseded(use.rotation)
         case Issued():
             return TokenAnswer.of(outcome, use.rotation)
 
@@ -141,17 +141,17 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def _refused(refusal: Refusal) -> JSONResponse:
+def _refused(refusal: Refusal, rotation: Rotation) -> JSONResponse:
     # invalid_grant is from RFC 6749 section 5.2. The status is 401, because in the contract of the
     # project's README.md a 401 ends the session. RFC 9110 section 15.5.2 then requires a challenge.
     body = {"detail": REFUSALS[refusal], "error": "invalid_grant", "reason": refusal.value}
-    return JSONResponse(body, 401, INVALID_TOKEN_CHALLENGE)
+    return JSONResponse(body | announcement(rotation), 401, INVALID_TOKEN_CHALLENGE)
 
 
-def _superseded() -> JSONResponse:
+def _superseded(rotation: Rotation) -> JSONResponse:
     # Not invalid_grant, because the session lives: the holder of its current token goes on.
     body = {
         "detail": "This refresh token and its successor are both spent",
         "error": "superseded",
     }
-    return JSONResponse(body, 409)
+    return JSONResponse(body | announcement(rotation), 409)

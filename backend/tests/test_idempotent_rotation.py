@@ -224,6 +224,26 @@ def test_a_malformed_key_is_a_400_that_spends_nothing(world: World, key: str) ->
     assert world.refresh(token, new_key()).status_code == 200
 
 
+@pytest.mark.parametrize("rotation", ["idempotent", "strict"])
+def test_every_refusal_of_refresh_says_whether_rotation_is_idempotent(
+    make_world: MakeWorld, rotation: str
+) -> None:
+    world = make_world(rotation=rotation)
+    world.add_user("demo")
+    spent = world.tokens()["refresh_token"]
+    world.rotated(spent, new_key())
+    refusals = [
+        world.client.post("/refresh", json={}),
+        world.client.post("/refresh", content=b"no json"),
+        world.client.post("/refresh", json={"refresh_token": "unknown"}),
+        world.refresh(spent, new_key()),
+    ]
+    assert [answer.status_code for answer in refusals] == [422, 422, 401, 401]
+    announced = True if rotation == "idempotent" else None
+    assert [answer.json().get("idempotent_refresh") for answer in refusals] == [announced] * 4
+    assert "idempotent_refresh" not in world.client.post("/token", data={}).json()
+
+
 def test_strict_rotation_neither_announces_nor_accepts_a_key(make_world: MakeWorld) -> None:
     world = make_world(rotation="strict")
     world.add_user("demo")
