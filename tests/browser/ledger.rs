@@ -337,6 +337,30 @@ async fn an_opening_is_shared_and_survives_who_asked_first() {
     drop(seen);
 }
 
+/// From now on the first so many openings are never answered.
+fn openings_that_hang(count: u32) -> Replaced {
+    run(&format!("window.realOpen = IDBFactory.prototype.open; window.hanging = {count}; window.opened = 0"));
+    Replaced::new(
+        "IDBFactory.prototype",
+        "open",
+        "value(...from) {
+             opened++;
+             return hanging-- > 0 ? {} : realOpen.apply(this, from);
+         }",
+    )
+}
+
+#[wasm_bindgen_test]
+async fn a_first_opening_that_is_never_answered_is_tried_a_second_time() {
+    wipe().await;
+    let hanging = openings_that_hang(1);
+    assert_eq!(get("k").await, Ok(None));
+    put("k", "v").await;
+    assert_eq!(get("k").await, Ok(Some("v".to_owned())));
+    assert_eq!(run("return opened").as_f64(), Some(2.0));
+    drop(hanging);
+}
+
 #[wasm_bindgen_test]
 async fn a_commit_is_durable_before_it_is_told() {
     wipe().await;

@@ -1,18 +1,29 @@
 //! This page's one connection to the ledger's database: opened when it is first asked for, then
 //! kept. An open connection does not keep a page out of the back/forward cache.
+//!
+//! Browsers have a bug in which a page's first opening is never answered, while a second one is. So a second opening
+//! is tried beside one that takes long.
 
 use std::cell::RefCell;
 
 use auth::{Area, LedgerError};
+use futures_util::future::{Either, FutureExt as _, select};
+use gloo_timers::future::TimeoutFuture;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use web_sys::{Event, IdbDatabase, IdbOpenDbRequest};
 
 use crate::browser::storage;
 
 const NAME: &str = "yew-jwt-auth";
 pub(super) const STORE: &str = "ledger";
+
+/// How long an opening may take before a second one is tried beside it, in milliseconds.
+const SECOND_OPENING: u32 = 600;
+/// How long a transaction waits for the connection, in milliseconds: less than its own deadline, so that it is known to
+/// have committed nothing.
+const PATIENCE: u32 = 1_600;
 
 enum Connection {
     Closed,
@@ -44,9 +55,13 @@ pub(super) async fn connect() -> Result<IdbDatabase, LedgerError> {
             Ok(opening)
         }
     });
-    let opened = match opening {
+    let opening = match opening {
         Err(database) => return Ok(database),
-        Ok(opening) => JsFuture::from(opening).await.map_err(|_| LedgerError::Aborted)?,
+        Ok(opening) => JsFuture::from(opening),
+    };
+    let opened = match select(opening, TimeoutFuture::new(PATIENCE)).await {
+        Either::Left((opened, _)) => opened.map_err(|_| LedgerError::Aborted)?,
+        Either::Right(_) => return Err(LedgerError::Broken),
     };
     // Failures are values too, since a rejection that nobody waits for would be reported by the page.
     opened.dyn_into().map_err(|why| match why.as_f64() {
@@ -74,7 +89,7 @@ const BROKEN: f64 = 2.0;
 
 /// Resolves to the connection, or to how it failed.
 async fn keep_open() -> Result<JsValue, JsValue> {
-    let opened = open().await;
+    let opened = open_twice().await;
     let (connection, outcome) = match opened {
         Ok(database) => {
             ON_CLOSE.with(|handler| {
@@ -90,6 +105,23 @@ async fn keep_open() -> Result<JsValue, JsValue> {
     };
     CONNECTION.set(connection);
     Ok(outcome)
+}
+
+/// What the first of at most two openings comes to.
+async fn open_twice() -> Result<IdbDatabase, LedgerError> {
+    let first = match select(open().boxed_local(), TimeoutFuture::new(SECOND_OPENING)).await {
+        Either::Left((opened, _)) => return opened,
+        Either::Right(((), first)) => first,
+    };
+    let (Either::Left((opened, late)) | Either::Right((opened, late))) =
+        select(first, open().boxed_local()).await;
+    spawn_local(async move {
+        // One connection is enough. A second one would block whoever wants to delete the database.
+        if let Ok(database) = late.await {
+            database.close();
+        }
+    });
+    opened
 }
 
 async fn open() -> Result<IdbDatabase, LedgerError> {
