@@ -9,42 +9,24 @@
 //! the password grant between parties, so nothing here claims to be an OAuth client.
 #![deny(missing_docs)]
 
-mod book;
-mod cache;
 mod client;
-mod contract;
 mod custody;
-mod decide;
-mod error;
-mod http;
-mod ledger;
-mod login;
-mod logout;
-mod look;
-mod outcome;
+mod engine;
+mod flows;
 mod own_sessions;
 mod platform;
-mod refresh;
-mod restore;
-mod rules;
-mod send;
-mod session;
-mod tabs;
-mod target;
-mod token;
-mod vault;
+mod ports;
+mod protocol;
 mod wire;
 
-pub use client::{Client, Subscription};
-pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Matcher, Rotation};
+pub use client::Client;
 pub use custody::{AccessCustody, Custody, RefreshCustody, UnknownCustody};
-pub use error::{EndReason, Error, Fields as FormFields};
-pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
+pub use engine::Subscription;
 pub use own_sessions::OwnSession;
-pub use platform::{Area, Decide, Guard, Instant, LedgerError, Platform, StorageError};
-#[cfg(feature = "sabotage")]
-#[doc(hidden)]
-pub use rules::{Rule, Rules};
-pub use session::{Degraded, State};
-pub use target::{BaseUrl, InvalidBaseUrl};
-pub use token::{AccessToken, RefreshToken};
+pub use platform::{Area, Decide, Guard, LedgerError, Platform, StorageError};
+pub use protocol::state::{Degraded, State};
+pub use wire::{
+    AccessToken, Answer, BaseUrl, CacheMode, Carrier, Contract, Encoding, EndReason, Endpoint, Error, Fields,
+    FormFields, HttpError, HttpRequest, Instant, InvalidBaseUrl, Matcher, Method, RefreshToken, Request,
+    Rotation,
+};

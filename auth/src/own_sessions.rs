@@ -1,12 +1,10 @@
-//! The user's own sessions, as the server lists them and ends them (ASVS 7.5.2): requests like any
-//! other, and no part of how a session lives.
-
-use serde_json::value::RawValue;
+//! The user's own sessions, as the server lists them and ends them (ASVS 7.5.2).
+//!
+//! The engine does not know this module: it makes requests as an application does, through [`Client::send`].
 
 use crate::client::Client;
-use crate::error::Error;
-use crate::http::{Answer, Method, Request};
-use crate::wire;
+use crate::wire::json::{Object, Raw};
+use crate::wire::{Answer, Error, Method, Request};
 
 /// One of the user's sessions.
 ///
@@ -81,31 +79,32 @@ fn offered(answer: Answer) -> Result<Answer, Error> {
 }
 
 fn read(answer: &Answer) -> Result<Vec<OwnSession>, Error> {
-    let list = wire::object(&answer.body).and_then(|fields| fields.get("sessions").copied());
-    let list: Option<Vec<&RawValue>> = list.and_then(|list| serde_json::from_str(list.get()).ok());
+    let list = answer.object().and_then(|object| object.list("sessions"));
     list.and_then(|list| list.into_iter().map(read_one).collect()).ok_or(Error::Unintelligible)
 }
 
-/// What it lacks, or cannot be read of it, is not known, but for its name.
-fn read_one(session: &RawValue) -> Option<OwnSession> {
-    let fields = wire::object(session.get().as_bytes())?;
-    let text = |name: &str| {
-        let mut text = wire::text(fields.get(name)?)?;
-        if let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT) {
-            text.truncate(end);
-        }
-        Some(text)
-    };
+/// A session without a name cannot be read; anything else that it lacks is unknown.
+fn read_one(session: Raw<'_>) -> Option<OwnSession> {
+    let session = session.object()?;
     Some(OwnSession {
-        sid: wire::text(fields.get("sid")?).filter(|sid| is_name(sid))?,
-        device: text("device"),
-        created_at: text("created_at"),
-        last_used_at: text("last_used_at"),
-        current: fields.get("current").is_some_and(|raw| raw.get() == "true"),
+        sid: session.text("sid").filter(|sid| is_name(sid))?,
+        device: short_text(&session, "device"),
+        created_at: short_text(&session, "created_at"),
+        last_used_at: short_text(&session, "last_used_at"),
+        current: session.flag("current") == Some(true),
     })
 }
 
-/// Whether it can stand in a path as it is, and can mean nothing else there.
+/// A text of the server's, cut at the limit.
+fn short_text(session: &Object<'_>, name: &str) -> Option<String> {
+    let mut text = session.text(name)?;
+    if let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT) {
+        text.truncate(end);
+    }
+    Some(text)
+}
+
+/// Whether `sid` can be a segment of a path as it is: it has no character that means something there.
 fn is_name(sid: &str) -> bool {
     (1..=TEXT_LIMIT).contains(&sid.len())
         && sid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))

@@ -1,10 +1,13 @@
 //! The one seam between the protocol and the world.
 
 use std::any::Any;
+use std::future::Future;
+use std::pin::pin;
 
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture, select};
 
-use crate::http::{Answer, HttpError, HttpRequest};
+pub(crate) use crate::wire::Instant;
+use crate::wire::{Answer, HttpError, HttpRequest};
 
 /// Something that ends when it is dropped: a lock that is held, a listener that listens.
 pub type Guard = Box<dyn Any>;
@@ -72,30 +75,23 @@ pub trait Platform: 'static {
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>>;
 }
 
-/// A moment on both clocks, in milliseconds.
-///
-/// Each clock fails in its own way: the wall clock is set by people, the monotonic one may stand
-/// still while a laptop sleeps. Elapsed time is therefore the larger of the two differences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instant {
-    /// Milliseconds on a clock that never goes back; comparable within one life of a page only.
-    pub monotonic: u64,
-    /// Milliseconds since 1970 as this device believes.
-    pub wall: u64,
+/// 128 random bits as 32 hexadecimal digits, which fit into names, headers and JSON as they are.
+pub(crate) fn random_text(platform: &dyn Platform) -> String {
+    let mut bytes = [0; 16];
+    platform.random(&mut bytes);
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-impl Instant {
-    /// Milliseconds from `earlier` to `self`, by the clock that saw more of them.
-    pub fn since(self, earlier: Self) -> u64 {
-        self.monotonic.saturating_sub(earlier.monotonic).max(self.wall.saturating_sub(earlier.wall))
-    }
-
-    /// The moment half-way between two.
-    pub fn midpoint(self, later: Self) -> Self {
-        Self {
-            monotonic: self.monotonic.midpoint(later.monotonic.max(self.monotonic)),
-            wall: self.wall.midpoint(later.wall.max(self.wall)),
-        }
+/// `future`'s outcome, `None` if `milliseconds` pass before it.
+pub(crate) async fn with_deadline<F: Future>(
+    platform: &dyn Platform,
+    milliseconds: u32,
+    future: F,
+) -> Option<F::Output> {
+    match select(pin!(future), pin!(platform.sleep(milliseconds))).await {
+        Either::Left((outcome, _)) => Some(outcome),
+        Either::Right(((), _)) => None,
     }
 }
 
@@ -123,31 +119,3 @@ pub enum LedgerError {
 /// Storage refused: denied by the browser, full, or broken. The protocol treats these alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StorageError;
-
-#[cfg(test)]
-mod tests {
-    use super::Instant;
-
-    const START: Instant = Instant { monotonic: 1_000, wall: 50_000 };
-
-    #[test]
-    fn a_wall_clock_set_back_leaves_the_monotonic_difference() {
-        assert_eq!(Instant { monotonic: 4_000, wall: 0 }.since(START), 3_000);
-    }
-
-    #[test]
-    fn sleep_that_the_monotonic_clock_missed_is_seen_by_the_wall_clock() {
-        assert_eq!(Instant { monotonic: 1_000, wall: 90_000 }.since(START), 40_000);
-    }
-
-    #[test]
-    fn two_clocks_that_went_back_make_no_time_pass() {
-        assert_eq!(Instant { monotonic: 0, wall: 0 }.since(START), 0);
-    }
-
-    #[test]
-    fn the_midpoint_lies_between_and_survives_a_clock_set_back() {
-        let later = Instant { monotonic: 2_000, wall: 40_000 };
-        assert_eq!(START.midpoint(later), Instant { monotonic: 1_500, wall: 50_000 });
-    }
-}

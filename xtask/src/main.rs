@@ -17,6 +17,8 @@ mod process;
 mod project;
 mod python;
 mod report;
+mod rules;
+mod sabotage;
 mod serve;
 mod simulate;
 mod size;

@@ -8,7 +8,9 @@ use crate::{
     cli::{Args, Usage},
     counts::Counter,
     process,
-    report::Report,
+    report::{Report, progress},
+    rules::Rule,
+    sabotage::{self, Sabotaged},
     tools::cargo,
 };
 
@@ -35,18 +37,24 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         ("SIM_FROM", text(&mut args, "--from")?),
         ("SIM_PROGRESS", Some("1".to_owned())),
     ];
+    let without = if sabotage { None } else { args.value("--without")? };
     if sabotage {
         variables.push(("SIM_ONLY", args.value("--rule")?));
         variables.push(("SIM_FINDS", text(&mut args, "--finds")?));
     } else {
         variables.push(("SIM_SEED", text(&mut args, "--seed")?));
         variables.push(("SIM_WHOLE", args.flag("--whole").then(|| "1".to_owned())));
-        variables.push(("SIM_WITHOUT", args.value("--without")?));
     }
     args.finish()?;
-    let without = variables.iter().any(|(name, value)| *name == "SIM_WITHOUT" && value.is_some());
+    let copy = (sabotage || without.is_some()).then(sabotage::copy).transpose()?;
+    if let (Some(copy), Some(names)) = (&copy, &without) {
+        let off = named(names, &copy.rules)?;
+        off.iter().for_each(|rule| progress(&format!("Without {}: {}", rule.name, rule.sentence)));
+        let names: Vec<&str> = off.iter().map(|rule| rule.name.as_str()).collect();
+        variables.push(("SIM_WITHOUT", Some(names.join(","))));
+    }
     let build = if seeds.is_some_and(|seeds| seeds >= MANY) { Build::Fast } else { Build::Soon };
-    let mut command = command(if sabotage { RULES } else { INVARIANTS }, sabotage || without, build);
+    let mut command = command(if sabotage { RULES } else { INVARIANTS }, copy.as_ref(), build);
     command.envs(variables.into_iter().filter_map(|(name, value)| Some((name, value?))));
     process::run(&mut command, "The simulation")
 }
@@ -54,9 +62,12 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 /// The steps of `cargo xtask test`: all invariants, and for each switched-off rule the search for one
 /// violation.
 pub(crate) fn steps(report: &mut Report) -> Result<()> {
-    report.step("simulation", Counter::Cargo, &mut command(INVARIANTS, false, Build::Soon))?;
-    let mut rules = command(RULES, true, Build::Soon);
-    report.step("simulation: every rule", Counter::Cargo, rules.env("SIM_FINDS", "1"))?;
+    report.step("simulation", Counter::Cargo, &mut command(INVARIANTS, None, Build::Soon))?;
+    let name = "simulation: every rule";
+    if let Some(copy) = report.prepare(name, sabotage::copy)? {
+        let mut rules = command(RULES, Some(&copy), Build::Soon);
+        report.step(name, Counter::Cargo, rules.env("SIM_FINDS", "1"))?;
+    }
     Ok(())
 }
 
@@ -97,20 +108,32 @@ impl Build {
     }
 }
 
-fn command(test: &str, sabotage: bool, build: Build) -> Command {
-    let mut command = cargo();
-    command.args(["test", "--locked", "--quiet", "--package", "auth", "--test", "simulation", "--release"]);
+/// Runs `test` of the simulation: against the auth service as it ships, or against its copy with the switches.
+fn command(test: &str, copy: Option<&Sabotaged>, build: Build) -> Command {
+    let mut command = copy.map_or_else(cargo, |copy| copy.cargo("test"));
+    if copy.is_none() {
+        command.args(["test", "--locked", "--package", "auth"]);
+    }
+    command.args(["--quiet", "--test", "simulation", "--release"]);
     for setting in build.settings() {
         command.args(["--config", &format!("profile.release.{setting}")]);
-    }
-    if sabotage {
-        command.args(["--features", "sabotage"]);
     }
     command.args(["--", "--exact", "--nocapture", test]);
     VARIABLES.iter().for_each(|name| {
         command.env_remove(name);
     });
     command
+}
+
+/// The rules of these names, with commas between.
+fn named<'a>(names: &str, rules: &'a [Rule]) -> Result<Vec<&'a Rule>> {
+    let named = |name: &str| {
+        let rule = rules.iter().find(|rule| rule.name == name.trim());
+        rule.ok_or_else(|| {
+            Usage(format!("No rule is called `{name}`: docs/simulation.md lists them.")).into()
+        })
+    };
+    names.split(',').map(named).collect()
 }
 
 fn text(args: &mut Args, name: &str) -> Result<Option<String>> {

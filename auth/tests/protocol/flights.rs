@@ -31,10 +31,10 @@ fn what_was_about_to_refresh_an_older_generation_does_not_send_the_token_that_is
 fn who_joins_a_flight_late_is_waited_for_as_long_as_anyone() {
     let (world, _tab, client) = World::signed_in_idempotently();
     world.pass(900_000);
-    world.next("/refresh", [Fault::Lost, Fault::Silent, Fault::Silent]);
+    world.next("/refresh", [Fault::Lost, Fault::Silent, Fault::SaysLate(6_000, 503, "")]);
     let request = me();
     let (first, second) = world.run(join(client.send(&request), async {
-        // The first one's bound is nearly over, and with it the second attempt's deadline.
+        // The first one's bound is nearly over. It is over when the third attempt fails.
         world.timer(14_000).await;
         client.send(&request).await
     }));

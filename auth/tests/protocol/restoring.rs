@@ -67,7 +67,7 @@ fn a_start_without_a_server_ends_signed_in_and_degraded() {
         (Fault::says(200, "<html>hotel"), None),
         (Fault::says(429, ""), None),
     ] {
-        let (world, tab, _) = World::signed_in();
+        let (world, tab, _) = World::signed_in_idempotently();
         world.pass(900_000);
         let stored = tab.stored();
         world.always("/refresh", fault);

@@ -1,50 +1,14 @@
 //! A small strict server: rotates at every refresh, ends a family whose spent token comes back.
 
+mod dialect;
+
 use std::collections::BTreeMap;
 
 use auth::{HttpRequest, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Where things are and what they are called; the guide's by default.
-#[derive(Clone)]
-pub(crate) struct Dialect {
-    pub(crate) login: &'static str,
-    pub(crate) login_media_type: &'static str,
-    pub(crate) refresh: &'static str,
-    pub(crate) carrier: Carrier,
-    pub(crate) logout: (Method, &'static str),
-    pub(crate) access_name: &'static str,
-    pub(crate) refresh_name: &'static str,
-    pub(crate) expired: (u16, &'static str),
-    pub(crate) terminal: (u16, &'static str),
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Carrier {
-    Json(&'static str),
-    Form(&'static str),
-    Bearer,
-}
-
-pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
-pub(crate) const JSON: &str = "application/json";
-
-impl Default for Dialect {
-    fn default() -> Self {
-        Self {
-            login: "/token",
-            login_media_type: FORM,
-            refresh: "/refresh",
-            carrier: Carrier::Json("refresh_token"),
-            logout: (Method::Post, "/logout"),
-            access_name: "access_token",
-            refresh_name: "refresh_token",
-            expired: (401, r#"{"detail":"Could not validate credentials"}"#),
-            terminal: (401, r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#),
-        }
-    }
-}
+pub(crate) use self::dialect::{Carrier, Dialect, FORM, JSON};
 
 /// What a refresh does to the refresh token.
 #[derive(Clone, Copy, PartialEq)]
@@ -70,6 +34,14 @@ pub(crate) struct Server {
     pub(crate) expires_in: Option<String>,
     /// The payload of the access token, if it is a JWT.
     pub(crate) payload: Option<String>,
+    /// The claim `sub` as JSON. If it is set at a login, that session's access tokens are JWTs with it.
+    pub(crate) sub: Option<&'static str>,
+    /// The name of a field that names the user in token answers, and its value as JSON.
+    pub(crate) names_user: Option<(&'static str, &'static str)>,
+    /// The value of `idempotent_refresh` in token answers as JSON, if it is not what `rotation` implies.
+    pub(crate) announces: Option<&'static str>,
+    /// The CORS rules lack the header `Idempotency-Key`, so no request with it arrives.
+    pub(crate) refuses_key: bool,
     /// Begins every opaque token.
     pub(crate) prefix: &'static str,
     pub(crate) issues_refresh: bool,
@@ -89,6 +61,7 @@ pub(crate) struct Server {
 
 struct Family {
     user: String,
+    sub: Option<&'static str>,
     current: String,
     alive: bool,
 }
@@ -103,6 +76,10 @@ impl Default for Server {
             lifetime: 900,
             expires_in: Some("900".to_owned()),
             payload: None,
+            sub: None,
+            names_user: None,
+            announces: None,
+            refuses_key: false,
             prefix: "",
             issues_refresh: true,
             refuses_all: false,
@@ -151,8 +128,21 @@ impl Server {
         if field("password") != "secret" {
             return (401, r#"{"detail":"Incorrect username or password"}"#.to_owned());
         }
-        self.families.push(Family { user: field("username"), current: String::new(), alive: true });
+        self.begin(&field("username"), now)
+    }
+
+    fn begin(&mut self, user: &str, now: u64) -> Reply {
+        let (user, sub) = (user.to_owned(), self.sub);
+        self.families.push(Family { user, sub, current: String::new(), alive: true });
         self.grant(self.families.len() - 1, now, Rotation::Strict)
+    }
+
+    /// Begins a session of `user` without a request. Returns its access token and its refresh token.
+    pub(crate) fn issue(&mut self, user: &str, now: u64) -> (String, String) {
+        self.begin(user, now);
+        let (access, _) =
+            self.access.iter().find(|(_, (family, _))| *family == self.families.len() - 1).unwrap();
+        (access.clone(), self.families.last().unwrap().current.clone())
     }
 
     /// Spends the current token of the newest family with a key of the thief's own.
@@ -166,7 +156,9 @@ impl Server {
     fn rotate(&mut self, request: &HttpRequest, now: u64) -> Reply {
         let terminal = (self.dialect.terminal.0, self.dialect.terminal.1.to_owned());
         let Some(token) = self.carried(request) else {
-            return (400, r#"{"error":"invalid_request"}"#.into());
+            // An idempotent server announces itself in every answer of this endpoint.
+            let announced = self.announced().map(|announced| format!(r#","idempotent_refresh":{announced}"#));
+            return (400, format!(r#"{{"error":"invalid_request"{}}}"#, announced.unwrap_or_default()));
         };
         let Some(family) = self.refresh.get(&token).copied() else { return terminal };
         if !self.families[family].alive {
@@ -230,19 +222,23 @@ impl Server {
         }
     }
 
+    fn announced(&self) -> Option<&'static str> {
+        self.announces.or((self.rotation == Rotation::Idempotent).then_some("true"))
+    }
+
     fn grant(&mut self, family: usize, now: u64, rotation: Rotation) -> Reply {
         self.minted += 1;
         let n = self.minted;
-        let access = match &self.payload {
+        let sub = || Some(format!(r#"{{"sub":{}}}"#, self.families[family].sub?));
+        let access = match self.payload.clone().or_else(sub) {
             Some(payload) => format!("e30.{}.s{n}", URL_SAFE_NO_PAD.encode(payload)),
             None => format!("{}access-{n}", self.prefix),
         };
         self.access.insert(access.clone(), (family, now + self.lifetime * 1000));
         let mut parts = vec![format!(r#""{}":"{access}""#, self.dialect.access_name)];
         parts.push(r#""token_type":"bearer""#.to_owned());
-        if self.rotation == Rotation::Idempotent {
-            parts.push(r#""idempotent_refresh":true"#.to_owned());
-        }
+        parts.extend(self.announced().map(|announced| format!(r#""idempotent_refresh":{announced}"#)));
+        parts.extend(self.names_user.map(|(name, user)| format!(r#""{name}":{user}"#)));
         parts.extend(self.expires_in.as_ref().map(|seconds| format!(r#""expires_in":{seconds}"#)));
         if rotation == Rotation::Strict && self.issues_refresh {
             let token = format!("{}refresh-{n}", self.prefix);

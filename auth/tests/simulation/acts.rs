@@ -1,5 +1,7 @@
 //! What people and devices do, drawn from the seed as a list, so that shrinking can leave acts out.
 
+use auth::RefreshCustody;
+
 use crate::options::{Class, Options};
 use crate::rng::Rng;
 
@@ -36,6 +38,17 @@ pub(crate) enum Act {
     FillStorage(u64),
     Wipe,
     Steal,
+    ChangeKey,
+    /// Somebody opens the second app and logs in there.
+    OpenSecond {
+        other: bool,
+    },
+    /// The tab goes from one app to the other.
+    Navigate,
+    /// Pages that load from now on keep their refresh token there.
+    Redeploy(RefreshCustody),
+    /// The server is rolled back to a version that is not idempotent.
+    RollBack,
 }
 
 /// An act, in which tab, and how long after the one before.
@@ -45,6 +58,12 @@ pub(crate) struct Step {
     pub(crate) tab: u64,
     pub(crate) act: Act,
 }
+
+/// Where a redeploy puts refresh tokens, by how often.
+const DEPLOYED: [RefreshCustody; 5] = {
+    use RefreshCustody::{Database, Local, Memory};
+    [Local, Local, Database, Database, Memory]
+};
 
 const HOUR: u64 = 3_600_000;
 
@@ -69,7 +88,34 @@ pub(crate) fn draw(seed: u64, options: &Options) -> Vec<Step> {
         let act = if needs.is_none_or(|class| options.has(class)) { act } else { Act::Send { post: false } };
         steps.push(Step { gap, tab, act });
     }
+    add_rare(seed, options, &mut steps);
     steps
+}
+
+/// Inserts what the rare classes do. It takes its chances from a stream of its own, as the classes do.
+fn add_rare(seed: u64, options: &Options, steps: &mut Vec<Step>) {
+    let rng = Rng::new(seed, 4);
+    for class in options.rare() {
+        for _ in 0..rng.between(1, 2) {
+            let act = match class {
+                Class::NewKey => Act::ChangeKey,
+                Class::SecondApp if rng.percent(75) => Act::OpenSecond { other: rng.percent(50) },
+                Class::SecondApp => Act::Navigate,
+                // What must reach every tab, and the tabs that it must reach.
+                Class::TokenOnly => {
+                    *rng.pick(&[Act::Open, Act::Duplicate, Act::Logout, Act::Login { other: true }])
+                }
+                Class::Rollback => Act::RollBack,
+                Class::Redeploy => Act::Redeploy(*rng.pick(&DEPLOYED)),
+                _ => continue,
+            };
+            let at = rng.between(2, steps.len() as u64) as usize;
+            steps.insert(at, Step { gap: rng.below(3_000), tab: rng.next(), act });
+            if class == Class::Redeploy {
+                steps.insert(at + 1, Step { gap: rng.below(3_000), tab: rng.next(), act: Act::Reload });
+            }
+        }
+    }
 }
 
 fn draw_act(rng: &Rng) -> (Option<Class>, Act) {

@@ -1,17 +1,25 @@
-//! The eight invariants of refresh-protocol.md, as predicates over what the world records. They look at the
-//! client from outside only: at its calls, its writes, its states and its answers.
+//! The invariants, as predicates over what the world records. They look at the client from outside only: at its
+//! calls, its writes, its states and its answers.
 
+mod answers;
 mod calls;
 mod ends;
 mod excuses;
+mod invariant;
 mod operations;
 mod places;
+mod redeploy;
+mod retries;
+mod rollback;
+mod token_only;
 pub(crate) mod using;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use invariant::Invariant;
 pub(crate) use operations::{Kind, Outcome};
 
+use crate::apps::App;
 use crate::options::Rotation;
 use crate::tasks::Life;
 use crate::token::Token;
@@ -29,8 +37,10 @@ pub(crate) struct Check {
     pub(crate) names: BTreeMap<String, usize>,
     /// How often the wall clock was set forward.
     pub(crate) clock_leaps: u64,
-    /// The family whose login ended last and well.
-    pub(crate) last_login: Option<usize>,
+    /// The family whose login ended last and well, for each app.
+    pub(crate) last_login: BTreeMap<App, usize>,
+    /// The sessions that pages without custody found.
+    pub(crate) found: Vec<redeploy::Found>,
 }
 
 /// One call of the client's to the platform's `http`.
@@ -55,6 +65,8 @@ pub(crate) struct Call {
     pub(crate) rotated: bool,
     /// When it was refused although its tab had moved on to a newer token.
     pub(crate) late: Option<u64>,
+    /// It was made before the server was rolled back.
+    pub(crate) before_rollback: bool,
     /// When it was made another call with the same token was under way, in a tab that ran all the time.
     pub(crate) clash: bool,
 }
@@ -75,8 +87,11 @@ pub(crate) struct Family {
     pub(crate) ends: BTreeSet<&'static str>,
     /// When the ledger first said that it is over; of a session in memory, when its tab told the server.
     pub(crate) over: Option<u64>,
-    /// When a tab first told the server of its end, having told the other tabs.
+    /// When a tab first told the server of its end, having told the other tabs. Without a refresh token: when it
+    /// told the other tabs.
     pub(crate) told: Option<u64>,
+    /// Whose transaction ended its row.
+    pub(crate) ended_by: Option<Life>,
     /// The ledger has it.
     pub(crate) entered: bool,
     /// The login call that made it returned well.
@@ -95,6 +110,8 @@ pub(crate) struct Family {
     /// clock.
     pub(crate) bucket: Option<(u64, u64, u64)>,
     pub(crate) stolen: bool,
+    /// The highest refresh token that an answer brought to a tab.
+    pub(crate) received: usize,
     /// The access tokens that were refused.
     pub(crate) refused: BTreeSet<usize>,
     /// The patience that the server asked for last.
@@ -133,6 +150,8 @@ pub(crate) struct Seen {
     pub(crate) leaving: bool,
     /// The access token that it sent or kept last.
     pub(crate) held: Option<Token>,
+    /// The access tokens that the server gave it, and when by the monotonic clock. It has others from siblings.
+    pub(crate) granted: BTreeMap<Token, u64>,
     /// Its user logged out of who knows which.
     pub(crate) logged_out: bool,
     /// The step at which it last read the ledger.
@@ -140,6 +159,8 @@ pub(crate) struct Seen {
     /// The highest refresh token that it stored in a transaction which is not committed yet.
     pub(crate) storing: Option<Token>,
     pub(crate) shown: Option<auth::State>,
+    /// Why it said that a session ended.
+    pub(crate) reasons: Vec<auth::EndReason>,
     /// How long it had run when it began to restore.
     pub(crate) restoring: Option<u64>,
     /// When its page last came back or looked.

@@ -10,9 +10,10 @@ use std::task::{Context, Poll};
 use auth::LedgerError;
 
 use crate::options::Class;
+use crate::slot::Slot;
 use crate::tasks::{Life, Owner};
 use crate::timeline;
-use crate::world::{Slot, World};
+use crate::world::World;
 
 type Rows = Vec<Option<String>>;
 type Decide = Box<dyn FnOnce(&mut Rows)>;

@@ -2,7 +2,7 @@
 
 use auth::State;
 
-use crate::check::{Kind, Outcome};
+use crate::check::{Invariant, Kind, Outcome};
 use crate::tasks::{Life, Owner};
 use crate::world::World;
 
@@ -59,7 +59,7 @@ impl World {
         });
     }
 
-    /// Invariant 3: "before anything private is shown in frozen or bfcached ones".
+    /// No resurrection: "before anything private is shown in frozen or bfcached ones".
     fn check_revealed(&self, life: Life, began: u64, state: &State) {
         let State::SignedIn { user: Some(user), .. } = state else { return };
         let mut check = self.check.borrow_mut();
@@ -68,10 +68,11 @@ impl World {
         let over = family_at.over.is_some_and(|over| over < began) && !family_at.is_foreign_to(life);
         // Another session of the same user shows the same.
         let again = |over: Option<u64>| over.is_none_or(|over| over >= began);
-        let again = check.families.iter().any(|family| family.user == **user && again(family.over));
+        let mut others = check.families.iter().enumerate().filter(|(at, _)| self.is_of_app(life, *at));
+        let again = others.any(|(_, family)| family.user == **user && again(family.over));
         drop(check);
         if over && !again && !self.is_given_up(family) {
-            self.violate(3, || {
+            self.violate(Invariant::NoResurrection, || {
                 format!("tab {} comes back and shows family {family}, which is over", life.tab)
             });
         }

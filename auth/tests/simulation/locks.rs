@@ -7,9 +7,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::options::Class;
+use crate::slot::Slot;
 use crate::tasks::{Life, Owner};
 use crate::timeline;
-use crate::world::{Slot, World};
+use crate::world::World;
 
 #[derive(Default)]
 pub(crate) struct Locks {
@@ -111,6 +112,7 @@ impl World {
     pub(crate) fn post(&self, from: Life, channel: &str, text: &str, secret: bool) {
         self.check_text("a message", text, !secret);
         self.note(from.tab, || format!("posts {}", timeline::shown(text)));
+        self.announces(from, text, secret);
         let rng = &self.chance.messages;
         let others: Vec<Life> = {
             let tabs = self.tabs.borrow();

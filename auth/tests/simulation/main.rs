@@ -12,7 +12,9 @@
 )]
 
 mod acts;
+mod apps;
 mod check;
+mod classes;
 mod coverage;
 mod ledger;
 mod lifecycle;
@@ -20,11 +22,14 @@ mod locks;
 mod many;
 mod network;
 mod options;
+mod page;
+mod rare;
 mod rng;
 mod run;
-#[cfg(feature = "sabotage")]
+#[cfg(sabotage)]
 mod sabotage;
 mod server;
+mod slot;
 mod storage;
 mod tab;
 mod tasks;

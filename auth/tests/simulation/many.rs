@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::options::Options;
 use crate::run::{self, Run};
 use crate::world::Violation;
 
@@ -43,7 +44,7 @@ pub(crate) fn run_many(from: u64, count: u64, enough: usize, world: impl Fn(u64)
             total.seeds += 1;
             if let Some(violation) = run.violation {
                 if progress {
-                    println!("SIM_SEED={seed}: invariant {}: {}", violation.invariant, violation.text);
+                    println!("{}", told(seed, &violation));
                 }
                 total.failures.push((seed, violation));
                 if total.failures.len() >= enough {
@@ -72,9 +73,15 @@ impl Total {
         println!("{} seeds in {:.1} s ({:.0}/s)", self.seeds, self.seconds, self.seeds as f64 / self.seconds);
         self.covered.iter().for_each(|(what, times)| println!("{times:>10}  {what}"));
         for (seed, violation) in &self.failures {
-            println!("SIM_SEED={seed}: invariant {}: {}", violation.invariant, violation.text);
+            println!("{}", told(*seed, violation));
         }
     }
+}
+
+/// A failure on one line, with the rare classes of its world.
+fn told(seed: u64, violation: &Violation) -> String {
+    let rare = Options::draw(seed).rare();
+    format!("SIM_SEED={seed} {rare:?}: {:?}: {}", violation.invariant, violation.text)
 }
 
 /// What is left of a failing seed once everything that it does not need is taken away.

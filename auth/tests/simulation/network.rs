@@ -6,10 +6,12 @@ use std::task::{Context, Poll};
 
 use auth::{Answer, HttpError, HttpRequest};
 
+use crate::apps::App;
 use crate::options::{Class, Rotation};
 use crate::server::{Deed, header};
+use crate::slot::Slot;
 use crate::tasks::{Life, Owner};
-use crate::world::{BASE, Slot, World};
+use crate::world::World;
 
 #[derive(Default)]
 pub(crate) struct Network {
@@ -145,7 +147,7 @@ impl World {
             self.after(delay, Owner::Tab(life), move |_| slot.fill(Err(error)));
         };
         let unknown = header(&request, "idempotency-key").is_some();
-        if unknown && self.options.rotation != Rotation::Idempotent {
+        if unknown && self.rotation() != Rotation::Idempotent {
             // A header that the server does not name fails its preflight.
             self.lose(id, || "the browser refuses the header".to_owned());
             return fail(there, slot, HttpError::Unreachable);
@@ -213,9 +215,9 @@ impl World {
         if dead && rng.percent(50) {
             return self.note(life.tab, || format!("#{id} never left the dead page"));
         }
-        let path = request.url.strip_prefix(BASE).unwrap_or_default();
+        let (app, path) = App::at(&request.url).unwrap_or_default();
         let now = self.time();
-        let reply = self.server.borrow_mut().handle(request, path, now);
+        let reply = self.server.borrow_mut().handle(request, app, path, now);
         self.note(life.tab, || format!("#{id} server: {} {:?}", reply.status, reply.deed));
         self.served(id, &reply.deed);
         match (fault, &reply.deed) {

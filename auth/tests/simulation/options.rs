@@ -2,98 +2,8 @@
 
 use auth::{AccessCustody, Custody, RefreshCustody};
 
+pub(crate) use crate::classes::Class;
 use crate::rng::Rng;
-
-/// A class of faults or acts; a world has a set of them, and shrinking takes them away one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Class {
-    Lost,
-    LostAnswer,
-    Cut,
-    Slow,
-    Repeat,
-    Proxy,
-    Outage,
-    StorageLate,
-    StorageVeryLate,
-    StorageThrows,
-    StorageFull,
-    StorageDenied,
-    StorageWiped,
-    Crash,
-    CrashLedger,
-    LedgerAborts,
-    LedgerBlocked,
-    LedgerDenied,
-    MessagesLost,
-    MessagesLate,
-    MessagesDoubled,
-    Freeze,
-    Kill,
-    Reload,
-    Duplicate,
-    Busy,
-    Sleep,
-    Clock,
-    TimersLate,
-    Thief,
-    OtherUser,
-    Logout,
-    SecondLogin,
-    Impatience,
-}
-
-impl Class {
-    pub(crate) const ALL: [Self; 34] = [
-        Self::Lost,
-        Self::LostAnswer,
-        Self::Cut,
-        Self::Slow,
-        Self::Repeat,
-        Self::Proxy,
-        Self::Outage,
-        Self::StorageLate,
-        Self::StorageVeryLate,
-        Self::StorageThrows,
-        Self::StorageFull,
-        Self::StorageDenied,
-        Self::StorageWiped,
-        Self::Crash,
-        Self::CrashLedger,
-        Self::LedgerAborts,
-        Self::LedgerBlocked,
-        Self::LedgerDenied,
-        Self::MessagesLost,
-        Self::MessagesLate,
-        Self::MessagesDoubled,
-        Self::Freeze,
-        Self::Kill,
-        Self::Reload,
-        Self::Duplicate,
-        Self::Busy,
-        Self::Sleep,
-        Self::Clock,
-        Self::TimersLate,
-        Self::Thief,
-        Self::OtherUser,
-        Self::Logout,
-        Self::SecondLogin,
-        Self::Impatience,
-    ];
-
-    /// How many of a hundred worlds have it. What breaks an assumption of the protocol is rare, so that most
-    /// worlds are judged by the full invariants.
-    fn share(self) -> u64 {
-        match self {
-            Self::StorageVeryLate | Self::CrashLedger | Self::LedgerDenied | Self::StorageDenied => 3,
-            Self::StorageThrows | Self::StorageFull | Self::StorageWiped | Self::Thief => 5,
-            Self::StorageLate | Self::Kill | Self::Reload => 70,
-            Self::LostAnswer | Self::Crash | Self::Freeze => 45,
-            _ => 30,
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rotation {
@@ -131,15 +41,37 @@ pub(crate) struct Options {
     pub(crate) absolute: Option<u64>,
     pub(crate) custody: Custody,
     pub(crate) acts: u64,
-    #[cfg(feature = "sabotage")]
-    pub(crate) rules: auth::Rules,
+    /// Whether the page's contract names a refresh endpoint.
+    pub(crate) refresh_endpoint: bool,
+    /// What the seed made of the world before its rare classes changed it.
+    pub(crate) drawn: Drawn,
 }
+
+/// Numbers that a rare class may change, as they are without it and with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drawn {
+    life: u64,
+    long_life: u64,
+    no_endpoint: bool,
+    custody: Custody,
+    rotation: Rotation,
+}
+
+impl Drawn {
+    fn draw(seed: u64, life: u64, custody: Custody, rotation: Rotation) -> Self {
+        let rng = Rng::new(seed, 5);
+        let long_life = *rng.pick(&[60_000, 900_000, 4 * HOUR, 24 * HOUR]);
+        Self { life, long_life, no_endpoint: rng.percent(30), custody, rotation }
+    }
+}
+
+const HOUR: u64 = 3_600_000;
 
 impl Options {
     pub(crate) fn draw(seed: u64) -> Self {
         let rng = Rng::new(seed, 1);
         let mut classes = 0;
-        for class in Class::ALL {
+        for class in Class::COMMON {
             if rng.percent(class.share()) {
                 classes |= 1 << class as u32;
             }
@@ -147,6 +79,12 @@ impl Options {
         // A calm world now and then: what fails there needs no fault at all.
         if rng.percent(5) {
             classes &= 1 << Class::StorageLate as u32 | 1 << Class::Reload as u32;
+        }
+        let rare = Rng::new(seed, 3);
+        for class in Class::RARE {
+            if rare.percent(class.share()) {
+                classes |= 1 << class as u32;
+            }
         }
         let rotation = match rng.below(10) {
             0..=4 => Rotation::Idempotent,
@@ -166,24 +104,45 @@ impl Options {
             _ => RefreshCustody::Local,
         };
         let access = if rng.percent(75) { AccessCustody::Session } else { AccessCustody::Memory };
-        Self {
+        let locks = rng.percent(65);
+        let life = *rng.pick(&[5_000, 30_000, 60_000, 300_000, 900_000]);
+        let custody = Custody { access, refresh };
+        let options = Self {
             classes,
-            locks: rng.percent(65),
+            locks,
             rotation,
-            life: *rng.pick(&[5_000, 30_000, 60_000, 300_000, 900_000]),
+            life,
             lifetime,
-            absolute: rng.percent(5).then_some(6 * 3_600_000),
-            custody: Custody { access, refresh },
+            absolute: rng.percent(5).then_some(6 * HOUR),
+            custody,
             acts: rng.between(4, 22),
-            #[cfg(feature = "sabotage")]
-            rules: crate::sabotage::asked_for(),
+            refresh_endpoint: true,
+            drawn: Drawn::draw(seed, life, custody, rotation),
+        };
+        options.shaped()
+    }
+
+    /// The world as its rare classes make it.
+    fn shaped(self) -> Self {
+        let Drawn { life, long_life, no_endpoint, mut custody, rotation } = self.drawn;
+        // A session that its page keeps to itself has nothing that a redeploy could move.
+        if self.has(Class::Redeploy) && custody.refresh == RefreshCustody::Memory {
+            custody.refresh = RefreshCustody::Local;
+        }
+        let token_only = self.has(Class::TokenOnly);
+        Self {
+            rotation: if self.has(Class::Rollback) { Rotation::Idempotent } else { rotation },
+            life: if token_only { long_life } else { life },
+            refresh_endpoint: !(token_only && no_endpoint),
+            custody,
+            ..self
         }
     }
 
     /// The world in words.
     pub(crate) fn told(&self) -> String {
         let Self { rotation, life, lifetime, absolute, custody, .. } = self;
-        let classes: Vec<_> = Class::ALL.into_iter().filter(|class| self.has(*class)).collect();
+        let classes: Vec<_> = Class::all().filter(|class| self.has(*class)).collect();
         let locks = if self.locks { "locks" } else { "no locks" };
         let absolute =
             absolute.map_or(String::new(), |end| format!(", every session ends after {} s", end / 1_000));
@@ -200,7 +159,13 @@ impl Options {
         self.classes & (1 << class as u32) != 0
     }
 
+    /// The rare classes that the world has.
+    pub(crate) fn rare(&self) -> Vec<Class> {
+        Class::RARE.into_iter().filter(|class| self.has(*class)).collect()
+    }
+
     pub(crate) fn without(&self, class: Class) -> Self {
-        Self { classes: self.classes & !(1 << class as u32), ..self.clone() }
+        let fewer = Self { classes: self.classes & !(1 << class as u32), ..self.clone() };
+        fewer.shaped()
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use auth::State;
 
 use crate::acts::{self, Step};
-use crate::check::Outcome;
-use crate::check::using::USING;
+use crate::apps::App;
+use crate::check::{Invariant, Outcome};
 use crate::options::{Class, Options, Rotation};
 use crate::tasks::Owner;
 use crate::world::{Violation, World};
@@ -15,6 +15,8 @@ use crate::world::{Violation, World};
 const HEALING: u64 = 400_000;
 const LAST_CALLS: u64 = 100_000;
 const LOOKING: u64 = 120_000;
+/// How often the last call is made: once more if the same user has logged in anew meanwhile.
+const LAST_TRIES: usize = 2;
 
 pub(crate) struct Run {
     pub(crate) violation: Option<Violation>,
@@ -39,6 +41,8 @@ pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> 
         heal(&world, seed);
         check_idle(&world);
         world.check_told();
+        world.check_found();
+        world.check_moved();
         judge(&world);
     }
     let covered = world.covered.take();
@@ -64,7 +68,7 @@ fn heal(world: &World, seed: u64) {
     }
     world.ledger.borrow_mut().blocked_until = 0;
     world.after(0, Owner::Device, World::next_transaction);
-    let harmless = matches!(world.options.rotation, Rotation::Idempotent | Rotation::None { .. });
+    let harmless = matches!(world.rotation(), Rotation::Idempotent | Rotation::None { .. });
     if !(harmless && seed.is_multiple_of(2)) {
         let frozen: Vec<usize> =
             world.open_tabs().into_iter().filter(|tab| world.tabs.borrow()[*tab].is_frozen()).collect();
@@ -84,32 +88,40 @@ fn check_idle(world: &World) {
         return;
     }
     if !world.is_over() && world.tasks.borrow().any_event(|owner| matches!(owner, Owner::Tab(_))) {
-        world.violate(USING, || "an idle page has a timer running".to_owned());
+        world.violate(Invariant::Using, || "an idle page has a timer running".to_owned());
     }
 }
 
-/// Invariant 2 once more, from the other end: a session that nothing ended still works, in the tabs that show
-/// it and in a new one.
 fn judge(world: &World) {
-    if world.is_over() {
-        return;
+    for app in App::ALL {
+        if !world.is_over() {
+            judge_app(world, app);
+        }
     }
+}
+
+/// No spurious logout once more, from the other end: a session that nothing ended still works, in the tabs that
+/// show it and in a new one.
+fn judge_app(world: &World, app: App) {
     let alive = {
         let check = world.check.borrow();
-        let last = check.last_login.and_then(|family| Some((family, check.families.get(family)?)));
+        let last =
+            check.last_login.get(&app).and_then(|family| Some((*family, check.families.get(*family)?)));
         last.filter(|(_, family)| family.ends.is_empty()).map(|(at, family)| (at, family.user.clone()))
     };
     let Some((family, user)) = alive.filter(|(family, _)| !world.is_given_up(*family)) else {
-        return check_calls_end(world);
+        return check_calls_end(world, app);
     };
     let (in_memory, home) = {
         let check = world.check.borrow();
         (check.families[family].in_memory, check.families[family].home)
     };
     world.cover("judged at the end");
-    let fresh = world.open(Default::default());
+    // Without a refresh token a new tab depends on its siblings.
+    let can_show = !world.is_token_only() || world.can_be_handed_over(app, family);
+    let fresh = world.open(Default::default(), app);
     world.run_until(world.time() + LAST_CALLS);
-    for tab in world.open_tabs() {
+    for tab in world.tabs_of(app) {
         let shown = world.client(tab).map(|client| client.state());
         let shows_it = match &shown {
             Some(State::SignedIn { user: Some(shown), .. }) => **shown == *user,
@@ -119,8 +131,13 @@ fn judge(world: &World) {
         if in_memory && home != Some(world.life(tab)) {
             continue;
         }
-        if tab == fresh && !shows_it && still_has_no_end(world, family) {
-            world.violate(2, || format!("a new tab shows {shown:?} although nothing ended family {family}"));
+        if tab == fresh && can_show && !shows_it && still_has_no_end(world, family) {
+            world.violate(Invariant::NoSpuriousLogout, || {
+                format!("a new tab shows {shown:?} although nothing ended family {family}")
+            });
+        }
+        if tab == fresh && shows_it && world.is_token_only() {
+            world.cover("new tab signed in by a sibling alone");
         }
         if shows_it {
             expect_answer(world, tab, family);
@@ -133,15 +150,13 @@ fn still_has_no_end(world: &World, family: usize) -> bool {
     !world.is_over() && world.check.borrow().families[family].ends.is_empty()
 }
 
-/// "A second 401 is the caller's answer": a tab may adopt a token which its sibling has not seen refused yet. The
-/// caller who asks again gets what it wants, after as many tries as there are siblings that may wake up and refresh
-/// in between.
+/// The last call is answered at once. Its token may be refused, but the rule for a 401 brings a better one.
 fn expect_answer(world: &World, tab: usize, family: usize) {
     let mut outcome = None;
     // A tab that heard of nothing may still be in an older session, which is over.
     let life = world.life(tab);
     let newest = world.check.borrow_mut().tab(life).family == Some(family);
-    for _ in 0..=world.open_tabs().len() {
+    for _ in 0..LAST_TRIES {
         let Some((id, _)) = world.send(tab, false) else { return };
         world.run_until(world.time() + LAST_CALLS);
         outcome = world.check.borrow().operations[id].outcome.clone();
@@ -149,25 +164,24 @@ fn expect_answer(world: &World, tab: usize, family: usize) {
             return;
         }
         match outcome {
-            Some(Outcome::Answer(401)) => world.cover("a second 401"),
             // "If the session changed meanwhile, the answer is dropped": the same user had logged in anew.
             Some(Outcome::Error(auth::Error::SessionChanged)) => world.cover("adopted by the last call"),
             Some(Outcome::Error(auth::Error::SessionEnded(_))) if !newest => return,
             _ => break,
         }
     }
-    world.violate(2, || {
+    world.violate(Invariant::NoSpuriousLogout, || {
         format!("tab {tab} gets {outcome:?} at the end, although nothing ended family {family}")
     });
 }
 
 /// Where no session has to be alive, calls have to end all the same.
-fn check_calls_end(world: &World) {
-    let sent: Vec<_> = world.open_tabs().into_iter().filter_map(|tab| world.send(tab, false)).collect();
+fn check_calls_end(world: &World, app: App) {
+    let sent: Vec<_> = world.tabs_of(app).into_iter().filter_map(|tab| world.send(tab, false)).collect();
     world.run_until(world.time() + LAST_CALLS);
     for (id, _) in sent {
         if !world.is_over() && world.check.borrow().operations[id].outcome.is_none() {
-            world.violate(6, || format!("call {id} does not end in a healed world"));
+            world.violate(Invariant::Liveness, || format!("call {id} does not end in a healed world"));
         }
     }
 }
@@ -196,7 +210,7 @@ pub(crate) fn shrink(seed: u64) -> Option<(Vec<Step>, Run)> {
                 steps = fewer;
             }
         }
-        for class in Class::ALL.into_iter().filter(|class| options.has(*class)).collect::<Vec<_>>() {
+        for class in Class::all().filter(|class| options.has(*class)).collect::<Vec<_>>() {
             let fewer = options.without(class);
             if same(&fewer, &steps) {
                 options = fewer;

@@ -4,7 +4,8 @@ use auth::HttpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::options::{Lifetime, Options, Rotation};
+use crate::apps::App;
+use crate::options::{Class, Lifetime, Options, Rotation};
 use crate::token::{Kind, Token, tokens_in};
 
 /// What the server did with a request; the checks judge it.
@@ -47,6 +48,7 @@ pub(crate) struct Reply {
 }
 
 pub(crate) struct Family {
+    pub(crate) app: App,
     pub(crate) user: String,
     pub(crate) alive: bool,
     born: u64,
@@ -58,16 +60,18 @@ pub(crate) struct Family {
 
 pub(crate) struct Server {
     pub(crate) families: Vec<Family>,
-    rotation: Rotation,
+    pub(crate) rotation: Rotation,
     life: u64,
     lifetime: Lifetime,
     absolute: Option<u64>,
+    token_only: bool,
 }
 
 impl Server {
     pub(crate) fn new(options: &Options) -> Self {
         let Options { rotation, life, lifetime, absolute, .. } = *options;
-        Self { families: Vec::new(), rotation, life, lifetime, absolute }
+        let token_only = options.has(Class::TokenOnly);
+        Self { families: Vec::new(), rotation, life, lifetime, absolute, token_only }
     }
 
     /// The number of the family's current refresh token.
@@ -80,6 +84,17 @@ impl Server {
         self.families.get(family)?.access.len().checked_sub(1)
     }
 
+    /// No access token that was issued until now is accepted any more.
+    pub(crate) fn change_key(&mut self, now: u64) {
+        let all = self.families.iter_mut().flat_map(|family| &mut family.access);
+        all.for_each(|until| *until = now.min(*until));
+    }
+
+    /// Until when the family's first access token is accepted.
+    pub(crate) fn first_access_until(&self, family: usize) -> Option<u64> {
+        self.families.get(family)?.access.first().copied()
+    }
+
     /// Ends families whose time is up.
     fn expire(&mut self, now: u64) {
         if let Some(absolute) = self.absolute {
@@ -87,28 +102,34 @@ impl Server {
         }
     }
 
-    pub(crate) fn handle(&mut self, request: &HttpRequest, path: &str, now: u64) -> Reply {
+    /// What the server of `app` answers. It knows nothing of the other app's families.
+    pub(crate) fn handle(&mut self, request: &HttpRequest, app: App, path: &str, now: u64) -> Reply {
         self.expire(now);
         match path {
-            "/token" => self.login(request, now),
-            "/refresh" => self.refresh(request, now),
-            "/logout" => self.logout(request),
-            _ => self.resource(request, now),
+            "/token" => self.login(request, app, now),
+            "/refresh" => self.refresh(request, app, now),
+            "/logout" => self.logout(request, app),
+            _ => self.resource(request, app, now),
         }
     }
 
-    fn login(&mut self, request: &HttpRequest, now: u64) -> Reply {
+    fn knows(&self, app: App, token: Token) -> bool {
+        self.families.get(token.family).is_some_and(|family| family.app == app)
+    }
+
+    fn login(&mut self, request: &HttpRequest, app: App, now: u64) -> Reply {
         let body = request.body.as_deref().unwrap_or_default();
         let user = form_urlencoded::parse(body).find(|(name, _)| name == "username");
         let user = user.map(|(_, user)| user.into_owned()).unwrap_or_default();
-        self.families.push(Family { user, alive: true, born: now, spent: Vec::new(), access: Vec::new() });
+        let (spent, access) = (Vec::new(), Vec::new());
+        self.families.push(Family { app, user, alive: true, born: now, spent, access });
         let family = self.families.len() - 1;
-        self.grant(family, true, now, Deed::LoggedIn { family })
+        self.grant(family, !self.token_only, now, Deed::LoggedIn { family })
     }
 
-    fn refresh(&mut self, request: &HttpRequest, now: u64) -> Reply {
-        let Some(token) = carried(request).filter(|token| token.family < self.families.len()) else {
-            return terminal(None);
+    fn refresh(&mut self, request: &HttpRequest, app: App, now: u64) -> Reply {
+        let Some(token) = carried(request).filter(|token| self.knows(app, *token)) else {
+            return self.refusal();
         };
         let key = header(request, "idempotency-key").map(str::to_owned);
         self.rotate(token, key, now)
@@ -151,8 +172,19 @@ impl Server {
         }
     }
 
-    fn logout(&mut self, request: &HttpRequest) -> Reply {
-        match carried(request).filter(|token| token.family < self.families.len()) {
+    /// An idempotent server announces itself in every answer of this endpoint.
+    fn refusal(&self) -> Reply {
+        match self.rotation {
+            Rotation::Idempotent => {
+                let body = r#"{"error":"invalid_request","idempotent_refresh":true}"#.to_owned();
+                Reply { body, ..terminal(None) }
+            }
+            _ => terminal(None),
+        }
+    }
+
+    fn logout(&mut self, request: &HttpRequest, app: App) -> Reply {
+        match carried(request).filter(|token| self.knows(app, *token)) {
             Some(Token { family, .. }) => {
                 self.families[family].alive = false;
                 Reply { status: 204, body: String::new(), deed: Deed::LoggedOut { family } }
@@ -161,12 +193,12 @@ impl Server {
         }
     }
 
-    fn resource(&self, request: &HttpRequest, now: u64) -> Reply {
+    fn resource(&self, request: &HttpRequest, app: App, now: u64) -> Reply {
         let carried = header(request, "authorization").and_then(|value| tokens_in(value).next());
         let accepted = carried.filter(|token| {
             let family = self.families.get(token.family);
             let until = family.filter(|f| f.alive).and_then(|f| f.access.get(token.number));
-            token.kind == Kind::Access && until.is_some_and(|until| now < *until)
+            token.kind == Kind::Access && self.knows(app, *token) && until.is_some_and(|until| now < *until)
         });
         match accepted {
             Some(Token { family, .. }) => {

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-const PREFIX: &str = "yew-jwt-auth:http://localhost:8000:";
+const PREFIX: &str = "yew-jwt-auth:http://localhost:8000";
 /// So much of a random text tells it from others.
 const SHORT: usize = 6;
 
 /// A storage key and what it holds, on one line.
 pub(crate) fn entry(key: &str, value: Option<&str>) -> String {
-    let key: Vec<String> = key.strip_prefix(PREFIX).unwrap_or(key).split(':').map(short).collect();
+    let key = key.strip_prefix(PREFIX).map_or(key, |name| name.trim_start_matches(':'));
+    let key: Vec<String> = key.split(':').map(short).collect();
     let value = match value {
         None => "removed".to_owned(),
         Some(text) => shown(text),
@@ -34,7 +35,7 @@ fn brief(value: &Value) -> String {
     }
 }
 
-/// Session ids and keys are 22 characters long, JWTs longer; what follows the last dot of one is its token.
+/// Session ids and keys are 32 characters long, JWTs longer; what follows the last dot of one is its token.
 fn short(text: &str) -> String {
     let text = text.rsplit('.').next().unwrap_or(text);
     match text.get(..SHORT) {

@@ -3,6 +3,7 @@
 use auth::{Method, Request, State};
 
 use crate::acts::{Act, Step};
+use crate::apps::App;
 use crate::check::{Kind, Outcome};
 use crate::options::Class;
 use crate::tasks::Owner;
@@ -10,7 +11,7 @@ use crate::token::{Kind as TokenKind, Token, tokens_in};
 use crate::world::World;
 
 /// More tabs than this add little to the interleavings and much to the time.
-const TABS: usize = 4;
+pub(crate) const TABS: usize = 4;
 
 impl World {
     pub(crate) fn perform(&self, step: &Step) {
@@ -21,12 +22,13 @@ impl World {
         self.note(None, || format!("{act:?} (tab {tab})"));
         match act {
             Act::Open if open.len() < TABS => {
-                self.open(Default::default());
+                let second = self.has(Class::SecondApp) && step.tab & 8 != 0;
+                self.open(Default::default(), if second { App::Second } else { App::First });
             }
             Act::Duplicate if open.len() < TABS => {
                 self.cover("tab duplicated");
-                let session = self.tabs.borrow()[tab].session.clone();
-                self.open(session);
+                let (session, app) = (self.tabs.borrow()[tab].session.clone(), self.app(self.life(tab)));
+                self.open(session, app);
             }
             Act::Open | Act::Duplicate => {}
             Act::Login { other } => self.login(tab, if other { "bob" } else { "ann" }),
@@ -91,6 +93,11 @@ impl World {
                 }
             }
             Act::Steal => self.steal(),
+            Act::ChangeKey => self.change_key(),
+            Act::OpenSecond { other } => self.open_second(other),
+            Act::Navigate => self.navigate(tab),
+            Act::RollBack => self.roll_back(),
+            Act::Redeploy(refresh) => self.redeploy(refresh),
         }
     }
 
@@ -122,7 +129,7 @@ impl World {
         open.into_iter().for_each(|tab| self.load(tab));
     }
 
-    fn login(&self, tab: usize, user: &'static str) {
+    pub(crate) fn login(&self, tab: usize, user: &'static str) {
         if self.tabs.borrow()[tab].is_frozen() {
             return;
         }
@@ -151,7 +158,8 @@ impl World {
         let mut check = self.check.borrow_mut();
         // The session that the tab last used, or a newer one of the same user, which it may have adopted
         // without a call.
-        let newest = check.last_login.filter(|family| match &state {
+        let app = self.app(life);
+        let newest = check.last_login.get(&app).copied().filter(|family| match &state {
             State::SignedIn { user: Some(user), .. } => check.families[*family].user == **user,
             _ => true,
         });
@@ -167,6 +175,9 @@ impl World {
         }
         check.tab(life).leaving |= matches!(state, State::Restoring);
         drop(check);
+        if let (Some(own), State::SignedIn { .. }) = (own, &state) {
+            self.expect_news(life, own);
+        }
         client.logout();
     }
 

@@ -3,14 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Context;
 
-use auth::Instant;
+use auth::{Custody, Instant};
 use futures_util::FutureExt as _;
 
-use crate::check::Check;
+use crate::check::{Check, Invariant};
 use crate::ledger::Ledger;
 use crate::locks::Locks;
 use crate::network::Network;
@@ -21,14 +20,13 @@ use crate::storage::Profile;
 use crate::tab::Tab;
 use crate::tasks::{Life, Owner, Tasks};
 
-pub(crate) const BASE: &str = "http://localhost:8000";
 /// 2026-01-01, in milliseconds.
 const EPOCH: u64 = 1_767_225_600_000;
 
 /// What a seed's run ends with if a rule was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
-    pub(crate) invariant: u8,
+    pub(crate) invariant: Invariant,
     pub(crate) text: String,
     pub(crate) at: u64,
 }
@@ -46,6 +44,10 @@ pub(crate) struct Inner {
     slept: Cell<u64>,
     /// How far the wall clock is off.
     pub(crate) skew: Cell<i64>,
+    /// The server is an older version by now, which is not idempotent.
+    pub(crate) rolled_back: Cell<bool>,
+    /// Where pages keep their tokens, by deployment. The last one counts for a page that loads now.
+    pub(crate) deployments: RefCell<Vec<Custody>>,
     /// Set when all faults are over and the rest must come right.
     pub(crate) healed: Cell<bool>,
     pub(crate) chance: Chance,
@@ -90,6 +92,8 @@ impl World {
             time: Cell::new(1_000),
             slept: Cell::new(0),
             skew: Cell::new(0),
+            rolled_back: Cell::new(false),
+            deployments: RefCell::new(vec![options.custody]),
             healed: Cell::new(false),
             chance: Chance {
                 schedule: rng(10),
@@ -254,10 +258,10 @@ impl World {
         }
     }
 
-    pub(crate) fn violate(&self, invariant: u8, text: impl FnOnce() -> String) {
+    pub(crate) fn violate(&self, invariant: Invariant, text: impl FnOnce() -> String) {
         if self.violation.borrow().is_none() {
             let text = text();
-            self.note(None, || format!("INVARIANT {invariant} BROKEN: {text}"));
+            self.note(None, || format!("INVARIANT {invariant:?} BROKEN: {text}"));
             *self.violation.borrow_mut() = Some(Violation { invariant, text, at: self.time() });
         }
     }
@@ -286,51 +290,5 @@ impl World {
         (0..tabs).for_each(|tab| self.close(tab));
         let events = self.tasks.borrow_mut().all_events();
         drop(events);
-    }
-}
-
-/// A value that will come.
-pub(crate) struct Slot<T>(Rc<RefCell<(Option<T>, Option<Waker>)>>);
-
-impl<T> Slot<T> {
-    pub(crate) fn new() -> Self {
-        Self(Rc::new(RefCell::new((None, None))))
-    }
-
-    /// Whether anybody else holds it, who may be waiting.
-    pub(crate) fn is_awaited(&self) -> bool {
-        Rc::strong_count(&self.0) > 1
-    }
-
-    pub(crate) fn fill(&self, value: T) {
-        let waker = {
-            let mut slot = self.0.borrow_mut();
-            slot.0 = Some(value);
-            slot.1.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl<T> Clone for Slot<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T> Future for Slot<T> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let mut slot = self.0.borrow_mut();
-        match slot.0.take() {
-            Some(value) => Poll::Ready(value),
-            None => {
-                slot.1 = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
     }
 }

@@ -16,6 +16,11 @@ impl World {
         self.0.has_locks.set(false);
     }
 
+    /// The names of all locks that were ever asked for.
+    pub(crate) fn lock_names(&self) -> Vec<String> {
+        self.0.locks.borrow().keys().cloned().collect()
+    }
+
     /// A foreign script takes every lock that is asked for and keeps it.
     pub(crate) fn hold_lock(&self, sid: &str) -> Held {
         let name = format!("yew-jwt-auth:{BASE}:lock:{sid}");

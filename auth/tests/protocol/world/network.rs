@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use auth::{Answer, HttpError, HttpRequest};
 
 use super::World;
-use crate::server::Server;
+use crate::server::{Server, header};
 
 pub(crate) const BASE: &str = "http://localhost:8000";
 /// The network's time for one way, in milliseconds.
@@ -45,11 +45,25 @@ impl Fault {
 }
 
 impl World {
+    /// The server at [`BASE`].
     pub(crate) fn server<T>(&self, look: impl FnOnce(&mut Server) -> T) -> T {
-        look(&mut self.0.server.borrow_mut())
+        self.server_at(BASE, look)
     }
 
-    /// What happens to the next requests to `path`, one after the other.
+    /// The server at `base`. The first call opens it.
+    pub(crate) fn server_at<T>(&self, base: &str, look: impl FnOnce(&mut Server) -> T) -> T {
+        look(self.0.servers.borrow_mut().entry(base.to_owned()).or_default())
+    }
+
+    /// The base of the server that `url` leads to: the longest base above it.
+    fn base_of(&self, url: &str) -> String {
+        let servers = self.0.servers.borrow();
+        let leads = |base: &&String| url.strip_prefix(&***base).is_some_and(|path| path.starts_with('/'));
+        servers.keys().filter(leads).max_by_key(|base| base.len()).unwrap().clone()
+    }
+
+    /// What happens to the next requests to `path`, one after the other. A path below another origin than
+    /// that of [`BASE`] is the whole URL.
     pub(crate) fn next(&self, path: &str, faults: impl IntoIterator<Item = Fault>) {
         self.0.faults.borrow_mut().entry(path.to_owned()).or_default().extend(faults);
     }
@@ -85,16 +99,25 @@ impl World {
     }
 
     pub(super) async fn carry(self, request: HttpRequest) -> Result<Answer, HttpError> {
-        let path = request.url.strip_prefix(BASE).unwrap().to_owned();
+        let base = self.base_of(&request.url);
+        let below = request.url[base.len()..].to_owned();
+        let path = request.url.strip_prefix(BASE).unwrap_or(&request.url).to_owned();
+        let log = |what: &str| {
+            self.0.log.borrow_mut().push(format!("{} {path} {what}", request.method.name()));
+        };
+        let has_key = header(&request, "idempotency-key").is_some();
+        if has_key && self.server_at(&base, |server| server.refuses_key) {
+            // The browser's preflight fails, so the browser does not send the request.
+            self.timer(2 * ONE_WAY).await;
+            log("refused by the preflight");
+            return Err(HttpError::Unreachable);
+        }
         let queued = self.0.faults.borrow_mut().get_mut(&path).and_then(VecDeque::pop_front);
         let standing = || {
             let standing = self.0.standing.borrow();
             standing.get(&path).or_else(|| standing.get("*")).cloned()
         };
         let fault = queued.or_else(standing).unwrap_or(Fault::None);
-        let log = |what: &str| {
-            self.0.log.borrow_mut().push(format!("{} {path} {what}", request.method.name()));
-        };
         let (there, back) = match fault {
             Fault::Slow(there, back) => (there, back),
             Fault::SaysLate(back, ..) => (0, back),
@@ -117,7 +140,7 @@ impl World {
             }
             Fault::Says(status, _, body) => (*status, body.clone()),
             Fault::SaysLate(_, status, body) => (*status, (*body).to_owned()),
-            _ => self.0.server.borrow_mut().handle(&request, &path, self.time()),
+            _ => self.server_at(&base, |server| server.handle(&request, &below, self.time())),
         };
         log(&reply.0.to_string());
         self.timer(ONE_WAY + back).await;

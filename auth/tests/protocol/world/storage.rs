@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use auth::LedgerError;
+use serde_json::Value;
 
 use super::World;
 
@@ -36,6 +37,8 @@ pub(crate) enum LedgerFault {
     Hangs,
     /// It is committed, and the page hears of it so many milliseconds later.
     HeardLate(u64),
+    /// It does not run. After so many milliseconds it fails as broken.
+    BreaksLate(u64),
 }
 
 impl World {
@@ -82,12 +85,45 @@ impl World {
         format!("{:?}", self.0.ledger.borrow())
     }
 
+    /// The ledger's entries by their names.
+    pub(crate) fn entries(&self) -> BTreeMap<String, String> {
+        self.0.ledger.borrow().clone()
+    }
+
+    /// The row of the session that `now` names.
+    pub(crate) fn row(&self) -> Value {
+        parsed(&self.entries()[&self.row_name()])
+    }
+
+    /// Changes that row.
+    pub(crate) fn edit_row(&self, edit: impl FnOnce(&mut Value)) {
+        let mut row = self.row();
+        edit(&mut row);
+        self.put_entry(&self.row_name(), &row.to_string());
+    }
+
+    fn row_name(&self) -> String {
+        let entries = self.entries();
+        let (name, now) = entries.iter().find(|(name, _)| name.ends_with(":now")).unwrap();
+        name.replace(":now", &format!(":row:{}", parsed(now)["sid"].as_str().unwrap()))
+    }
+
+    /// Writes one entry of the ledger.
+    pub(crate) fn put_entry(&self, name: &str, text: &str) {
+        self.0.ledger.borrow_mut().insert(name.to_owned(), text.to_owned());
+    }
+
     pub(crate) fn edit_ledger(&self, edit: impl Fn(&str) -> String) {
         self.0.ledger.borrow_mut().values_mut().for_each(|row| *row = edit(row));
     }
 
     pub(crate) fn profile(&self) -> BTreeMap<String, String> {
         self.0.profile.borrow().clone()
+    }
+
+    /// Writes one record of the profile.
+    pub(crate) fn put_record(&self, name: &str, text: &str) {
+        self.0.profile.borrow_mut().insert(name.to_owned(), text.to_owned());
     }
 
     pub(crate) fn edit_profile_to(&self, profile: BTreeMap<String, String>) {
@@ -98,4 +134,9 @@ impl World {
     pub(crate) fn edit_profile(&self, text: &str) {
         self.0.profile.borrow_mut().values_mut().for_each(|value| *value = text.to_owned());
     }
+}
+
+/// The value of a JSON text.
+pub(crate) fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
 }

@@ -23,6 +23,8 @@ pub(crate) struct Tab {
     number: u64,
     life: u64,
     lives: Rc<Cell<u64>>,
+    /// The last life that was closed. Nothing happens any more in that life and in those before it.
+    closed: Rc<Cell<u64>>,
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
             number: self.number(),
             life: 0,
             lives: Rc::default(),
+            closed: Rc::default(),
         }
     }
 }
@@ -51,11 +54,50 @@ impl Tab {
         client
     }
 
+    /// Loads the page of an app whose API is at `base`.
+    pub(crate) fn open_at(&self, base: &str, contract: Contract, custody: Custody) -> Client {
+        let client = self.client_at(base, contract, custody);
+        client.start();
+        self.world.idle();
+        client
+    }
+
     /// A client that has not been started.
     pub(crate) fn client(&self, contract: Contract, custody: Custody) -> Client {
+        self.client_at(BASE, contract, custody)
+    }
+
+    pub(crate) fn client_at(&self, base: &str, contract: Contract, custody: Custody) -> Client {
         self.lives.set(self.lives.get() + 1);
         let life = Self { life: self.lives.get(), ..self.clone() };
-        Client::new(life, BASE.parse().unwrap(), contract, custody)
+        Client::new(life, base.parse().unwrap(), contract, custody)
+    }
+
+    /// Closes the page. Its tasks stop in the middle.
+    pub(crate) fn close(&self) {
+        self.lives.set(self.lives.get() + 1);
+        self.closed.set(self.lives.get());
+    }
+
+    /// `future`, which never ends if the page was closed meanwhile.
+    fn while_open<T: 'static>(
+        &self,
+        future: impl Future<Output = T> + 'static,
+    ) -> LocalBoxFuture<'static, T> {
+        let (closed, life) = (self.closed.clone(), self.life);
+        let future = async move {
+            let outcome = future.await;
+            if closed.get() >= life && life > 0 {
+                std::future::pending::<()>().await;
+            }
+            outcome
+        };
+        future.boxed_local()
+    }
+
+    /// Writes one record of the tab.
+    pub(crate) fn put(&self, name: &str, text: &str) {
+        self.storage.borrow_mut().insert(name.to_owned(), text.to_owned());
     }
 
     pub(crate) fn records(&self) -> BTreeMap<String, String> {
@@ -129,7 +171,7 @@ impl Platform for Tab {
     }
 
     fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()> {
-        self.world.timer(milliseconds.into()).boxed_local()
+        self.while_open(self.world.timer(milliseconds.into()))
     }
 
     fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
@@ -181,6 +223,10 @@ impl Platform for Tab {
             if fault == Some(LedgerFault::Hangs) {
                 std::future::pending::<()>().await;
             }
+            if let Some(LedgerFault::BreaksLate(milliseconds)) = fault {
+                world.timer(milliseconds).await;
+                return Err(LedgerError::Broken);
+            }
             let mut entries: Vec<_> =
                 keys.iter().map(|key| world.0.ledger.borrow().get(key).cloned()).collect();
             decide(&mut entries);
@@ -203,7 +249,7 @@ impl Platform for Tab {
             }
             if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(()) }
         };
-        transaction.boxed_local()
+        self.while_open(transaction)
     }
 
     fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>> {
@@ -243,6 +289,6 @@ impl Platform for Tab {
 
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
         self.world.0.sent.borrow_mut().push(request.clone());
-        self.world.clone().carry(request).boxed_local()
+        self.while_open(self.world.clone().carry(request))
     }
 }

@@ -1,8 +1,8 @@
-//! Invariant 2, no spurious logout; and the half of 3 that concerns what is shown.
+//! No spurious logout; and the half of "no resurrection" that concerns what is shown.
 
 use auth::{EndReason, State};
 
-use crate::check::{Answered, Call};
+use crate::check::{Answered, Call, Invariant};
 use crate::options::Rotation;
 use crate::tasks::Life;
 use crate::token::{Kind, Token, tokens_in};
@@ -10,9 +10,19 @@ use crate::world::World;
 
 impl World {
     pub(crate) fn loaded(&self, life: Life) {
-        let newest = |text: &str| tokens_in(text).map(|token| token.family).max();
+        let of_app = |family: &usize| self.is_of_app(life, *family);
+        let newest = |text: &str| tokens_in(text).map(|token| token.family).filter(of_app).max();
+        self.deployed_to(life);
         let own = self.tabs.borrow()[life.tab].session.values().filter_map(|text| newest(text)).max();
-        let notes: Vec<String> = self.tabs.borrow()[life.tab].session.values().cloned().collect();
+        // The other app's notes say nothing about this one's user.
+        let scope = format!("yew-jwt-auth:{}:", self.app(life).base());
+        let of_scope = |(key, _): &(&String, &String)| key.starts_with(&scope);
+        let notes: Vec<String> = self.tabs.borrow()[life.tab]
+            .session
+            .iter()
+            .filter(of_scope)
+            .map(|(_, note)| note.clone())
+            .collect();
         let stored: Vec<usize> = self.profile.borrow().values().filter_map(newest).collect();
         let now = self.time();
         let mut check = self.check.borrow_mut();
@@ -41,11 +51,15 @@ impl World {
         let (family, left) = (seen.family, seen.logged_out);
         let ends = match family {
             Some(family) => check.family(family).ends.clone(),
-            None => check.families.iter().flat_map(|family| family.ends.clone()).collect(),
+            None => {
+                let own = check.families.iter().enumerate().filter(|(at, _)| self.is_of_app(life, *at));
+                own.flat_map(|(_, family)| family.ends.clone()).collect()
+            }
         };
         drop(check);
         self.check_text("Debug of a state", &format!("{state:?}"), true);
         self.note(life.tab, || format!("shows {state:?}"));
+        self.note_reason(life, state);
         self.check_user(life, state);
         let reason = match state {
             State::SignedOut(Some(reason)) => *reason,
@@ -53,8 +67,9 @@ impl World {
             _ => return,
         };
         self.cover("signed out");
-        if ends.is_empty() && !left && !self.may_lose(Some(life), family) {
-            self.violate(2, || {
+        let expired = reason == EndReason::Expired && self.is_time_up(family);
+        if ends.is_empty() && !left && !expired && !self.may_lose(Some(life), family) {
+            self.violate(Invariant::NoSpuriousLogout, || {
                 format!(
                     "tab {} is signed out ({reason:?}) of family {family:?}, which nothing ended",
                     life.tab
@@ -64,11 +79,11 @@ impl World {
         // "signed out for your safety": only if somebody else did hold a token.
         let stolen = self.check.borrow().families.iter().any(|family| family.stolen);
         if reason == EndReason::Reuse
-            && self.options.rotation == Rotation::Idempotent
+            && self.rotation() == Rotation::Idempotent
             && !stolen
             && !self.may_lose(Some(life), family)
         {
-            self.violate(2, || {
+            self.violate(Invariant::NoSpuriousLogout, || {
                 format!("tab {} says that somebody else holds its session, and nobody does", life.tab)
             });
         }
@@ -83,7 +98,14 @@ impl World {
         };
         // Another session of the same user shows the same, if it lives or has ended in the second that a tab has.
         let lives = |over: Option<u64>| over.is_none_or(|over| over + 1_200 > self.time());
-        let again = self.check.borrow().families.iter().any(|f| f.user == user && lives(f.over));
+        let app = self.app_of(family);
+        let again = self
+            .check
+            .borrow()
+            .families
+            .iter()
+            .enumerate()
+            .any(|(at, f)| f.user == user && lives(f.over) && self.app_of(at) == app);
         let lives: Vec<Life> = {
             let tabs = self.tabs.borrow();
             tabs.iter()
@@ -94,7 +116,7 @@ impl World {
         };
         for life in lives {
             let mut check = self.check.borrow_mut();
-            if check.family(family).is_foreign_to(life) {
+            if check.family(family).is_foreign_to(life) || !self.is_of_app(life, family) {
                 continue;
             }
             let seen = check.tab(life);
@@ -103,7 +125,9 @@ impl World {
             let stale = shown && seen.family == Some(family) && seen.running_since <= since && !again;
             drop(check);
             if stale {
-                self.violate(3, || format!("tab {} shows family {family} long after its logout", life.tab));
+                self.violate(Invariant::NoResurrection, || {
+                    format!("tab {} shows family {family} long after its logout", life.tab)
+                });
             }
         }
     }
@@ -111,6 +135,9 @@ impl World {
     /// "Logout: … send logout with the last token", and "after a 409 also send logout with the own token": at the end,
     /// when everything that can be told has been, the server knows what a page says.
     pub(crate) fn check_told(&self) {
+        if self.is_token_only() {
+            return;
+        }
         let running: Vec<Life> = {
             let tabs = self.tabs.borrow();
             let lives = tabs.iter().enumerate().map(|(at, tab)| tab.life(at));
@@ -144,7 +171,7 @@ impl World {
             };
             drop(check);
             if untold {
-                self.violate(3, || {
+                self.violate(Invariant::NoResurrection, || {
                     format!("tab {} ended family {family}, which lives on at the server", life.tab)
                 });
             }
@@ -169,17 +196,17 @@ impl World {
         let first = check.calls.iter().position(|call| call.rotated && call.token == Some(token));
         // A request that was given up arrives after all, behind the one that followed it.
         let overtaken = first.is_some_and(|first| id < first && vain(id));
-        let gamble = self.options.rotation != Rotation::Idempotent
+        let gamble = self.rotation() != Rotation::Idempotent
             && !same.iter().any(|call| call.clash)
             && (first.is_none_or(|first| first == id || vain(first)) || overtaken);
         drop(check);
-        let excused = stolen || left || gamble || self.is_given_up(family);
+        let excused = stolen || left || gamble || self.was_out_before(token) || self.is_given_up(family);
         if gamble {
             self.cover("gamble lost against a strict server");
         }
         self.check.borrow_mut().family(family).ends.insert("reuse detected");
         if !excused {
-            self.violate(1, || {
+            self.violate(Invariant::SingleUse, || {
                 format!("the server sees RT-{family}-{number} used twice and ends the session")
             });
         }
@@ -187,8 +214,15 @@ impl World {
 
     /// After a crash rolled storage back: which sessions can no longer be saved.
     pub(crate) fn judge_crash(&self) {
+        if self.is_token_only() {
+            return;
+        }
         let count = self.check.borrow().families.len();
         for family in 0..count {
+            // What a page keeps to itself is in no storage.
+            if self.check.borrow_mut().family(family).in_memory {
+                continue;
+            }
             let highest = {
                 let profile = self.profile.borrow();
                 let ledger = self.ledger.borrow();
@@ -200,7 +234,7 @@ impl World {
                 None => "a crash lost its only token",
                 // The document's step 2: the previous token with the previous key, no further back.
                 Some(highest) if highest + 1 < current => "a crash lost two generations",
-                Some(highest) if highest < current && self.options.rotation != Rotation::Idempotent => {
+                Some(highest) if highest < current && self.rotation() != Rotation::Idempotent => {
                     "a crash lost its token"
                 }
                 Some(_) => continue,

@@ -17,8 +17,16 @@ impl World {
         };
         match family {
             Some(family) => check.families.get(family).is_some_and(lost),
-            None => check.families.iter().any(lost),
+            None => {
+                let mut own = check.families.iter().enumerate().filter(|(at, _)| self.may_be_of(life, *at));
+                own.any(|(_, family)| lost(family))
+            }
         }
+    }
+
+    /// Whether the family can be one of the tab's, as far as its app tells.
+    fn may_be_of(&self, life: Option<Life>, family: usize) -> bool {
+        life.is_none_or(|life| self.is_of_app(life, family))
     }
 
     /// Whether storage is whole and shared all the time, so that a tab knows what the others know.
@@ -36,15 +44,14 @@ impl World {
             StorageVeryLate,
             StorageWiped,
         ];
-        let in_memory = self.options.custody.refresh == auth::RefreshCustody::Memory;
-        !in_memory && !faults.into_iter().any(|class| self.options.has(class))
+        !self.has_deployed_memory() && !faults.into_iter().any(|class| self.options.has(class))
     }
 
     /// A login's answer arrived in `life`.
     pub(crate) fn logged_in(&self, life: Life, family: usize) {
         // "Without IndexedDB (denied): the mode is fixed at login; the vault is memory".
         let in_memory = self.options.has(Class::LedgerDenied)
-            || self.options.custody.refresh == auth::RefreshCustody::Memory;
+            || self.custody_of(life).refresh == auth::RefreshCustody::Memory;
         let mut check = self.check.borrow_mut();
         let family = check.family(family);
         (family.home, family.in_memory) = (Some(life), in_memory);
@@ -92,7 +99,8 @@ impl World {
         let (tabs, check) = (self.tabs.borrow(), self.check.borrow());
         let sid = |text: &String| Some(text.split_once("\"sid\":\"")?.1.split('"').next()?.to_owned());
         let noted = tabs[life.tab].session.values().filter_map(sid);
-        noted.filter_map(|sid| check.names.get(&sid).copied()).max()
+        let noted = noted.filter_map(|sid| check.names.get(&sid).copied());
+        noted.filter(|family| self.is_of_app(life, *family)).max()
     }
 
     pub(crate) fn is_given_up(&self, family: usize) -> bool {

@@ -1,8 +1,8 @@
-//! The user's calls: invariant 6, liveness; 4, whose answer is shown.
+//! The user's calls: liveness; and whose answer is shown.
 
 use auth::{Answer, Error, Instant, State};
 
-use crate::check::using::USING;
+use crate::check::Invariant;
 use crate::options::Class;
 use crate::tasks::Life;
 use crate::world::World;
@@ -35,6 +35,10 @@ pub(crate) struct Operation {
     /// When, by the device's clocks.
     pub(crate) at: Instant,
     pub(crate) outcome: Option<Outcome>,
+    /// Another call of its tab was under way in the same time.
+    pub(crate) overlapped: bool,
+    /// Another login was under way in the same time, in any tab.
+    pub(crate) contested: bool,
 }
 
 impl Operation {
@@ -47,7 +51,7 @@ impl Operation {
 /// the second.
 const SEND_BOUND: u64 = 2 * (15_000 + 30_000);
 /// The attempt's deadline, and transactions that are tried again.
-const LOGIN_BOUND: u64 = 10_000 + 10_000;
+const LOGIN_BOUND: u64 = 30_000 + 10_000;
 /// Transactions, a few after another if something changes meanwhile.
 const LOOK_BOUND: u64 = 8_000;
 /// A page that restores asks the server once, or says that it cannot.
@@ -64,7 +68,19 @@ impl World {
         let began = self.tabs.borrow()[life.tab].ran(self.monotonic());
         let mut check = self.check.borrow_mut();
         let id = check.operations.len();
-        check.operations.push(Operation { life, kind, user, began, at: self.now(), outcome: None });
+        let of_life: Vec<usize> =
+            check.open.iter().copied().filter(|open| check.operations[*open].life == life).collect();
+        let overlapped = !of_life.is_empty();
+        of_life.into_iter().for_each(|open| check.operations[open].overlapped = true);
+        let open = check.open.clone();
+        let logins =
+            open.into_iter().filter(|open| kind == Kind::Login && check.operations[*open].is_login());
+        let logins: Vec<usize> = logins.collect();
+        let contested = !logins.is_empty();
+        logins.into_iter().for_each(|open| check.operations[open].contested = true);
+        let at = self.now();
+        let outcome = None;
+        check.operations.push(Operation { life, kind, user, began, at, outcome, overlapped, contested });
         check.open.push(id);
         id
     }
@@ -82,11 +98,13 @@ impl World {
             if let Some(family) = family {
                 check.family(family).adopted = well;
                 if well {
-                    check.last_login = Some(family);
+                    check.last_login.insert(self.app(life), family);
                     check.tab(life).family = Some(family);
                 }
             }
         }
+        let entered =
+            if kind == Kind::Login && outcome == Outcome::Done { check.tab(life).family } else { None };
         check.operations[id].outcome = Some(outcome.clone());
         let last = check.calls.iter().rev().find(|call| call.operation == Some(id));
         let waited = last.and_then(|call| call.late).is_some_and(|at| at < self.time());
@@ -102,8 +120,12 @@ impl World {
             Outcome::Error(_) => "call: error, session over",
         });
         self.note(life.tab, || format!("{kind:?} {id}: {outcome:?}"));
+        entered.into_iter().for_each(|family| self.expect_switch(id, family));
         if waited && outcome != Outcome::Gone {
-            self.violate(USING, || "a late 401 waits, although a newer token is there".to_owned());
+            self.violate(Invariant::Using, || "a late 401 waits, although a newer token is there".to_owned());
+        }
+        if kind == Kind::Send && outcome != Outcome::Gone {
+            self.check_effort(id, &outcome);
         }
         if let Some(client) = self.tabs.borrow()[life.tab].client.as_ref() {
             self.check_text("Debug of a client", &format!("{client:?}"), true);
@@ -123,14 +145,18 @@ impl World {
         let as_user = self.check.borrow().operations[id].user.clone();
         let (Some(of), true) = (of, answer.body.starts_with(b"{")) else { return };
         if as_user.as_ref().is_some_and(|as_user| *as_user != of) {
-            self.violate(4, || format!("the answer to {as_user:?}'s call is {of}'s"));
+            self.violate(Invariant::NoCrossing, || format!("the answer to {as_user:?}'s call is {of}'s"));
         }
         match state {
             State::SignedIn { user: Some(user), .. } if **user != *of => {
-                self.violate(4, || format!("{of}'s answer is given to a page that shows {user}"));
+                self.violate(Invariant::NoCrossing, || {
+                    format!("{of}'s answer is given to a page that shows {user}")
+                });
             }
             State::SignedOut(_) => {
-                self.violate(3, || format!("{of}'s answer is given to a page that is signed out"));
+                self.violate(Invariant::NoResurrection, || {
+                    format!("{of}'s answer is given to a page that is signed out")
+                });
             }
             _ => {}
         }
@@ -159,7 +185,7 @@ impl World {
         open.into_iter().for_each(|id| self.end(id, Outcome::Gone));
     }
 
-    /// Invariant 6: every call ends within its bound while its tab runs. Looked at whenever time passes.
+    /// Liveness: every call ends within its bound while its tab runs. Looked at whenever time passes.
     pub(crate) fn overdue(&self) {
         let tabs = self.tabs.borrow();
         let check = self.check.borrow();
@@ -177,13 +203,13 @@ impl World {
         });
         if let Some(id) = late {
             let (tab, kind) = (check.operations[*id].life.tab, check.operations[*id].kind);
-            return self.violate(6, || format!("{kind:?} {id} in tab {tab} does not end"));
+            return self.violate(Invariant::Liveness, || format!("{kind:?} {id} in tab {tab} does not end"));
         }
         for (at, tab) in tabs.iter().enumerate().filter(|(_, tab)| tab.open) {
             let seen = check.tabs.get(&tab.life(at));
             let since = seen.and_then(|seen| seen.restoring);
             if since.is_some_and(|since| ran(tab.life(at)) > since + RESTORE_BOUND + MARGIN + slow) {
-                return self.violate(6, || format!("tab {at} restores for ever"));
+                return self.violate(Invariant::Liveness, || format!("tab {at} restores for ever"));
             }
         }
     }

@@ -1,37 +1,41 @@
-//! Invariant 7, containment: where tokens may be. And 3: what is stored after the end.
+//! Containment: where tokens may be. No resurrection: what is stored after the end.
 
 use std::mem::take;
 
 use auth::{Area, HttpRequest};
 
-use crate::check::Completed;
+use crate::apps::App;
+use crate::check::{Completed, Invariant};
 use crate::tasks::Life;
 use crate::timeline;
 use crate::token::{Kind, tokens_in};
-use crate::world::{BASE, World};
+use crate::world::World;
 
 impl World {
-    pub(crate) fn check_containment(&self, request: &HttpRequest, path: &str) {
+    pub(crate) fn check_containment(&self, life: Life, request: &HttpRequest, path: &str) {
         let expected = ["/token", "/refresh", "/logout", "/me", "/notes"].contains(&path);
-        if !request.url.starts_with(BASE) || !expected {
-            self.violate(7, || format!("a request goes to {}", request.url));
+        let app = App::at(&request.url).map(|(app, _)| app);
+        if app != Some(self.app(life)) || !expected {
+            self.violate(Invariant::Containment, || format!("a request goes to {}", request.url));
         }
         self.check_text("a URL", &request.url, true);
         let auth = ["/token", "/refresh", "/logout"].contains(&path);
         for (name, value) in &request.headers {
             let bearer = *name == "authorization" && !auth;
             if !bearer && tokens_in(value).next().is_some() {
-                self.violate(7, || format!("the header {name} of {path} carries a token"));
+                self.violate(Invariant::Containment, || {
+                    format!("the header {name} of {path} carries a token")
+                });
             }
             if bearer && tokens_in(value).any(|token| token.kind == Kind::Refresh) {
-                self.violate(7, || format!("{path} carries a refresh token as bearer"));
+                self.violate(Invariant::Containment, || format!("{path} carries a refresh token as bearer"));
             }
         }
         let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default());
         let allowed = path == "/refresh" || path == "/logout";
         let stray = tokens_in(&body).any(|token| token.kind == Kind::Access || !allowed);
         if stray || body.contains("secret") && path != "/token" {
-            self.violate(7, || format!("the body of {path} carries what it must not"));
+            self.violate(Invariant::Containment, || format!("the body of {path} carries what it must not"));
         }
     }
 
@@ -40,7 +44,7 @@ impl World {
         let secret =
             tokens_in(text).any(|token| none || token.kind == Kind::Refresh) || text.contains("secret");
         if secret {
-            self.violate(7, || format!("{what} carries a token"));
+            self.violate(Invariant::Containment, || format!("{what} carries a token"));
         }
     }
 
@@ -56,10 +60,13 @@ impl World {
             Area::Profile => kind == Kind::Access,
         };
         if tokens_in(value).any(|token| misplaced(token.kind)) || value.contains("secret") {
-            self.violate(7, || format!("{area:?} storage gets what it must not hold"));
+            self.violate(Invariant::Containment, || format!("{area:?} storage gets what it must not hold"));
         }
         if let (Area::Tab, Some(token)) = (area, tokens_in(value).next()) {
             self.check.borrow_mut().tab(life).held = Some(token);
+        }
+        if area == Area::Tab {
+            self.learn_shown(life, value);
         }
         if area == Area::Profile {
             self.learn_name(key, value);
@@ -72,10 +79,11 @@ impl World {
     /// A tab's transaction put `value` into the ledger.
     pub(crate) fn committed(&self, life: Life, key: &str, value: Option<&str>) {
         if let Some(value) = value {
+            self.learn_login(life, key);
             self.learn_name(key, value);
             self.check_resurrection(life, value);
             if value.contains("secret") || tokens_in(value).any(|token| token.kind == Kind::Access) {
-                self.violate(7, || "the ledger gets what it must not hold".to_owned());
+                self.violate(Invariant::Containment, || "the ledger gets what it must not hold".to_owned());
             }
         }
         self.written_down(life);
@@ -109,11 +117,15 @@ impl World {
         let unknown = check.tab(life).leaving && row.contains("\"logged_out\"");
         let family_at = check.family(family);
         family_at.entered = true;
+        if over {
+            family_at.ended_by.get_or_insert(life);
+        }
         if unknown {
             family_at.ends.insert("logout");
         }
         drop(check);
         if over {
+            self.ends_stored(life, family);
             self.ended(family);
         }
     }
@@ -126,7 +138,7 @@ impl World {
             let over = family.over.is_some() && family.given_up.is_none();
             drop(check);
             if over {
-                self.violate(3, || {
+                self.violate(Invariant::NoResurrection, || {
                     format!("tab {} stores RT-{}-{} after the logout", life.tab, token.family, token.number)
                 });
             }

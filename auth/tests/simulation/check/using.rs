@@ -3,14 +3,12 @@
 
 use auth::{Answer, Instant, State};
 
-use crate::check::Call;
+use crate::check::{Call, Invariant};
 use crate::options::{Class, Lifetime, Options};
 use crate::tasks::Life;
 use crate::token::{Kind, Token, tokens_in};
 use crate::world::World;
 
-/// What the section of the document is called among the invariants, which are numbered 1 to 8.
-pub(crate) const USING: u8 = 9;
 /// "The margin: the smaller of 60 s and a fifth of the lifetime."
 const MARGIN: u64 = 60_000;
 /// A commit, a question and its answer take less.
@@ -72,11 +70,18 @@ impl World {
         let body = answer.filter(|_| brings).map(|answer| String::from_utf8_lossy(&answer.body));
         let brought = |kind| body.as_ref().and_then(|body| tokens_in(body).find(|token| token.kind == kind));
         let new = brought(Kind::Access);
+        let mut received = None;
         if let Some(token) = new {
+            seen.granted.insert(token, now.monotonic);
             let refresh = brought(Kind::Refresh).map(|token| token.number);
+            received = Some((token.family, refresh.unwrap_or_default()));
             seen.got = Some(Got { token, made: sent.midpoint(now), refresh, at, step, doubtful: false });
         }
         seen.in_trouble |= !matches!(status, Some(200..500));
+        if let Some((family, number)) = received {
+            let family = check.family(family);
+            family.received = family.received.max(number);
+        }
         if let (None, Some(token), Some(401)) = (new, token, status) {
             check.family(token.family).refused.insert(token.number);
         }
@@ -121,13 +126,19 @@ impl World {
             return;
         }
         if early && self.rotates() {
-            self.violate(8, || format!("family {} refreshes before the server's time", token.family));
+            self.violate(Invariant::BoundedRate, || {
+                format!("family {} refreshes before the server's time", token.family)
+            });
         }
         if let Some(sibling) = sibling {
-            self.violate(USING, || format!("tab {} refreshes what tab {sibling} would give it", life.tab));
+            self.violate(Invariant::Using, || {
+                format!("tab {} refreshes what tab {sibling} would give it", life.tab)
+            });
         }
         if needless {
-            self.violate(USING, || format!("tab {} refreshes although its token is fresh", life.tab));
+            self.violate(Invariant::Using, || {
+                format!("tab {} refreshes although its token is fresh", life.tab)
+            });
         }
     }
 
@@ -180,11 +191,12 @@ impl World {
         let refresh = got.and_then(|got| got.refresh);
         let stored = check.family(token.family).completed.map(|done| done.number);
         drop(check);
-        if stale {
-            self.violate(USING, || format!("tab {} sends a token whose time is up", life.tab));
+        // Where nothing can replace a token it is sent until the server refuses it.
+        if stale && !self.is_token_only() {
+            self.violate(Invariant::Using, || format!("tab {} sends a token whose time is up", life.tab));
         }
         if refresh > stored && self.all_is_known() {
-            self.violate(USING, || format!("tab {} uses what it has not stored", life.tab));
+            self.violate(Invariant::Using, || format!("tab {} uses what it has not stored", life.tab));
         }
     }
 
@@ -199,7 +211,9 @@ impl World {
         seen.asked_for_user = seen.asked_for_user.saturating_sub(1);
         drop(check);
         if !asked {
-            self.violate(4, || format!("tab {} shows {user} where {before} was", life.tab));
+            self.violate(Invariant::NoCrossing, || {
+                format!("tab {} shows {user} where {before} was", life.tab)
+            });
         }
     }
 

@@ -1,0 +1,70 @@
+//! How the server hears that a session is over. Nothing waits for it.
+
+use std::rc::Rc;
+
+use super::Engine;
+use crate::protocol::decide::ATTEMPT_DEADLINE;
+use crate::protocol::ids::Sid;
+use crate::protocol::rows::Page;
+use crate::protocol::times::BACKOFF;
+use crate::wire::{self, Error, HttpRequest, RefreshToken};
+
+/// How often the server is told. No token is kept for it beyond the page.
+pub(crate) const TRIES: u32 = 8;
+
+/// A logout that the user asked for, and its session if the ledger notes the debt.
+pub(crate) struct Logout {
+    pub(crate) owed: Option<Sid>,
+}
+
+/// Whether the contract names a way to tell.
+pub(crate) fn can_tell(engine: &Engine) -> bool {
+    engine.contract.logout.is_some() && engine.contract.refresh.is_some()
+}
+
+/// Tells the server, in the background, to end the family of `token`. If that fails, the user of a `logout`
+/// is told. The ledger's debt is struck out when it is paid.
+pub(crate) fn revoke(engine: &Rc<Engine>, token: RefreshToken, logout: Option<Logout>) {
+    let this = engine.clone();
+    engine.spawn(async move {
+        for n in 0..TRIES {
+            let outcome = tell_server(&this, &token).await;
+            if logout.is_some() {
+                this.apply(|belief, _| belief.told(outcome.is_ok()));
+            }
+            match outcome {
+                Ok(()) => return strike_out(&this, logout.and_then(|logout| logout.owed)).await,
+                Err(error) if !error.retry_helps() => return,
+                Err(_) => this.platform.sleep(pause_before(&this, n)).await,
+            }
+        }
+    });
+}
+
+async fn strike_out(engine: &Engine, owed: Option<Sid>) {
+    let Some(session) = owed else { return };
+    let paid = |page: &mut Page| {
+        if let Some(ended) = page.row.as_mut().and_then(|row| row.ended.as_mut()) {
+            ended.owed = false;
+        }
+    };
+    let _owed_still = engine.ledger.transact(Some(&session), paid).await;
+}
+
+async fn tell_server(engine: &Engine, token: &RefreshToken) -> Result<(), Error> {
+    let Some(endpoint) = &engine.contract.logout else { return Ok(()) };
+    let request = wire::carrying(&engine.base, &engine.contract, endpoint, token)?;
+    let answer = engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
+    match answer.status {
+        408 | 429 | 500..=599 => Err(Error::from_token_answer(&answer)),
+        // A captive portal's page under status 200: the server has heard nothing.
+        200..300 if answer.is_html() => Err(Error::Unintelligible),
+        // Done, or the family is unknown, or the server has no such endpoint: nothing is owed.
+        _ => Ok(()),
+    }
+}
+
+/// Milliseconds before try `n`, full jitter: half a second at first, thirty at last.
+pub(crate) fn pause_before(engine: &Engine, n: u32) -> u32 {
+    engine.random() % ((1_000 << n.min(5)).min(BACKOFF)) + 500
+}

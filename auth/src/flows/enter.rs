@@ -1,0 +1,178 @@
+//! A login enters the ledger: vault entry, row, the old session's end and `now`, in one transaction.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::custody::RefreshCustody;
+use crate::engine::Engine;
+use crate::platform::LedgerError;
+use crate::ports::ledger::{now_entry, write};
+use crate::protocol::attempt::Found;
+use crate::protocol::ids::Sid;
+use crate::protocol::rows::{Now, Page, Row};
+use crate::wire::{EndReason, RefreshToken};
+
+/// How often the transaction is tried.
+const TRIES: u32 = 5;
+/// The pause before it is tried again, in milliseconds.
+const PAUSE: u32 = 200;
+
+/// The session that was current, and its token.
+pub(crate) type Replaced = Option<(Sid, Option<RefreshToken>)>;
+
+/// What a login writes.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) row: Row,
+    pub(crate) token: Option<RefreshToken>,
+}
+
+/// What the transaction did.
+pub(crate) struct Entered {
+    /// Whether the session is in the ledger, and its refresh token where the custody wants it.
+    pub(crate) stored: bool,
+    pub(crate) replaced: Replaced,
+    /// Whether an earlier try had done it, of which nobody heard.
+    pub(crate) unheard: bool,
+}
+
+impl Entered {
+    pub(crate) fn nowhere() -> Self {
+        Self { stored: false, replaced: None, unheard: false }
+    }
+
+    pub(crate) fn replaced_token(&self) -> Option<&RefreshToken> {
+        self.replaced.as_ref().and_then(|(_, token)| token.as_ref())
+    }
+}
+
+/// Leaves in `first` what a try has replaced, if it was committed. If the browser's storage is broken or full
+/// at each try, nothing of this login can be in the ledger, and it is as good as denied.
+pub(crate) async fn enter(
+    engine: &Rc<Engine>,
+    entry: Entry,
+    first: &Rc<RefCell<Replaced>>,
+) -> Result<Entered, LedgerError> {
+    if engine.custody.refresh == RefreshCustody::Memory {
+        return Ok(Entered::nowhere());
+    }
+    let (mut began, mut error) = (None, LedgerError::Broken);
+    for n in 0..TRIES {
+        if n > 0 {
+            engine.platform.sleep(PAUSE).await;
+        }
+        let tried = match named(engine).await {
+            Ok(now) => {
+                let began = began.get_or_insert_with(|| now.clone()).as_ref();
+                if now.as_ref().is_some_and(|now| now.is_beyond(began, &entry.row.sid)) {
+                    return Err(LedgerError::Aborted);
+                }
+                replace(engine, now, entry.clone(), first.clone()).await
+            }
+            Err(error) => Err(error),
+        };
+        match tried {
+            Ok(Some(entered)) => return Ok(entered),
+            // It is as good as broken; but after a try that nobody heard of, its row may be there.
+            Err(LedgerError::Denied) => break,
+            Err(LedgerError::Broken) => {}
+            // `now` changed between the look and the transaction, or nobody knows.
+            Ok(None) | Err(LedgerError::Aborted) => error = LedgerError::Aborted,
+        }
+    }
+    if error == LedgerError::Broken {
+        // A transaction that came to nothing has left its entry.
+        engine.vault.forget(&entry.row.sid);
+    }
+    Err(error)
+}
+
+/// `now`, read by a transaction whose errors are the ledger's own.
+async fn named(engine: &Engine) -> Result<Option<Now>, LedgerError> {
+    let found = Rc::new(Cell::new(None));
+    let slot = found.clone();
+    let read = move |entries: &mut [Option<String>]| {
+        let [now, beside] = entries else { return };
+        slot.set(Some(Page::read(now_entry(now, beside).as_deref(), None, None).now));
+    };
+    engine.ledger.entries(engine.ledger.now_keys().into(), Box::new(read)).await?;
+    found.take().ok_or(LedgerError::Aborted)
+}
+
+/// `None` if `now` is no more what was `seen`.
+async fn replace(
+    engine: &Rc<Engine>,
+    seen: Option<Now>,
+    entry: Entry,
+    first: Rc<RefCell<Replaced>>,
+) -> Result<Option<Entered>, LedgerError> {
+    let scope = engine.ledger.scope();
+    let row_key = |sid: Option<&Sid>| sid.map_or_else(|| scope.name("row:none"), |sid| scope.row(sid));
+    let old = seen.as_ref().map(|now| now.sid.clone());
+    let older = seen.as_ref().and_then(|now| now.before.as_ref());
+    let rows = [row_key(Some(&entry.row.sid)), row_key(old.as_ref()), row_key(older)];
+    let keys = engine.ledger.now_keys().into_iter().chain(rows).collect();
+    let done = Rc::new(Cell::new(None));
+    let (this, slot) = (engine.clone(), done.clone());
+    let decide = move |entries: &mut [Option<String>]| {
+        let [now, beside, own_row, old_row, older_row] = entries else { return };
+        let now = now_entry(now, beside);
+        let Page { now: named, row } = Page::read(now.as_deref(), old_row.as_deref(), old.as_ref());
+        if own_row.is_some() {
+            // An earlier try of this very login was committed all the same, and others may have
+            // moved on since: nothing is written twice. This one may be aborted, and found again.
+            slot.set(Some(Entered { stored: true, replaced: first.borrow().clone(), unheard: true }));
+            return;
+        }
+        if named != seen {
+            return;
+        }
+        let stored = put_first(&this, &entry);
+        let mut row = row;
+        let replaced = end_replaced(&this, row.as_mut());
+        *first.borrow_mut() = replaced.clone();
+        let before = row.as_ref().map(|row| row.sid.clone());
+        write(old_row, row.as_ref().map(Row::write));
+        write(older_row, None);
+        let in_row = this.custody.refresh == RefreshCustody::Database;
+        let token = entry.token.filter(|_| in_row).map(|token| token.reveal().to_owned());
+        let base = Some(this.ledger.scope().address().to_owned());
+        let new = stored.then(|| Now { sid: entry.row.sid.clone(), before, base });
+        write(now, new.as_ref().map(Now::write));
+        write(own_row, stored.then(|| Row { token, ..entry.row }.write()));
+        slot.set(Some(Entered { stored, replaced, unheard: false }));
+    };
+    engine.ledger.entries(keys, Box::new(decide)).await?;
+    Ok(done.take())
+}
+
+/// Ends the row that a login replaces. Its session and its token, if it lived.
+fn end_replaced(engine: &Engine, row: Option<&mut Row>) -> Replaced {
+    let row = row.filter(|row| row.is_live())?;
+    let replaced = (row.sid.clone(), last_token(engine, row));
+    row.end(EndReason::ReplacedElsewhere, true);
+    Some(replaced)
+}
+
+/// Whether the refresh token, if there is one, is where the custody wants it before the row says so.
+fn put_first(engine: &Engine, entry: &Entry) -> bool {
+    let Some(token) = &entry.token else { return true };
+    match engine.custody.refresh {
+        RefreshCustody::Local => engine.vault.put(&entry.row.sid, 0, token).written,
+        RefreshCustody::Database => true,
+        RefreshCustody::Memory => false,
+    }
+}
+
+/// The newest token of a row's session that this tab can see, unless the session was logged out here, and
+/// the server told.
+fn last_token(engine: &Engine, row: &Row) -> Option<RefreshToken> {
+    if engine.believes(|belief| belief.has_ended(&row.sid)) {
+        return None;
+    }
+    let in_row = row.token.as_deref().and_then(RefreshToken::parse);
+    in_row.or_else(|| match engine.vault.get(&row.sid, row.generation) {
+        Found::Token(token) => Some(token),
+        Found::Missing | Found::Unreadable => engine.vault.newest(&row.sid),
+    })
+}

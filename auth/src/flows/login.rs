@@ -1,0 +1,186 @@
+//! Logging in: the request, and what follows from its answer.
+
+use std::rc::Rc;
+
+use futures_util::future::{Either, select};
+
+use crate::custody::RefreshCustody;
+use crate::engine::{Engine, TRIES, revoke};
+use crate::flows::enter::{Entered, Entry, Replaced, enter};
+use crate::flows::logout::end_row;
+use crate::flows::look::Looks;
+use crate::platform::{Instant, LedgerError, random_text, with_deadline};
+use crate::protocol::ids::{Sid, User};
+use crate::protocol::rows::Row;
+use crate::protocol::session::{Access, Session, Tenure};
+use crate::wire::{self, Answer, EndReason, Error, FormFields, Grant, HttpRequest, RefreshToken};
+
+/// The longest time that a login's answer is waited for, in milliseconds: as long as an application request's.
+const DEADLINE: u32 = 30_000;
+/// For how much longer a late answer is listened for, in milliseconds, so that its session does not outlive its login.
+const LATE: u32 = 300_000;
+
+/// Logs in and begins a session. The password is sent byte for byte and kept nowhere.
+pub(crate) async fn login(looks: &Rc<Looks>, username: &str, password: &str) -> Result<(), Error> {
+    let engine = looks.engine();
+    let empty = FormFields { username: username.trim().is_empty(), password: password.is_empty() };
+    if empty != FormFields::default() {
+        return Err(Error::EmptyFields(empty));
+    }
+    let turn = Turn::take(engine).ok_or(Error::AlreadySigningIn)?;
+    let outcome = sign_in(looks, username, password).await;
+    drop(turn);
+    if outcome.is_err() && outcome != Err(Error::StorageSilent) {
+        // Meanwhile nothing was adopted: somebody may have signed in elsewhere. A login that is taken back looks when
+        // it is through, because it knows what ended.
+        looks.until_seen();
+    }
+    outcome
+}
+
+async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str) -> Result<(), Error> {
+    let engine = looks.engine();
+    let request = wire::login(&engine.base, &engine.contract, username, password)?;
+    let sent = engine.platform.now();
+    let answer = answer_in_time(engine, request).await?;
+    let grant = granted(engine, &answer)?;
+    let received = sent.midpoint(answer.received);
+    begin(looks, username, grant, received).await
+}
+
+/// The login's answer within its deadline. One that comes later is listened for, and its session ended at the server.
+async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<Answer, Error> {
+    let answer = engine.platform.http(request);
+    match select(answer, engine.platform.sleep(DEADLINE)).await {
+        Either::Left((answer, _)) => Ok(answer?),
+        Either::Right(((), late)) => {
+            let this = engine.clone();
+            engine.spawn(async move {
+                if let Some(Ok(answer)) = with_deadline(&*this.platform, LATE, late).await {
+                    refuse(&this, &answer);
+                }
+            });
+            Err(Error::TimedOut)
+        }
+    }
+}
+
+fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
+    match answer.status {
+        200..300 => Grant::read(answer, &engine.contract).inspect_err(|_| refuse(engine, answer)),
+        _ if engine.contract.is_wrong_credentials(answer) => Err(Error::WrongCredentials),
+        422 => Err(Error::InvalidFields(wire::invalid_fields(answer, &engine.contract))),
+        _ => Err(Error::from_token_answer(answer)),
+    }
+}
+
+/// Ends at the server what a login opened there that nobody takes up.
+fn refuse(engine: &Rc<Engine>, answer: &Answer) {
+    if let Some(token) = wire::refresh_token_of(answer, &engine.contract) {
+        revoke(engine, token, None);
+    }
+}
+
+/// Where the session lives is fixed here: in this tab alone if there is no ledger or no vault to share.
+async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -> Result<(), Error> {
+    let engine = looks.engine();
+    let sid = Sid::minted(&random_text(&*engine.platform));
+    let user = User { name: name.into(), id: grant.user.map(Into::into) };
+    let token = grant.refresh.filter(|_| engine.contract.refresh.is_some());
+    let mut row = Row::new(sid.clone(), user.clone(), engine.mint(), engine.platform.now().wall);
+    row.idempotent = grant.idempotent;
+    row.renewable = token.is_some();
+    engine.apply(|belief, _| belief.entering(sid.clone()));
+    let entry = Entry { row: row.clone(), token: token.clone() };
+    let replaced = Rc::default();
+    let entered = match enter(engine, entry, &replaced).await {
+        Ok(entered) => entered,
+        Err(LedgerError::Denied | LedgerError::Broken) => Entered::nowhere(),
+        Err(LedgerError::Aborted) => {
+            take_back(looks, sid, token, replaced.take());
+            return Err(Error::StorageSilent);
+        }
+    };
+    // Nothing below waits: what the ledger says and what the tab shows change together.
+    let tenure = if entered.stored {
+        Tenure::Shared { renewable: token.is_some(), stored: true }
+    } else {
+        let meant = engine.custody.refresh == RefreshCustody::Memory;
+        row.token = token.as_ref().map(|token| token.reveal().to_owned());
+        Tenure::ThisTab { notice: token.is_some() && !meant, row: token.is_some().then(|| Rc::new(row)) }
+    };
+    let older =
+        older_token(engine, &sid, entered.stored).filter(|older| entered.replaced_token() != Some(older));
+    let session = Session {
+        id: sid,
+        user,
+        generation: 0,
+        access: Some(Access { token: grant.access, received, lifetime: grant.lifetime, handed_over: false }),
+        confirmed: true,
+        tenure,
+        unwritten: None,
+    };
+    let unheard = entered.unheard;
+    engine.apply(|belief, effects| {
+        belief.logged_in(session, unheard, effects);
+        let (replaced, token) = entered.replaced.unzip();
+        effects.forget.extend(replaced);
+        effects.announce = true;
+        effects.revoke.extend([older, token.flatten()].into_iter().flatten());
+    });
+    if unheard {
+        // The row may have moved on, or be another login's, since the try that nobody heard of.
+        looks.until_seen();
+    }
+    Ok(())
+}
+
+/// The token of the session that this login ends here, where the ledger did not give it.
+fn older_token(engine: &Engine, new: &Sid, stored: bool) -> Option<RefreshToken> {
+    let session = engine.session().filter(|session| session.id != *new)?;
+    match &session.tenure {
+        Tenure::ThisTab { row, .. } => row.as_ref()?.token.as_deref().and_then(RefreshToken::parse),
+        // The ledger that it is in may be denied by now, and gave no token.
+        Tenure::Shared { .. } if !stored => engine.vault.newest(&session.id),
+        Tenure::Shared { .. } => session.unwritten.map(|unwritten| unwritten.token.clone()),
+    }
+}
+
+/// Ends a login of which the ledger gave no word in time: it may have been committed all the same, and other tabs
+/// may use it by now. As at every logout the row comes first, then the server. What it had `replaced`, if so, is
+/// over as well.
+fn take_back(looks: &Rc<Looks>, sid: Sid, token: Option<RefreshToken>, replaced: Replaced) {
+    let (looks, engine) = (looks.clone(), looks.engine().clone());
+    engine.apply(|belief, _| belief.end_here(&sid));
+    engine.clone().spawn(async move {
+        let (_, newest) = end_row(&engine, &sid, 0..TRIES).await;
+        // A row that is there was committed, and with it the end of the one before. A try that was aborted has
+        // replaced nothing.
+        let replaced = replaced.filter(|_| newest.is_some());
+        engine.apply(|belief, effects| {
+            effects.forget.push(sid);
+            effects.revoke.extend(newest.or(token));
+            if let Some((before, older)) = replaced {
+                belief.close(&before, EndReason::Revoked, effects);
+                effects.revoke.extend(older);
+            }
+            effects.announce = true;
+        });
+        looks.until_seen();
+    });
+}
+
+/// Logins take turns: one is under way at a time.
+struct Turn(Rc<Engine>);
+
+impl Turn {
+    fn take(engine: &Rc<Engine>) -> Option<Self> {
+        engine.apply(|belief, _| belief.begin_login()).then(|| Self(engine.clone()))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.apply(|belief, _| belief.end_login());
+    }
+}

@@ -1,0 +1,150 @@
+//! How a session ends here: at once in this tab, then in the ledger and the other tabs, then at the server.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::custody::RefreshCustody;
+use crate::engine::{Engine, Logout, TRIES, can_tell, pause_before, revoke};
+use crate::platform::LedgerError;
+use crate::protocol::attempt::Found;
+use crate::protocol::ids::Sid;
+use crate::protocol::rows::Page;
+use crate::protocol::session::{Session, Tenure};
+use crate::wire::{EndReason, RefreshToken};
+
+/// The tokens that the server can be told with, the newest first.
+#[derive(Default)]
+struct Tokens {
+    /// The one that no commit could store.
+    unwritten: Option<RefreshToken>,
+    /// The one that storage shows.
+    stored: Option<RefreshToken>,
+}
+
+/// Ends the session here, at once, and tells the ledger, the other tabs and the server in the background: this works
+/// offline, with an expired access token, and while a refresh is under way.
+pub(crate) fn log_out(engine: &Rc<Engine>) {
+    let Some(session) = engine.session() else {
+        return engine.apply(|belief, _| belief.want_logout());
+    };
+    let id = session.id.clone();
+    let shared = !session.is_this_tabs();
+    let tokens = tokens_of(engine, &session);
+    if shared && !vault_holds(engine, &session) {
+        // No wipe takes the token out of the row if the page goes before the ledger has heard of it.
+        engine.vault.note_logout(&id);
+    }
+    // A reload may have left an access token alone, and an access token ends no session.
+    let told = tokens.stored.is_some() || shared || !can_tell(engine);
+    let reason = if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly };
+    engine.apply(|belief, effects| {
+        belief.end_here(&id);
+        belief.close(&id, reason, effects);
+    });
+    let renewable = session.is_renewable();
+    let this = engine.clone();
+    engine.spawn(async move {
+        let told = match shared {
+            true => settle_row(&this, &id, tokens).await || !renewable,
+            false => match tokens.unwritten.or(tokens.stored) {
+                Some(token) => {
+                    revoke(&this, token, Some(Logout { owed: None }));
+                    true
+                }
+                None => false,
+            },
+        };
+        if !told && can_tell(&this) {
+            this.apply(|belief, _| belief.told(false));
+        }
+    });
+}
+
+/// Ends in the ledger and at the server a session that was logged out before the ledger could hear of it.
+pub(crate) fn settle(engine: &Rc<Engine>, sid: Sid) {
+    let this = engine.clone();
+    engine.spawn(async move {
+        let told = settle_row(&this, &sid, Tokens::default()).await;
+        if !told && can_tell(&this) {
+            this.apply(|belief, _| belief.told(false));
+        }
+    });
+}
+
+fn tokens_of(engine: &Engine, session: &Session) -> Tokens {
+    let stored = match &session.tenure {
+        Tenure::ThisTab { row, .. } => {
+            row.as_ref().and_then(|row| row.token.as_deref().and_then(RefreshToken::parse))
+        }
+        Tenure::Shared { .. } if engine.custody.refresh == RefreshCustody::Local => {
+            engine.vault.newest(&session.id)
+        }
+        Tenure::Shared { .. } => None,
+    };
+    Tokens { unwritten: session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()), stored }
+}
+
+fn vault_holds(engine: &Engine, session: &Session) -> bool {
+    let token = || engine.vault.get(&session.id, session.generation);
+    engine.custody.refresh == RefreshCustody::Local && matches!(token(), Found::Token(_))
+}
+
+/// The row ended and owed, the vault wiped once more, the tabs told, then the server. Whether there was a token to tell
+/// it with.
+async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut tokens: Tokens) -> bool {
+    let mut told = None;
+    // A ledger that is silent holds up neither tabs nor server; what it gives at last may be another token.
+    for tries in [0..1, 1..TRIES] {
+        let (heard, found) = end_row(engine, sid, tries).await;
+        engine.apply(|_, effects| {
+            effects.forget.push(sid.clone());
+            effects.announce = true;
+        });
+        let newest = tokens.unwritten.take().or(found).or(tokens.stored.take());
+        if let Some(newest) = newest.filter(|newest| told.as_ref() != Some(newest)) {
+            revoke(engine, newest.clone(), Some(Logout { owed: Some(sid.clone()) }));
+            told = Some(newest);
+        }
+        if heard {
+            break;
+        }
+    }
+    told.is_some()
+}
+
+/// Ends the row. Whether the ledger took it, or never will; and the token that the row held or points at.
+pub(crate) async fn end_row(
+    engine: &Rc<Engine>,
+    sid: &Sid,
+    tries: Range<u32>,
+) -> (bool, Option<RefreshToken>) {
+    // The token that a try found which was committed, and not heard of, is in no row any more.
+    let found = Rc::new(RefCell::new(None));
+    for n in tries {
+        if n > 0 {
+            engine.platform.sleep(pause_before(engine, n)).await;
+        }
+        let (this, id, seen) = (engine.clone(), sid.clone(), found.clone());
+        let end = move |page: &mut Page| {
+            let Some(row) = page.row.as_mut() else { return };
+            let in_row = row.token.as_deref().and_then(RefreshToken::parse);
+            let token = in_row.or_else(|| this.vault.newest(&id));
+            if row.is_live() {
+                row.end(EndReason::LoggedOut, true);
+            }
+            if token.is_some() {
+                *seen.borrow_mut() = token;
+            }
+        };
+        match engine.ledger.transact(Some(sid), end).await {
+            Ok(()) => {
+                engine.vault.strike_logout(sid);
+                return (true, found.take());
+            }
+            Err(LedgerError::Denied) => return (true, found.take()),
+            Err(_) => {}
+        }
+    }
+    (false, found.take())
+}

@@ -1,0 +1,174 @@
+//! A look into the ledger, for a page that starts or comes back, and when another tab has acted.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures_util::future::{FutureExt as _, LocalBoxFuture, WeakShared};
+
+use crate::custody::RefreshCustody;
+use crate::engine::Engine;
+use crate::flows::logout::{log_out, settle};
+use crate::platform::LedgerError;
+use crate::ports::siblings::{Heard, Siblings};
+use crate::protocol::belief::{Next, Reading};
+use crate::protocol::ids::Sid;
+use crate::protocol::rows::Page;
+
+/// How often the ledger is asked that gives no answer, in half a minute; and how often in a row at most where
+/// another look is asked for during each.
+const LOOKS: u32 = 8;
+/// The first pause before that, in milliseconds; each is twice as long as the one before.
+const PAUSE: u32 = 250;
+
+/// The one look under way in this tab.
+pub(crate) struct Looks {
+    engine: Rc<Engine>,
+    under_way: RefCell<Option<UnderWay>>,
+}
+
+struct UnderWay {
+    /// Weak: its task keeps it alive, and with it the engine.
+    outcome: WeakShared<LocalBoxFuture<'static, Next>>,
+    /// Somebody asked meanwhile: what was read may be too old for them.
+    again: Rc<Cell<bool>>,
+}
+
+impl Looks {
+    pub(crate) fn new(engine: Rc<Engine>) -> Rc<Self> {
+        Rc::new(Self { engine, under_way: RefCell::default() })
+    }
+
+    pub(crate) fn engine(&self) -> &Rc<Engine> {
+        &self.engine
+    }
+
+    /// Hears the other tabs from now on.
+    pub(crate) fn listen(self: &Rc<Self>) {
+        let this = Rc::downgrade(self);
+        Siblings::listen(&self.engine.siblings, move |heard| {
+            let Some(this) = this.upgrade() else { return };
+            match heard {
+                Heard::Changed => this.until_seen(),
+                Heard::Asked { question, sid, generation } => {
+                    let session = this.engine.session();
+                    let asked = session.filter(|s| s.id == sid && s.generation == generation);
+                    if let Some(session) = asked {
+                        this.engine.siblings.offer(&question, &session);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Looks in the background until the ledger answers, because nobody tells this tab a second time.
+    pub(crate) fn until_seen(self: &Rc<Self>) {
+        let this = self.clone();
+        self.engine.spawn(async move {
+            for n in 0..LOOKS {
+                if this.look().await != Next::Unseen {
+                    break;
+                }
+                this.engine.platform.sleep(PAUSE << n).await;
+            }
+        });
+    }
+
+    /// One look, which calls at the same time share. `Next::Unseen` if the ledger gave no answer.
+    pub(crate) async fn look(self: &Rc<Self>) -> Next {
+        let under_way = self.under_way.borrow().as_ref().and_then(|under_way| {
+            under_way.again.set(true);
+            under_way.outcome.upgrade()
+        });
+        if let Some(outcome) = under_way {
+            match outcome.await {
+                // That look may have waited long for a ledger which answers by now.
+                Next::Unseen => {}
+                next => return next,
+            }
+        }
+        let (this, again) = (self.clone(), Rc::new(Cell::new(false)));
+        let asked = again.clone();
+        let outcome = async move {
+            let mut next = Next::Unseen;
+            for _ in 0..LOOKS {
+                next = this.once().await;
+                let again = asked.replace(false) || next == Next::ReadAgain;
+                if next == Next::Unseen || !again {
+                    break;
+                }
+                // It is too old already for the callers that have come meanwhile.
+                next = Next::Unseen;
+            }
+            *this.under_way.borrow_mut() = None;
+            next
+        };
+        let outcome = outcome.boxed_local().shared();
+        if let Some(weak) = outcome.downgrade() {
+            *self.under_way.borrow_mut() = Some(UnderWay { outcome: weak, again });
+        }
+        self.engine.spawn(outcome.clone().map(drop));
+        outcome.await
+    }
+
+    async fn once(&self) -> Next {
+        let engine = &self.engine;
+        let (epoch, session, unknown) =
+            engine.believes(|belief| (belief.epoch(), belief.session().cloned(), belief.is_unknown()));
+        if session.as_ref().is_some_and(|session| session.is_this_tabs()) {
+            return Next::Done;
+        }
+        let page = match engine.custody.refresh {
+            RefreshCustody::Memory => Err(LedgerError::Denied),
+            RefreshCustody::Local | RefreshCustody::Database => {
+                engine.ledger.current_page(session.as_ref().map(|session| &session.id)).await
+            }
+        };
+        let live = page.as_ref().ok().and_then(Page::live).map(|row| row.sid.clone());
+        let noted = live.filter(|sid| engine.vault.notes_logout(sid));
+        let reading = Reading {
+            epoch,
+            page,
+            kept: if unknown { engine.tab.kept() } else { None },
+            noted: engine.tab.noted().and_then(|(sid, _)| sid),
+            noted_logout: noted.is_some(),
+            at: engine.platform.now(),
+        };
+        let next = engine.apply(|belief, effects| belief.reconcile(reading, effects));
+        if let Some(sid) = noted
+            && engine.apply(|belief, _| belief.end_here(&sid))
+        {
+            // A logout holds although its page went before the ledger heard of it.
+            settle(engine, sid);
+        }
+        match next {
+            Next::LogOut => {
+                log_out(engine);
+                Next::Done
+            }
+            Next::Ask(sid, generation) => {
+                join(engine, &sid, generation).await;
+                Next::Done
+            }
+            next => next,
+        }
+    }
+}
+
+/// A session without an access token joins with a sibling's. Without one it is shown all the same if the server can
+/// be asked.
+pub(crate) async fn join(engine: &Rc<Engine>, sid: &Sid, generation: u32) {
+    adopt(engine, sid, generation).await;
+    engine.apply(|belief, effects| match belief.session_of(sid) {
+        Some(session) if session.is_renewable() || session.access.is_some() => belief.show(),
+        _ => belief.give_up(sid, effects),
+    });
+}
+
+/// Asks the siblings, briefly, for the access token of exactly `generation`, and takes it. Whether one came.
+pub(crate) async fn adopt(engine: &Rc<Engine>, sid: &Sid, generation: u32) -> bool {
+    let Some(handed) = engine.siblings.ask(sid, generation).await else { return false };
+    engine.apply(|belief, effects| {
+        belief.handed_over(sid, generation, handed.access, handed.confirmed, effects);
+    });
+    true
+}

@@ -1,0 +1,250 @@
+//! Refreshing generation g of a session: queue, decide, send, commit, release. Read it next to docs/protocol.md, whose
+//! steps it keeps. Step 2 is in `prepare.rs`, steps 4 to 6 in `settle.rs`; the rules themselves, as functions on the
+//! ledger's rows, are in `protocol/decide.rs` and `protocol/outcome.rs`.
+
+mod prepare;
+mod recover;
+mod settle;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, WeakShared};
+
+use crate::engine::Engine;
+use crate::flows::look::Looks;
+use crate::platform::{Guard, random_text, with_deadline};
+use crate::protocol::attempt::Attempt;
+use crate::protocol::decide::{Decision, Turn};
+use crate::protocol::ids::Sid;
+use crate::protocol::rows::Flight as OpenFlight;
+use crate::protocol::session::Session;
+use crate::wire::{self, Answer, EndReason, Error, Grant};
+
+/// The longest time that the lock is waited for, in milliseconds.
+const LOCK_BOUND: u32 = 12_000;
+/// The longest time a caller waits for refreshes, in milliseconds.
+pub(crate) const LONGEST_WAIT: u32 = 15_000;
+/// The longest time between a decision and its attempt, in milliseconds: a page may freeze in between,
+/// and its flight must outlast the attempt, a late timer included.
+const SEND_WITHIN: u64 = 2_000;
+/// The pause while another tab's flight is open or the ledger refuses, in milliseconds.
+const PAUSE: u32 = 250;
+
+/// Refreshes this tab's session.
+pub(crate) struct Refresher {
+    engine: Rc<Engine>,
+    looks: Rc<Looks>,
+    /// This life of this tab, in flights.
+    owner: String,
+    flight: RefCell<Option<Flight>>,
+    /// Another tab's flight that this one waits for, and since when on the monotonic clock.
+    watched: RefCell<Option<(OpenFlight, u64)>>,
+    /// The session on whose behalf this tab waits for better times.
+    recovering: RefCell<Option<Sid>>,
+}
+
+/// The one refresh under way in this tab. Later callers share its outcome.
+struct Flight {
+    session: Sid,
+    generation: u32,
+    /// When somebody asked for it last, on the monotonic clock.
+    wanted: Rc<Cell<u64>>,
+    /// Weak: its task keeps it alive, and with it the engine.
+    outcome: WeakShared<Attempts>,
+}
+
+type Attempts = LocalBoxFuture<'static, Result<(), Error>>;
+type Outcome = Shared<Attempts>;
+
+/// How a round of the protocol ended.
+enum Round {
+    Done(Result<(), Error>),
+    /// Once more from step 1, for generation `known`, after so many milliseconds.
+    Again {
+        known: u32,
+        after: u32,
+        because: Error,
+    },
+}
+
+impl Refresher {
+    pub(crate) fn new(looks: Rc<Looks>) -> Rc<Self> {
+        let engine = looks.engine().clone();
+        Rc::new(Self {
+            owner: random_text(&*engine.platform),
+            engine,
+            looks,
+            flight: RefCell::default(),
+            watched: RefCell::default(),
+            recovering: RefCell::default(),
+        })
+    }
+
+    /// Refreshes `generation` of `session`, or joins the flight that does, for as long as a caller
+    /// waits.
+    pub(crate) async fn refresh(self: &Rc<Self>, session: Sid, generation: u32) -> Result<(), Error> {
+        let outcome = self.join_flight(session, generation);
+        let in_time = with_deadline(&*self.engine.platform, LONGEST_WAIT, outcome).await;
+        in_time.unwrap_or_else(|| Err(self.trouble()))
+    }
+
+    /// What a caller hears that waited in vain.
+    fn trouble(&self) -> Error {
+        self.engine.believes(|belief| belief.trouble())
+    }
+
+    /// One flight at a time per tab and session: that of a later generation brings what is asked for,
+    /// that of an earlier one ends first, since it may be about to send the very token. It is a task of
+    /// its own: a caller that goes away does not cancel it, since its answer carries the only copy of the
+    /// next refresh token.
+    pub(crate) fn join_flight(self: &Rc<Self>, session: Sid, generation: u32) -> Outcome {
+        let now = self.engine.platform.now().monotonic;
+        let under_way = self.flight.borrow().as_ref().and_then(|flight| {
+            let outcome = flight.outcome.upgrade().filter(|_| flight.session == session)?;
+            flight.wanted.set(now);
+            Some((flight.generation, outcome))
+        });
+        match under_way {
+            Some((later, outcome)) if later >= generation => outcome,
+            earlier => self.take_off(session, generation, earlier.map(|(_, outcome)| outcome)),
+        }
+    }
+
+    fn take_off(self: &Rc<Self>, session: Sid, generation: u32, earlier: Option<Outcome>) -> Outcome {
+        let (this, named) = (self.clone(), session.clone());
+        let wanted = Rc::new(Cell::new(self.engine.platform.now().monotonic));
+        let asked = wanted.clone();
+        let outcome = async move {
+            if let Some(earlier) = earlier {
+                let _of_another_generation = earlier.await;
+                asked.set(this.engine.platform.now().monotonic);
+            }
+            let outcome = this.fly(&named, generation, &asked).await;
+            let landed = |flight: &mut Flight| flight.session == named && flight.generation == generation;
+            let landed = this.flight.borrow_mut().take_if(landed);
+            drop(landed);
+            if let Err(error) = outcome
+                && error.retry_helps()
+                && this.engine.is_current(&named)
+            {
+                this.recover_later(named);
+            }
+            outcome
+        };
+        let outcome = outcome.boxed_local().shared();
+        if let Some(weak) = outcome.downgrade() {
+            *self.flight.borrow_mut() = Some(Flight { session, generation, wanted, outcome: weak });
+        }
+        self.engine.spawn(outcome.clone().map(drop));
+        outcome
+    }
+
+    /// Rounds of the protocol, for as long as a caller may wait: elapsed time, as on the callers' timers.
+    async fn fly(self: &Rc<Self>, session: &Sid, generation: u32, wanted: &Cell<u64>) -> Result<(), Error> {
+        let mut known = generation;
+        loop {
+            let Some(current) = self.engine.session().filter(|current| current.id == *session) else {
+                return Err(Error::SessionChanged);
+            };
+            let (lock, turn) = self.queue(&current).await;
+            let round = self.round(&current, known, turn).await;
+            // 7. Release: held for no longer than one attempt.
+            drop(lock);
+            match round {
+                Round::Done(outcome) => return outcome,
+                Round::Again { known: next, after, because } => {
+                    let waited = self.engine.platform.now().monotonic.saturating_sub(wanted.get());
+                    if waited.saturating_add(after.into()) > LONGEST_WAIT.into() {
+                        return Err(because);
+                    }
+                    known = next;
+                    self.engine.platform.sleep(after).await;
+                }
+            }
+        }
+    }
+
+    /// Step 1. Queue: the cross-tab lock, if there is one, for no longer than its bound. Economy, not
+    /// safety: when the bound runs out, go on; never steal.
+    async fn queue(&self, session: &Session) -> (Option<Guard>, Turn) {
+        if session.is_this_tabs() {
+            return (None, Turn::NoLocks);
+        }
+        let name = self.engine.ledger.scope().name(&["lock:", session.id.as_str()].concat());
+        let lock = self.engine.platform.lock(&name);
+        match with_deadline(&*self.engine.platform, LOCK_BOUND, lock).await {
+            Some(Some(lock)) => (Some(lock), Turn::Held),
+            Some(None) => (None, Turn::NoLocks),
+            None => (None, Turn::RanOut),
+        }
+    }
+
+    async fn round(self: &Rc<Self>, session: &Session, known: u32, turn: Turn) -> Round {
+        let again = |after, because| Round::Again { known, after, because };
+        if self.engine.contract.refresh.is_none() || (session.is_this_tabs() && !session.is_renewable()) {
+            return Round::Done(Err(self.end(session, EndReason::Expired).await));
+        }
+        match self.write_the_unwritten(&session.id).await {
+            Ok(()) => {}
+            Err(_) => return again(PAUSE, Error::Unavailable),
+        }
+        let Ok((decision, decided_at)) = self.decide(session, known, turn).await else {
+            return again(PAUSE, Error::Unavailable);
+        };
+        let attempt = match decision {
+            Decision::Send(attempt) => attempt,
+            Decision::Adopt(_) => return Round::Done(Ok(())),
+            Decision::Stop(reason) => return Round::Done(Err(self.stopped(session, reason).await)),
+            Decision::Lost(reason) => return Round::Done(Err(self.ended(&session.id, reason))),
+            Decision::Busy { flight, left } => {
+                self.watch(flight);
+                return again(left.clamp(1, PAUSE), Error::Unavailable);
+            }
+            Decision::CatchUp(_) | Decision::Unreadable => return again(PAUSE, Error::Unavailable),
+            Decision::Wait { left, limited: false } => return again(left, self.trouble()),
+            Decision::Wait { left, limited: true } => {
+                return again(left, Error::TooManyRequests { retry_after: Some(left.div_ceil(1_000)) });
+            }
+        };
+        // 3. Send, unless the session was ended here meanwhile, or what was decided is out of date.
+        if !self.engine.is_current(&session.id) {
+            return Round::Done(Err(Error::SessionChanged));
+        }
+        if self.is_out_of_date(session, &attempt, decided_at) {
+            return again(0, Error::Unavailable);
+        }
+        let sent = self.engine.platform.now();
+        let answer = self.attempt(&attempt).await;
+        self.engine.heard(&session.id, answer.as_ref());
+        let error = match &answer {
+            Ok(answer) if (200..300).contains(&answer.status) => {
+                match Grant::read(answer, &self.engine.contract) {
+                    Ok(grant) => {
+                        let received = sent.midpoint(answer.received);
+                        return Round::Done(self.commit(session, attempt, grant, received).await);
+                    }
+                    Err(error) => error,
+                }
+            }
+            Ok(answer) if answer.status == 409 || self.engine.contract.is_terminal(answer) => {
+                return self.terminal(session, &attempt, answer).await;
+            }
+            Ok(answer) => Error::from_token_answer(answer),
+            Err(error) => *error,
+        };
+        self.no_usable_answer(session, &attempt, answer.as_ref().ok(), error).await
+    }
+
+    /// Step 3. Send token and key; the key only to a server that announced it, since an unknown header
+    /// would fail another server's CORS check.
+    async fn attempt(&self, attempt: &Attempt) -> Result<Answer, Error> {
+        let contract = &self.engine.contract;
+        let endpoint = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
+        let mut request = wire::carrying(&self.engine.base, contract, endpoint, &attempt.token)?;
+        if attempt.idempotent {
+            request.headers.push((wire::IDEMPOTENCY_KEY, attempt.key.0.clone()));
+        }
+        self.engine.exchange(request, attempt.deadline).await
+    }
+}

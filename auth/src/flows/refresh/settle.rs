@@ -1,0 +1,232 @@
+//! Steps 4 to 6 of a refresh: what its answer, or the lack of one, comes to.
+
+use std::rc::Rc;
+
+use super::{PAUSE, Refresher, Round};
+use crate::custody::RefreshCustody;
+use crate::platform::{Instant, LedgerError};
+use crate::protocol::attempt::{Attempt, Found, Unwritten};
+use crate::protocol::ids::Sid;
+use crate::protocol::outcome::{Committed, Failure, Patience, Received, Verdict, back_off, commit, terminal};
+use crate::protocol::rows::Page;
+use crate::protocol::session::{Access, Session};
+use crate::wire::{self, Answer, EndReason, Error, Grant};
+
+impl Refresher {
+    /// Step 4. Commit: compares and stores in one transaction; releases the waiters only then; and removes
+    /// older generations' entries last.
+    pub(super) async fn commit(
+        self: &Rc<Self>,
+        session: &Session,
+        attempt: Attempt,
+        grant: Grant,
+        received: Instant,
+    ) -> Result<(), Error> {
+        let access = Access { token: grant.access, received, lifetime: grant.lifetime, handed_over: false };
+        let token = grant.refresh.unwrap_or_else(|| attempt.token.clone());
+        let unwritten = Unwritten { attempt, token, idempotent: grant.idempotent };
+        match self.store(session, &unwritten).await {
+            Ok(Committed::Stored { generation, readable }) => {
+                self.moved_on(&session.id, generation, access, readable);
+                self.engine.vault.drop_older(&session.id, generation);
+            }
+            Ok(Committed::MovedOn(generation)) => {
+                self.moved_on(&session.id, generation, access, true);
+            }
+            Err(_) if !self.engine.is_current(&session.id) => {
+                // The session was ended here meanwhile: the answer is written by nobody, because what is still to be
+                // written is the current session's, and nobody else can tell the server.
+                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token));
+                return Err(Error::SessionChanged);
+            }
+            refused @ (Ok(Committed::Unwritable) | Err(_)) => {
+                let survives = self.survives(&unwritten.attempt);
+                self.moved_on(&session.id, unwritten.attempt.leaves(), access, survives);
+                self.engine.apply(|belief, _| belief.set_unwritten(&session.id, unwritten));
+                if refused.is_err() {
+                    self.write_later(session.id.clone());
+                }
+            }
+            Ok(Committed::Gone(reason)) => {
+                // Nobody will hold this token, so the server is told to forget it.
+                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token));
+                return Err(self.stopped(session, reason).await);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a reload repeats an attempt whose answer could not be stored, and gets the session back.
+    fn survives(&self, attempt: &Attempt) -> bool {
+        let is_there = match self.engine.custody.refresh {
+            RefreshCustody::Local => {
+                matches!(self.engine.vault.get(&attempt.session, attempt.generation), Found::Token(_))
+            }
+            RefreshCustody::Database | RefreshCustody::Memory => true,
+        };
+        attempt.harmless && is_there
+    }
+
+    async fn store(&self, session: &Session, unwritten: &Unwritten) -> Result<Committed, LedgerError> {
+        let (engine, attempt) = (self.engine.clone(), unwritten.attempt.clone());
+        let received = Received {
+            token: unwritten.token.clone(),
+            idempotent: unwritten.idempotent,
+            in_row: session.is_this_tabs() || engine.custody.refresh != RefreshCustody::Local,
+            spare: engine.mint(),
+        };
+        let write = move |page: &mut Page| {
+            // A logout here holds although the ledger has not heard of it yet.
+            if engine.believes(|belief| belief.has_ended(&attempt.session)) {
+                return Committed::Gone(EndReason::LoggedOutElsewhere);
+            }
+            let put = |generation, token: &_| engine.vault.put(&attempt.session, generation, token);
+            let has = |generation| matches!(engine.look_up(&attempt.session, generation), Found::Token(_));
+            commit(page, &attempt, &received, put, has)
+        };
+        self.engine.insist(session, write).await
+    }
+
+    /// What the last commit could not write comes before anything is sent again.
+    pub(super) async fn write_the_unwritten(self: &Rc<Self>, sid: &Sid) -> Result<(), LedgerError> {
+        // It stays known while it is being written: nobody may send the spent token meanwhile.
+        let Some(session) = self.engine.session().filter(|session| session.id == *sid) else { return Ok(()) };
+        let Some(unwritten) = &session.unwritten else { return Ok(()) };
+        let committed = self.store(&session, unwritten).await?;
+        if committed == Committed::Unwritable {
+            return Ok(());
+        }
+        let mine = self.engine.apply(|belief, _| belief.take_unwritten(sid, &unwritten.token));
+        match committed {
+            Committed::Stored { generation, readable } => {
+                if readable {
+                    self.engine.apply(|belief, _| belief.stored(sid));
+                }
+                self.engine.vault.drop_older(sid, generation);
+            }
+            // Who ended the session here meanwhile tells the server itself.
+            Committed::Gone(_) if mine => {
+                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token.clone()));
+            }
+            Committed::MovedOn(_) | Committed::Gone(_) | Committed::Unwritable => {}
+        }
+        Ok(())
+    }
+
+    /// The waiters' access token. The session survives a reload if it is `stored`.
+    fn moved_on(&self, sid: &Sid, generation: u32, access: Access, stored: bool) {
+        self.engine.apply(|belief, effects| belief.refreshed(sid, generation, access, stored, effects));
+    }
+
+    /// Step 5. No usable answer: the session stays, and nobody tries again before the ledger says so.
+    pub(super) async fn no_usable_answer(
+        self: &Rc<Self>,
+        session: &Session,
+        attempt: &Attempt,
+        answer: Option<&Answer>,
+        error: Error,
+    ) -> Round {
+        self.engine.apply(|belief, _| belief.set_trouble(&session.id, error));
+        let patience = answer.and_then(|answer| {
+            let limited = answer.status == 429;
+            wire::retry_after(answer).map(|seconds| Patience { seconds, limited })
+        });
+        let failure = Failure { patience, timed_out: error == Error::TimedOut };
+        let random = self.engine.random();
+        let known = attempt.leaves();
+        let (this, about) = (self.clone(), attempt.clone());
+        let back_off = move |page: &mut Page| {
+            let wall = this.engine.platform.now().wall;
+            let after = back_off(page, &about, &this.owner, wall, failure, random);
+            (after, page.row.as_ref().map_or(0, |row| row.failures))
+        };
+        let (after, failures) = self.engine.transact(session, back_off).await.unwrap_or((random % PAUSE, 0));
+        let suspicious = attempt.idempotent && error == Error::Unreachable && failures > 1;
+        if suspicious && self.is_key_refused().await {
+            self.unlearn(session, attempt).await;
+            return Round::Again { known, after: 0, because: error };
+        }
+        if error.retry_helps() {
+            Round::Again { known, after, because: error }
+        } else {
+            // A server that is not what the page was told, or does not let it in: the caller's answer.
+            Round::Done(Err(error))
+        }
+    }
+
+    /// Step 6. Terminal answer or 409: the end, if it is about the current token.
+    pub(super) async fn terminal(
+        self: &Rc<Self>,
+        session: &Session,
+        attempt: &Attempt,
+        answer: &Answer,
+    ) -> Round {
+        let spent = answer.status == 409;
+        let reason = match spent {
+            // The lost token is spent as well: by an attempt whose answer was lost, or by a thief.
+            true if attempt.previous => EndReason::Lost,
+            // Spent, and so is its successor: somebody else holds what came after.
+            true => EndReason::Reuse,
+            false => EndReason::named(answer.object().and_then(|body| body.text("reason")).as_deref()),
+        };
+        let (this, about) = (self.clone(), attempt.clone());
+        let verdict = move |page: &mut Page| {
+            terminal(page, &about, reason, |generation| !this.lacks(&about.session, generation))
+        };
+        let verdict = self.engine.insist(session, verdict).await;
+        // The end that is found may be this tab's own, which was committed and heard of too late, or that of a tab
+        // which had no token to tell the server with.
+        let over = matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(_)));
+        if spent && over {
+            self.engine.apply(|_, effects| effects.revoke.push(attempt.token.clone()));
+        }
+        let again = |after| Round::Again { known: attempt.leaves(), after, because: Error::Unavailable };
+        match verdict {
+            Ok(Verdict::Ended) => Round::Done(Err(self.ended(&session.id, reason))),
+            Ok(Verdict::Gone(reason)) => Round::Done(Err(self.stopped(session, reason).await)),
+            Ok(Verdict::Ahead) => again(0),
+            Err(_) => again(PAUSE),
+        }
+    }
+
+    /// Ends `session` in the ledger and here.
+    pub(super) async fn end(&self, session: &Session, reason: EndReason) -> Error {
+        let end = move |page: &mut Page| page.row.iter_mut().for_each(|row| row.end(reason, false));
+        let _aborted = self.engine.insist(session, end).await;
+        self.ended(&session.id, reason)
+    }
+
+    /// The ledger says that a session is over: so it is here, and in the other tabs.
+    pub(super) fn ended(&self, sid: &Sid, reason: EndReason) -> Error {
+        self.engine.apply(|belief, effects| {
+            belief.close(sid, reason, effects);
+            effects.announce = true;
+        });
+        Error::SessionEnded(reason)
+    }
+
+    /// The ledger says that the session is over, or another one current.
+    pub(super) async fn stopped(&self, session: &Session, reason: EndReason) -> Error {
+        let engine = &self.engine;
+        if !engine.is_current(&session.id) {
+            return Error::SessionChanged;
+        }
+        // The tab that ended it may have stopped before it could say so.
+        engine.siblings.announce();
+        let close = || {
+            engine.apply(|belief, effects| belief.close(&session.id, reason, effects));
+            Error::SessionEnded(reason)
+        };
+        if reason != EndReason::ReplacedElsewhere {
+            return close();
+        }
+        self.looks.look().await;
+        match engine.session() {
+            Some(adopted) if adopted.id != session.id => Error::SessionChanged,
+            // The login is this page's own, which has not heard of it yet and shows it when it has.
+            Some(_) if engine.believes(|belief| belief.is_logging_in()) => Error::SessionChanged,
+            Some(_) => close(),
+            None => Error::SessionEnded(reason),
+        }
+    }
+}

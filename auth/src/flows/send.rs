@@ -1,0 +1,132 @@
+//! Authenticated requests: the token in hand, one retry after a 401, no answer across sessions.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::engine::Engine;
+use crate::flows::look::join;
+use crate::flows::refresh::Refresher;
+use crate::platform::Instant;
+use crate::protocol::ids::Sid;
+use crate::protocol::session::{Age, Carried, On401, Session};
+use crate::wire::{Answer, Error, HttpRequest, Request, Unstored};
+
+/// The longest time an application request may take, in milliseconds.
+const REQUEST_DEADLINE: u32 = 30_000;
+/// The most bytes of an application answer that are read.
+const REQUEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Sends this tab's requests.
+pub(crate) struct Sender {
+    engine: Rc<Engine>,
+    refresher: Rc<Refresher>,
+    /// What a session has learnt about the browser's cache. The next session begins anew.
+    learnt: RefCell<Option<(Sid, Unstored)>>,
+}
+
+impl Sender {
+    pub(crate) fn new(engine: Rc<Engine>, refresher: Rc<Refresher>) -> Self {
+        Self { engine, refresher, learnt: RefCell::default() }
+    }
+
+    /// Sends `request` with the session's access token, refreshing it first if its time is up.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        let engine = &self.engine;
+        let url = engine.base.resolve(&request.target)?;
+        if !request.is_sound() {
+            return Err(Error::MalformedHeader);
+        }
+        let began = engine.platform.now();
+        let mut carried = self.credentials(began).await?;
+        let mut sends = 0;
+        loop {
+            let answer = self.transmit(request, &url, &carried).await?;
+            sends += 1;
+            if !engine.contract.is_expired(&answer) {
+                return Ok(answer);
+            }
+            let made_for_it = self.is_made_for_it(&carried, began);
+            match engine.believes(|belief| Session::on_401(belief.session(), &carried, made_for_it, sends)) {
+                On401::Drop => return Err(Error::SessionChanged),
+                On401::Answer => return Ok(answer),
+                On401::SendAgain(newer) => carried = newer,
+                On401::Refresh => {
+                    self.refresher.refresh(carried.session.clone(), carried.generation).await?;
+                    carried = self.carried_on(&carried.session)?;
+                }
+            }
+        }
+    }
+
+    /// Whether the server gave this token to this tab since the call began, and the ledger shows no later one: another
+    /// token would fare no better.
+    fn is_made_for_it(&self, carried: &Carried, began: Instant) -> bool {
+        carried.access.received.monotonic >= began.monotonic
+            && !self.engine.ledger.has_read_beyond(&carried.session, carried.generation)
+    }
+
+    /// The access token to send: as it is if it is fresh or ageing, after a refresh if it is stale.
+    async fn credentials(&self, now: Instant) -> Result<Carried, Error> {
+        let (engine, refresher) = (&self.engine, &self.refresher);
+        let session = engine.session().ok_or(Error::NotSignedIn)?;
+        if let Some(age @ (Age::Fresh | Age::Ageing)) = session.age(now)
+            && let Some(carried) = session.carry()
+        {
+            if age == Age::Ageing && session.is_renewable() {
+                // No user waits for it, and nobody is told if it fails: the token in hand is good.
+                let _outcome = refresher.join_flight(session.id, session.generation);
+            }
+            return Ok(carried);
+        }
+        if !session.is_renewable() && session.access.is_none() {
+            // It goes on where its access token is: in another tab, or nowhere.
+            join(engine, &session.id, session.generation).await;
+            return self.carried_on(&session.id);
+        }
+        let outcome = refresher.refresh(session.id.clone(), session.generation).await;
+        if let Err(Error::SessionChanged) = outcome
+            && let Some(adopted) = engine.session().filter(|now| now.user.is(&session.user))
+        {
+            // The same user signed in anew, and nothing of this request is out yet.
+            if !adopted.is_usable(engine.platform.now()) {
+                refresher.refresh(adopted.id.clone(), adopted.generation).await?;
+            }
+            return self.carried_on(&adopted.id);
+        }
+        outcome?;
+        self.carried_on(&session.id)
+    }
+
+    /// The token of `session` after a refresh of it.
+    fn carried_on(&self, session: &Sid) -> Result<Carried, Error> {
+        let carried = self.engine.believes(|belief| belief.session_of(session).and_then(Session::carry));
+        carried.ok_or(Error::SessionChanged)
+    }
+
+    async fn transmit(&self, request: &Request, url: &str, carried: &Carried) -> Result<Answer, Error> {
+        let (engine, method) = (&self.engine, request.method);
+        let cache = self.learnt(carried, |unstored| unstored.mode(method, url));
+        let token = &carried.access.token;
+        let bearer = HttpRequest::bearer(request, url.to_owned(), token, cache, REQUEST_BODY_LIMIT);
+        let answer = engine.exchange(bearer, REQUEST_DEADLINE).await;
+        if !engine.is_current(&carried.session) {
+            // The answer is another user's business now, or nobody's.
+            return Err(Error::SessionChanged);
+        }
+        engine.heard(&carried.session, answer.as_ref());
+        let answer = answer?;
+        self.learnt(carried, |unstored| unstored.learn(method, url, cache, &answer));
+        if (200..300).contains(&answer.status) {
+            engine.apply(|belief, _| belief.confirm(&carried.session));
+        }
+        Ok(answer)
+    }
+
+    /// Reads or changes what the session of `carried` has learnt.
+    fn learnt<T>(&self, carried: &Carried, with: impl FnOnce(&mut Unstored) -> T) -> T {
+        let mut learnt = self.learnt.borrow_mut();
+        learnt.take_if(|(session, _)| *session != carried.session);
+        let (_, unstored) = learnt.get_or_insert_with(|| (carried.session.clone(), Unstored::default()));
+        with(unstored)
+    }
+}

@@ -1,0 +1,105 @@
+//! A page starts, or comes back.
+
+use std::rc::Rc;
+
+use crate::engine::{Engine, TRIES};
+use crate::flows::logout::log_out;
+use crate::flows::look::Looks;
+use crate::flows::redeploy;
+use crate::flows::refresh::{LONGEST_WAIT, Refresher};
+use crate::protocol::belief::Next;
+
+/// The pause before a ledger that refused is asked again, in milliseconds.
+const PAUSE: u32 = 250;
+/// The longest jitter before a page that came back asks the server, in milliseconds.
+const JITTER: u32 = 500;
+
+/// Takes up the session that an earlier life of the page, or another tab, stored.
+pub(crate) fn start(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
+    let engine = looks.engine();
+    let noted = redeploy::noted(engine);
+    if !engine.apply(|belief, effects| belief.restore(noted, effects)) {
+        return;
+    }
+    looks.listen();
+    let (looks, refresher) = (looks.clone(), refresher.clone());
+    engine.clone().spawn(async move {
+        restore(&looks, &refresher).await;
+    });
+}
+
+async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
+    let engine = looks.engine();
+    redeploy::take_over(engine).await;
+    let mut next = patiently(looks).await;
+    for _ in 0..TRIES {
+        // A user who has logged out meanwhile gives nobody up for a ledger that is slow.
+        if next != Next::Unseen || !engine.believes(|belief| belief.is_logout_wanted()) {
+            break;
+        }
+        next = patiently(looks).await;
+    }
+    // A session that was logged out before the page knew it is not to be found by a later look.
+    let unseen = next == Next::Unseen && !engine.believes(|belief| belief.is_logout_wanted());
+    if next == Next::Unseen {
+        let kept = engine.tab.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
+        let now = engine.platform.now();
+        let next = engine.apply(|belief, effects| belief.unseen(kept, now, effects));
+        if next == Next::LogOut {
+            log_out(engine);
+        }
+    } else {
+        redeploy::settle_in(engine).await;
+    }
+    // Another tab's word may have led to the look that found the session.
+    if let Some((sid, generation)) = engine.believes(|belief| belief.joining()) {
+        let _shown_without = refresher.refresh(sid.clone(), generation).await;
+        engine.apply(|belief, _| {
+            if belief.session_of(&sid).is_some() {
+                belief.show();
+            }
+        });
+    }
+    if unseen {
+        looks.until_seen();
+    }
+}
+
+/// A look, repeated for a while if the ledger gives no answer.
+async fn patiently(looks: &Rc<Looks>) -> Next {
+    let engine = looks.engine();
+    let started = engine.platform.now();
+    loop {
+        let next = looks.look().await;
+        if next != Next::Unseen || engine.platform.now().since(started) >= LONGEST_WAIT.into() {
+            return next;
+        }
+        engine.platform.sleep(PAUSE).await;
+    }
+}
+
+/// Looks whether the session is still what this tab shows. If the server could not be reached before, it is asked again
+/// in the background.
+pub(crate) async fn recheck(looks: &Rc<Looks>, refresher: &Rc<Refresher>) -> bool {
+    looks.listen();
+    let engine = looks.engine();
+    let checked = looks.look().await != Next::Unseen;
+    // Without a refresh token there is nothing to ask with: the next request will tell.
+    let session = engine.session().filter(|session| session.is_renewable());
+    if let Some(session) = session.filter(|_| is_degraded(engine)) {
+        let (engine, refresher) = (engine.clone(), refresher.clone());
+        engine.clone().spawn(async move {
+            engine.platform.sleep(engine.random() % JITTER).await;
+            // As it is by then: it may have been refreshed meanwhile.
+            let current = engine.session().filter(|current| current.id == session.id);
+            if let Some(current) = current.filter(|_| is_degraded(&engine)) {
+                let _degraded_still = refresher.refresh(current.id, current.generation).await;
+            }
+        });
+    }
+    checked
+}
+
+fn is_degraded(engine: &Engine) -> bool {
+    engine.believes(|belief| belief.is_degraded())
+}

@@ -1,0 +1,45 @@
+//! The names of everything that is stored, locked or broadcast. They begin with the address of the sign-in service,
+//! because a browser takes every page of one origin, and everyone's `localhost:8080`, for the same.
+
+use crate::protocol::ids::Sid;
+use crate::wire::{BaseUrl, Contract};
+
+/// The address that names are scoped by.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    address: String,
+    origin: String,
+}
+
+/// Where the default contract logs in.
+const DEFAULT_LOGIN: &str = "/token";
+
+impl Scope {
+    /// Two apps share a session only if they name the same base address and log in at the same place below it.
+    pub(crate) fn new(base: &BaseUrl, contract: &Contract) -> Self {
+        let login = &*contract.login.path;
+        let address = match login {
+            DEFAULT_LOGIN => base.as_str().to_owned(),
+            _ => [base.as_str(), "#", login].concat(),
+        };
+        Self { address, origin: base.origin().to_owned() }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The names that earlier builds used, if they differ: these were scoped by the origin alone.
+    pub(crate) fn earlier(&self) -> Option<Self> {
+        let origin = self.origin.clone();
+        (origin != self.address).then(|| Self { address: origin.clone(), origin })
+    }
+
+    pub(crate) fn name(&self, what: &str) -> String {
+        ["yew-jwt-auth:", &self.address, ":", what].concat()
+    }
+
+    pub(crate) fn row(&self, sid: &Sid) -> String {
+        self.name(&["row:", sid.as_str()].concat())
+    }
+}

@@ -1,0 +1,311 @@
+//! What this tab believes: one pure value, without cells and without waiting. Login, logout, restore, look, another
+//! tab's word and a refresh's result come in any order. Each is one method, which says what must follow.
+
+use std::rc::Rc;
+
+use crate::platform::Instant;
+use crate::protocol::attempt::Unwritten;
+use crate::protocol::effects::Effects;
+use crate::protocol::ids::{Sid, User};
+use crate::protocol::session::{Access, Session};
+use crate::protocol::state::{Degraded, State};
+use crate::wire::{EndReason, Error, RefreshToken};
+
+mod own_row;
+mod questions;
+mod reconcile;
+
+pub(crate) use reconcile::{Next, Reading};
+
+pub(crate) struct Belief {
+    phase: Phase,
+    login: Option<Login>,
+    /// The sessions that were ended here, whatever the ledger says of them yet.
+    ended_here: Vec<Sid>,
+    /// Whose page this was last.
+    whose: Option<User>,
+    health: Health,
+    /// One more whenever another session is believed, or none. A reading of an older epoch is read again.
+    epoch: u32,
+}
+
+/// Where the page stands.
+enum Phase {
+    /// The ledger has not been read yet.
+    Unknown {
+        /// A logout came meanwhile: the session that is found is logged out.
+        logout_wanted: bool,
+    },
+    SignedOut(Option<EndReason>),
+    /// Another user signed in in another tab.
+    Elsewhere(User),
+    /// A session was found. Until a sibling or the server has answered for it, the page `shows` what it did before.
+    Joining {
+        session: Session,
+        shows: State,
+    },
+    SignedIn(Session),
+}
+
+/// A login that is under way.
+#[derive(Default)]
+struct Login {
+    /// The session that it is about to enter into the ledger.
+    entering: Option<Sid>,
+}
+
+/// Whether the server can be used.
+#[derive(Default)]
+struct Health {
+    degraded: Option<Degraded>,
+    /// When the server could not be used last.
+    failed: Option<Instant>,
+    /// Why the session's last attempt had no usable answer.
+    trouble: Option<Error>,
+}
+
+impl Default for Belief {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Unknown { logout_wanted: false },
+            login: None,
+            ended_here: Vec::new(),
+            whose: None,
+            health: Health::default(),
+            epoch: 0,
+        }
+    }
+}
+
+// What happens.
+impl Belief {
+    /// The page begins to restore, in a tab whose page was `noted`'s. `false` if it has a session already.
+    pub(crate) fn restore(&mut self, noted: Option<User>, effects: &mut Effects) -> bool {
+        let whose = match &self.phase {
+            Phase::SignedIn(_) | Phase::Joining { .. } => return false,
+            // The person in front of the page agreed to go on as this user.
+            Phase::Elsewhere(user) => Some(user.clone()),
+            Phase::Unknown { .. } | Phase::SignedOut(_) => noted,
+        };
+        self.turn_to(Phase::Unknown { logout_wanted: false }, effects);
+        self.whose = whose;
+        true
+    }
+
+    /// A login begins. `false` if another one is under way.
+    pub(crate) fn begin_login(&mut self) -> bool {
+        let free = self.login.is_none();
+        self.login.get_or_insert_default();
+        free
+    }
+
+    pub(crate) fn entering(&mut self, sid: Sid) {
+        self.login.get_or_insert_default().entering = Some(sid);
+    }
+
+    pub(crate) fn end_login(&mut self) {
+        self.login = None;
+    }
+
+    /// The login of `session` is in the ledger, or in this tab. With `unheard`, an earlier try had entered it, and
+    /// the page may have come across it since.
+    pub(crate) fn logged_in(&mut self, mut session: Session, unheard: bool, effects: &mut Effects) {
+        let before =
+            self.session().map(|before| (before.id.clone(), before.generation, before.access.is_some()));
+        match before {
+            Some((id, generation, has_access)) if id == session.id => {
+                if has_access {
+                    return self.show();
+                }
+                // Another tab may have refreshed it by now, and this page be about to.
+                session.generation = generation;
+            }
+            // A session that was found since the try that nobody heard of may have replaced this one.
+            Some((id, ..)) if !unheard => effects.forget.push(id),
+            _ => {}
+        }
+        effects.forget_access = true;
+        effects.keep = true;
+        self.turn_to(Phase::SignedIn(session), effects);
+    }
+
+    /// A logout while the page has no session. It is remembered for the session that the page may find.
+    pub(crate) fn want_logout(&mut self) {
+        if let Phase::Unknown { logout_wanted } = &mut self.phase {
+            *logout_wanted = true;
+        }
+    }
+
+    /// `sid` was ended here, whatever the ledger comes to say of it. `false` if that is no news.
+    pub(crate) fn end_here(&mut self, sid: &Sid) -> bool {
+        let news = !self.has_ended(sid);
+        if news {
+            self.ended_here.push(sid.clone());
+        }
+        news
+    }
+
+    /// `sid` is over. Its tokens go, and its page if this tab shows it.
+    pub(crate) fn close(&mut self, sid: &Sid, reason: EndReason, effects: &mut Effects) {
+        effects.forget.push(sid.clone());
+        if self.session_of(sid).is_some() {
+            self.turn_to(Phase::SignedOut(Some(reason)), effects);
+        }
+    }
+
+    /// The page's custody is `memory` now, and the session that an earlier one had stored was ended.
+    pub(crate) fn no_longer_kept(&mut self) {
+        if let Phase::SignedOut(reason @ None) = &mut self.phase {
+            *reason = Some(EndReason::NoLongerKept);
+        }
+    }
+
+    /// No live tab has the access token of `sid`, and nothing can replace it. The session goes on where its token is.
+    pub(crate) fn give_up(&mut self, sid: &Sid, effects: &mut Effects) {
+        if self.session_of(sid).is_some_and(|session| session.access.is_none()) {
+            self.turn_to(Phase::SignedOut(None), effects);
+        }
+    }
+
+    /// The server heard of a logout at last, or cannot be told of it.
+    pub(crate) fn told(&mut self, heard: bool) {
+        if let Phase::SignedOut(Some(reason)) = &mut self.phase {
+            match (*reason, heard) {
+                (EndReason::LoggedOutHereOnly, true) => *reason = EndReason::LoggedOut,
+                (EndReason::LoggedOut, false) => *reason = EndReason::LoggedOutHereOnly,
+                _ => {}
+            }
+        }
+    }
+
+    /// `access` is the token of `generation`, unless the page has moved on.
+    pub(crate) fn tokens(&mut self, sid: &Sid, generation: u32, access: Access, effects: &mut Effects) {
+        let Some(session) = self.session_mut(sid) else { return };
+        if generation >= session.generation || session.access.is_none() {
+            session.generation = generation;
+            session.access = Some(access);
+            effects.keep = true;
+        }
+        self.show();
+    }
+
+    /// The server answered a refresh of `sid` with the token of `generation`. The session survives a reload if it is
+    /// `stored`.
+    pub(crate) fn refreshed(
+        &mut self,
+        sid: &Sid,
+        generation: u32,
+        access: Access,
+        stored: bool,
+        effects: &mut Effects,
+    ) {
+        self.health.trouble = None;
+        if let Some(session) = self.session_mut(sid) {
+            session.confirmed = true;
+            session.set_stored(stored);
+        }
+        self.tokens(sid, generation, access, effects);
+    }
+
+    /// The refresh token of `sid` could be stored at last.
+    pub(crate) fn stored(&mut self, sid: &Sid) {
+        if let Some(session) = self.session_mut(sid) {
+            session.set_stored(true);
+            self.show();
+        }
+    }
+
+    /// An answer of `sid` could not be stored.
+    pub(crate) fn set_unwritten(&mut self, sid: &Sid, unwritten: Unwritten) {
+        if let Some(session) = self.session_mut(sid) {
+            session.unwritten = Some(Rc::new(unwritten));
+        }
+    }
+
+    /// The answer with `token` is dealt with. Whether it was still this session's.
+    pub(crate) fn take_unwritten(&mut self, sid: &Sid, token: &RefreshToken) -> bool {
+        let session = self.session_mut(sid);
+        session.is_some_and(|s| s.unwritten.take_if(|unwritten| unwritten.token == *token).is_some())
+    }
+
+    /// A sibling handed over the access token of `generation`. The server has `confirmed` the session to it.
+    pub(crate) fn handed_over(
+        &mut self,
+        sid: &Sid,
+        generation: u32,
+        access: Access,
+        confirmed: bool,
+        effects: &mut Effects,
+    ) {
+        // The server has answered the sibling since it failed here.
+        if self.health.failed.is_none_or(|failed| access.received.monotonic > failed.monotonic) {
+            self.health.degraded = None;
+            self.health.trouble = None;
+        }
+        if let Some(session) = self.session_mut(sid) {
+            session.confirmed |= confirmed;
+        }
+        self.tokens(sid, generation, access, effects);
+    }
+
+    /// What an answer to a request of `sid`, or its lack, says of the server.
+    pub(crate) fn heard(&mut self, sid: &Sid, degraded: Option<Degraded>, now: Instant) {
+        if self.session_of(sid).is_none() {
+            return;
+        }
+        if degraded.is_some() {
+            self.health.failed = Some(now);
+        }
+        self.health.degraded = degraded;
+    }
+
+    /// The server has answered for `sid` in this life of the page.
+    pub(crate) fn confirm(&mut self, sid: &Sid) {
+        if let Some(session) = self.session_mut(sid) {
+            session.confirmed = true;
+            self.show();
+        }
+    }
+
+    pub(crate) fn set_trouble(&mut self, sid: &Sid, trouble: Error) {
+        if self.session_of(sid).is_some() {
+            self.health.trouble = Some(trouble);
+        }
+    }
+
+    /// Changes what the session has learnt, if `sid` is still the current one.
+    pub(crate) fn session_mut(&mut self, sid: &Sid) -> Option<&mut Session> {
+        match &mut self.phase {
+            Phase::SignedIn(session) | Phase::Joining { session, .. } if session.id == *sid => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The page shows its session.
+    pub(crate) fn show(&mut self) {
+        let phase = std::mem::replace(&mut self.phase, Phase::SignedOut(None));
+        self.phase = match phase {
+            Phase::Joining { session, .. } => Phase::SignedIn(session),
+            other => other,
+        };
+    }
+
+    fn turn_to(&mut self, phase: Phase, effects: &mut Effects) {
+        let before = self.session().map(|session| session.id.clone());
+        self.phase = phase;
+        let now = self.session().map(|session| (session.id.clone(), session.user.clone()));
+        if let Some((_, user)) = &now {
+            self.whose = Some(user.clone());
+        }
+        let now = now.map(|(id, _)| id);
+        if now != before {
+            (self.health.degraded, self.health.trouble) = (None, None);
+            self.epoch += 1;
+        }
+        // A tab that is loaded again takes up nobody else's session unasked. It stays asked, however often it is.
+        effects.note |= (now.is_some() && now != before) || matches!(self.phase, Phase::Elsewhere(_));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! Answers, read by the contract's names, and the errors that their statuses mean.
+
+use super::contract::Contract;
+use super::date::epoch_seconds;
+use super::error::{Error, FormFields};
+use super::http::Answer;
+use super::json::Raw;
+use super::token::{AccessToken, RefreshToken, seconds, word};
+
+/// What an answer to a login or a refresh gave (RFC 6749 §5.1).
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) access: AccessToken,
+    pub(crate) refresh: Option<RefreshToken>,
+    /// The access token's lifetime in seconds: `expires_in`, else what the token says of itself, else unknown.
+    pub(crate) lifetime: Option<u64>,
+    /// Whether the answer announces idempotent rotation.
+    pub(crate) idempotent: bool,
+    /// The server's own word for the user: the field that the contract names, else the access token's `sub`.
+    pub(crate) user: Option<String>,
+}
+
+impl Grant {
+    /// Reads a 2xx answer. A body that is no such JSON object gives [`Error::Unintelligible`].
+    pub(crate) fn read(answer: &Answer, contract: &Contract) -> Result<Self, Error> {
+        Self::read_object(answer, contract).ok_or(Error::Unintelligible)
+    }
+
+    fn read_object(answer: &Answer, contract: &Contract) -> Option<Self> {
+        let names = &contract.fields;
+        let object = answer.object()?;
+        // A known field that holds `null` counts as absent, because servers without rotation send it so.
+        let optional = |name: &str| object.optional(name, Raw::text);
+        if optional(&names.token_type)?.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+            return None;
+        }
+        let access = AccessToken::parse(&object.text(&names.access_token)?)?;
+        let refresh = match optional(&names.refresh_token)? {
+            None => None,
+            Some(given) => Some(RefreshToken::parse(&given)?),
+        };
+        let announced = object.raw(&names.expires_in).and_then(seconds);
+        let claims = access.claims();
+        let lifetime = announced.or(claims.lifetime);
+        // A lifetime of zero counts as unknown, because a refresh before each request would never end.
+        let lifetime = lifetime.filter(|seconds| *seconds > 0);
+        let idempotent = object.flag(&names.idempotent_refresh) == Some(true);
+        let named = names.user.as_ref().and_then(|name| object.raw(name)).and_then(word);
+        Some(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) })
+    }
+}
+
+impl Answer {
+    /// The answer itself if its status is 2xx, else the error that names its status.
+    ///
+    /// The body of an answer that is no success stays readable on the answer: check
+    /// [`status`](Self::status) first where it matters.
+    pub fn success(self) -> Result<Self, Error> {
+        if (200..300).contains(&self.status) { Ok(self) } else { Err(Error::from_answer(&self)) }
+    }
+}
+
+impl Error {
+    /// The error that the status of an application answer means. The answer is no success.
+    pub(crate) fn from_answer(answer: &Answer) -> Self {
+        match answer.status {
+            401 => Self::StillUnauthorized,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            // The same request may be made again (RFC 9110 §15.5.9).
+            408 => Self::TimedOut,
+            429 => Self::TooManyRequests { retry_after: retry_after(answer) },
+            status @ 500..=599 => Self::ServerError { status },
+            status => Self::Refused { status },
+        }
+    }
+
+    /// The error that the status of an answer to a token call means. The answer is no success, and the contract
+    /// has said that it is about neither the credentials nor the session's end.
+    pub(crate) fn from_token_answer(answer: &Answer) -> Self {
+        match answer.status {
+            status @ (404 | 405) => Self::Misconfigured { status },
+            401 => Self::Refused { status: 401 },
+            _ => Self::from_answer(answer),
+        }
+    }
+}
+
+/// Whether an answer of the refresh endpoint to a question without a token announces idempotent rotation. `None` if the
+/// answer may be another server's: a gateway's or a captive portal's.
+pub(crate) fn announces_idempotence(answer: &Answer, contract: &Contract) -> Option<bool> {
+    let object = answer.object().filter(|_| matches!(answer.status, 400 | 401 | 422))?;
+    Some(object.flag(&contract.fields.idempotent_refresh) == Some(true))
+}
+
+/// The refresh token in a success that is of no other use.
+pub(crate) fn refresh_token_of(answer: &Answer, contract: &Contract) -> Option<RefreshToken> {
+    let object = answer.object().filter(|_| (200..300).contains(&answer.status))?;
+    RefreshToken::parse(&object.text(&contract.fields.refresh_token)?)
+}
+
+/// Which of the two login fields a 422 complains about: FastAPI's `detail[].loc` ends in the
+/// field's name. Its `input` and `ctx` repeat what was typed and are never looked at.
+pub(crate) fn invalid_fields(answer: &Answer, contract: &Contract) -> FormFields {
+    let problems = answer.object().and_then(|object| object.list("detail")).unwrap_or_default();
+    let field = |problem: &Raw<'_>| problem.object()?.list("loc")?.last()?.text();
+    let fields: Vec<String> = problems.iter().filter_map(field).collect();
+    let is_named = |name: &str| fields.iter().any(|field| field == name);
+    FormFields {
+        username: is_named(&contract.fields.username),
+        password: is_named(&contract.fields.password),
+    }
+}
+
+/// Seconds to wait by `Retry-After` (RFC 9110 §10.2.3), in seconds or as a date, clamped to between
+/// one second and five minutes; `None` if it is absent or unreadable.
+///
+/// A date is compared with the answer's own `Date`, because this device's clock may be wrong. The clock is used
+/// only where a server does not expose that header.
+pub(crate) fn retry_after(answer: &Answer) -> Option<u32> {
+    let value = answer.header("retry-after")?.trim_ascii();
+    let seconds = if value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
+        // More digits than a u64 holds mean a very long wait, which the clamp makes five minutes.
+        value.parse().unwrap_or(u64::MAX)
+    } else {
+        let at = epoch_seconds(value)?;
+        let date = answer.header("date").and_then(|date| epoch_seconds(date.trim_ascii()));
+        at.saturating_sub(date.unwrap_or(answer.received.wall / 1000))
+    };
+    u32::try_from(seconds.clamp(1, 300)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::clock::Instant;
+
+    fn at(wall: u64) -> Instant {
+        Instant { monotonic: 0, wall }
+    }
+
+    fn answer(body: &str) -> Answer {
+        Answer { status: 200, headers: Vec::new(), body: body.into(), received: at(0) }
+    }
+
+    fn read(body: &str) -> Result<Grant, Error> {
+        Grant::read(&answer(body), &Contract::default())
+    }
+
+    #[test]
+    fn a_grant_is_read_by_the_contracts_names() {
+        let grant =
+            read(r#"{"access_token":"a.b.c","refresh_token":"r","token_type":"Bearer","expires_in":900}"#);
+        let grant = grant.unwrap();
+        assert_eq!((grant.access.reveal(), grant.lifetime), ("a.b.c", Some(900)));
+        assert_eq!(grant.refresh.unwrap().reveal(), "r");
+        let null =
+            read(r#"{"access_token":"a","refresh_token":null,"token_type":null,"expires_in":"x"}"#).unwrap();
+        assert!(null.refresh.is_none() && null.lifetime.is_none());
+    }
+
+    #[test]
+    fn what_is_no_grant_stores_nothing() {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            "<html></html>",
+            r#"{"access_token":"a""#,
+            r#"{"access_token":""}"#,
+            r#"{"access_token":1}"#,
+            r#"{"access_token":null}"#,
+            r#"{"access_token":"a b"}"#,
+            r#"{"access_token":"a","token_type":"DPoP"}"#,
+            r#"{"access_token":"a","refresh_token":""}"#,
+            r#"{"access_token":"a","refresh_token":{}}"#,
+        ] {
+            assert_eq!(read(body).err(), Some(Error::Unintelligible), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_422_names_its_fields_and_nothing_else() {
+        let body =
+            r#"{"detail":[{"type":"x","loc":["body",0,"password"],"msg":"m","input":"secret","ctx":{}}]}"#;
+        let fields = invalid_fields(&answer(body), &Contract::default());
+        assert_eq!(fields, FormFields { username: false, password: true });
+        for body in ["", "{}", r#"{"detail":"text"}"#, r#"{"detail":[{"loc":[]}]}"#, r#"{"detail":[1]}"#] {
+            assert_eq!(invalid_fields(&answer(body), &Contract::default()), FormFields::default(), "{body}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms_and_clamped() {
+        const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        const WALL: u64 = 784_111_777_000;
+        let after = |value: &str, date: Option<&str>, wall| {
+            let mut headers = vec![("Retry-After".to_owned(), value.to_owned())];
+            headers.extend(date.map(|d| ("date".to_owned(), d.to_owned())));
+            retry_after(&Answer { status: 429, headers, body: Vec::new(), received: at(wall) })
+        };
+        assert_eq!(after("30", None, 0), Some(30));
+        assert_eq!(after("0", None, 0), Some(1));
+        assert_eq!(after("99999999999999999999999", None, 0), Some(300));
+        assert_eq!(after("Sun, 06 Nov 1994 08:50:07 GMT", None, WALL), Some(30));
+        assert_eq!(after("Sun, 06 Nov 1994 08:50:07 GMT", Some(DATE), WALL * 2), Some(30));
+        assert_eq!(after(DATE, None, WALL + 5_000), Some(1));
+        for junk in ["", "soon", "-5", "1.5", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(after(junk, None, WALL), None, "{junk}");
+        }
+    }
+}

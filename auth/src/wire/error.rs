@@ -1,0 +1,260 @@
+//! Everything that can go wrong, as a closed set. Each error knows what the user reads, whether
+//! trying again helps, and whether the session lives on.
+//!
+//! A message never shows a server's text. It names at most a status code.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// What an operation ended with instead of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A login without a user name or without a password; nothing was sent.
+    EmptyFields(FormFields),
+    /// The server knows no such user with this password.
+    WrongCredentials,
+    /// The server found the form's fields malformed (422).
+    InvalidFields(FormFields),
+    /// Another login is still under way.
+    AlreadySigningIn,
+    /// There is no session.
+    NotSignedIn,
+    /// The session ended.
+    SessionEnded(EndReason),
+    /// The session changed while the request was out; its answer was dropped.
+    SessionChanged,
+    /// The server refused the access token again after a refresh (401).
+    StillUnauthorized,
+    /// The user may not do this (403).
+    Forbidden,
+    /// There is no such thing (404).
+    NotFound,
+    /// The server has no such service: the contract does not name it, or it answered 404 or 405.
+    NotOffered,
+    /// The server wants fewer requests (429).
+    TooManyRequests {
+        /// Seconds to wait, between 1 and 300; `None` if the server did not say.
+        retry_after: Option<u32>,
+    },
+    /// The server has a problem of its own (5xx).
+    ServerError {
+        /// The status code.
+        status: u16,
+    },
+    /// Any other failure, reported with its status.
+    Refused {
+        /// The status code.
+        status: u16,
+    },
+    /// The sign-in service is not where the page looks for it, or does not take the call (404, 405).
+    Misconfigured {
+        /// The status code.
+        status: u16,
+    },
+    /// The server answered with a redirect, which is never followed with a token.
+    Redirected,
+    /// No connection, or an answer the browser does not let the page read (CORS).
+    Unreachable,
+    /// No complete answer in time.
+    TimedOut,
+    /// The session could not be renewed in time, because another tab is renewing it or this browser's storage
+    /// does not answer.
+    Unavailable,
+    /// This browser's storage did not say in time whether it stored the login. The login was taken back.
+    StorageSilent,
+    /// The connection ended in the middle of the answer.
+    Interrupted,
+    /// A success whose body is not what it should be: HTML, empty, truncated, of another shape, or too large.
+    Unintelligible,
+    /// The request's address is not on the API's origin; nothing was sent.
+    ForeignOrigin,
+    /// A header of the request cannot be written into an HTTP message; nothing was sent.
+    MalformedHeader,
+}
+
+/// The two fields of the login form; `true` marks the one that is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FormFields {
+    /// The user name.
+    pub username: bool,
+    /// The password.
+    pub password: bool,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The user logged out here.
+    LoggedOut,
+    /// The user logged out here, and the server could not be told.
+    LoggedOutHereOnly,
+    /// The user logged out in another tab.
+    LoggedOutElsewhere,
+    /// Somebody signed in anew in another tab.
+    ReplacedElsewhere,
+    /// The browser no longer has what was stored.
+    Lost,
+    /// The page keeps no sessions in this browser any more, and ended the one that it had kept.
+    NoLongerKept,
+    /// The session's time was up.
+    Expired,
+    /// The session was ended at the server.
+    Revoked,
+    /// A refresh token was used twice: somebody else may have held it.
+    Reuse,
+    /// The password was changed.
+    PasswordChanged,
+    /// The account was disabled.
+    Disabled,
+}
+
+impl Error {
+    /// What the user reads: complete sentences without markup, none of them from a server.
+    pub fn message(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::EmptyFields(FormFields { username: true, password: true }) => {
+                "Enter your username and password."
+            }
+            Self::EmptyFields(FormFields { username: true, .. }) => "Enter your username.",
+            Self::EmptyFields(_) => "Enter your password.",
+            Self::WrongCredentials => "Incorrect username or password.",
+            Self::InvalidFields(FormFields { username: true, password: false }) => {
+                "The server does not accept this username. Check it and try again."
+            }
+            Self::InvalidFields(FormFields { username: false, password: true }) => {
+                "The server does not accept this password. Check it and try again."
+            }
+            Self::InvalidFields(_) => "The server does not accept this entry. Check it and try again.",
+            Self::AlreadySigningIn => "You are already being signed in.",
+            Self::NotSignedIn => "Log in first.",
+            Self::SessionEnded(reason) => reason.message(),
+            Self::SessionChanged => "Your session changed meanwhile, so the answer was discarded.",
+            Self::StillUnauthorized => "The server did not accept your session for this request (401).",
+            Self::Forbidden => "You do not have permission for this (403).",
+            Self::NotFound => "The server has nothing at this address (404).",
+            Self::NotOffered => "This server does not offer that.",
+            Self::TooManyRequests { .. } => "Too many attempts. Wait a moment, then try again.",
+            Self::ServerError { status } => {
+                return format!("The server has a problem ({status}). Try again in a moment.").into();
+            }
+            Self::Refused { status } => return format!("The server refused the request ({status}).").into(),
+            Self::Misconfigured { status } => {
+                return format!("The sign-in service was not found at the configured address ({status}). Tell whoever runs this page.").into();
+            }
+            Self::Redirected => {
+                "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page."
+            }
+            Self::Unreachable => "Cannot reach the server. Check your connection and try again.",
+            Self::TimedOut => "The server did not answer in time. Try again in a moment.",
+            Self::Unavailable => "Your session could not be renewed in time. Try again in a moment.",
+            Self::StorageSilent => {
+                "Signing in did not work, because this browser's storage gave no answer. Reload the page and try again."
+            }
+            Self::Interrupted => "The connection broke off before the answer was complete. Try again.",
+            Self::Unintelligible => "The server's answer could not be understood. Try again later.",
+            Self::MalformedHeader => "This request was not sent, because one of its headers is malformed.",
+            Self::ForeignOrigin => {
+                "This request was not sent, because its address does not belong to the server."
+            }
+        })
+    }
+
+    /// Seconds that the server asks to wait before the next try, between 1 and 300.
+    pub fn wait(&self) -> Option<u32> {
+        match self {
+            Self::TooManyRequests { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed when it is made again later.
+    pub fn retry_helps(&self) -> bool {
+        matches!(
+            self,
+            Self::TooManyRequests { .. }
+                | Self::ServerError { .. }
+                | Self::Unreachable
+                | Self::TimedOut
+                | Self::Unavailable
+                | Self::StorageSilent
+                | Self::Interrupted
+                | Self::Unintelligible
+                | Self::SessionChanged
+        )
+    }
+
+    /// Whether a session that existed before the call still exists after it.
+    pub fn session_lives(&self) -> bool {
+        !matches!(self, Self::SessionEnded(_) | Self::NotSignedIn)
+    }
+}
+
+impl EndReason {
+    /// What the user reads above the form.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "You are logged out.",
+            Self::LoggedOutHereOnly => {
+                "You are logged out on this device. The server could not be told, so the session there ends when its time is up."
+            }
+            Self::LoggedOutElsewhere => "You logged out in another tab.",
+            Self::ReplacedElsewhere => {
+                "A login in another tab ended your session here. Log in again to continue."
+            }
+            Self::Lost => "This browser no longer has your session. Log in again.",
+            Self::NoLongerKept => {
+                "This page no longer keeps sessions in this browser, so yours was ended. Log in again."
+            }
+            Self::Expired => "Your session has expired. Log in again.",
+            Self::Revoked => "Your session was ended. Log in again.",
+            Self::Reuse => "You were signed out for your safety: this session was used from somewhere else.",
+            Self::PasswordChanged => "Your password was changed. Log in with the new one.",
+            Self::Disabled => "This account is disabled.",
+        }
+    }
+
+    /// The reason's name in the ledger.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::LoggedOut | Self::LoggedOutHereOnly | Self::LoggedOutElsewhere | Self::NoLongerKept => {
+                "logged_out"
+            }
+            Self::ReplacedElsewhere => "replaced",
+            Self::Lost => "lost",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Reuse => "reuse",
+            Self::PasswordChanged => "password_changed",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The reason that another tab wrote into the ledger.
+    pub(crate) fn elsewhere(name: &str) -> Self {
+        match name {
+            "logged_out" => Self::LoggedOutElsewhere,
+            "replaced" => Self::ReplacedElsewhere,
+            "lost" => Self::Lost,
+            name => Self::named(Some(name)),
+        }
+    }
+
+    /// The reason that a terminal answer names (the reference server's `reason`).
+    pub(crate) fn named(name: Option<&str>) -> Self {
+        match name {
+            Some("reuse") => Self::Reuse,
+            Some("revoked") => Self::Revoked,
+            Some("password_changed") => Self::PasswordChanged,
+            Some("disabled") => Self::Disabled,
+            _ => Self::Expired,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl std::error::Error for Error {}

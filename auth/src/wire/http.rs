@@ -1,0 +1,260 @@
+//! Requests and answers as they cross the platform.
+
+use std::fmt;
+
+use super::clock::Instant;
+use super::error::Error;
+use super::json::{Object, Raw};
+use super::token::AccessToken;
+
+/// An HTTP method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+    /// `PATCH`
+    Patch,
+    /// `DELETE`
+    Delete,
+}
+
+impl Method {
+    /// The method's name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// An application request, before a token is attached: what [`Client::send`](crate::Client::send) takes.
+///
+/// The body is bytes, so that a request which has to be repeated after a refresh goes out the same.
+///
+/// ```
+/// # use auth::Request;
+/// let request = Request::get("/protected-route");
+/// let note = Request::post("/notes").json(r#"{"text":"hello"}"#);
+/// # let _ = (request, note);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// A request to `target`: a path below the API's base URL, or an absolute URL on its origin.
+    pub fn new(method: Method, target: impl Into<String>) -> Self {
+        Self { method, target: target.into(), headers: Vec::new(), body: None }
+    }
+
+    /// `GET target`.
+    pub fn get(target: impl Into<String>) -> Self {
+        Self::new(Method::Get, target)
+    }
+
+    /// `POST target`.
+    pub fn post(target: impl Into<String>) -> Self {
+        Self::new(Method::Post, target)
+    }
+
+    /// Adds a header. `Authorization` is the client's own and is replaced.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sets a body and its media type.
+    #[must_use]
+    pub fn body(self, media_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        let mut request = self.header("content-type", media_type);
+        request.body = Some(bytes.into());
+        request
+    }
+
+    /// Whether every header can be written into an HTTP message (RFC 9110 §5.1, §5.5). A browser throws an
+    /// exception at one that cannot.
+    pub(crate) fn is_sound(&self) -> bool {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let text = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b);
+        self.headers
+            .iter()
+            .all(|(name, value)| !name.is_empty() && name.bytes().all(token) && value.bytes().all(text))
+    }
+
+    /// Sets a body of JSON text.
+    #[must_use]
+    pub fn json(self, text: impl Into<Vec<u8>>) -> Self {
+        self.body("application/json", text)
+    }
+}
+
+/// A request as the platform sends it.
+///
+/// `Debug` shows method and URL only: headers and body carry tokens and passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// An absolute URL on the configured origin.
+    pub url: String,
+    /// Header names, in lower case, and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, if there is one.
+    pub body: Option<Vec<u8>>,
+    /// Whether the request may outlive the page (fetch's `keepalive`): a logout must.
+    pub outlives_page: bool,
+    /// The most bytes of an answer's body that are read.
+    pub body_limit: usize,
+    /// What the browser's HTTP cache may do.
+    pub cache: CacheMode,
+}
+
+/// What the browser's HTTP cache may do for a request. The names are those of fetch's `cache`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheMode {
+    /// The cache is neither read nor written.
+    NoStore,
+    /// The cache is not read. The answer replaces what the cache held, or removes it.
+    Reload,
+    /// The cache is used as RFC 9111 says. Chromium remembers a CORS preflight in this mode only.
+    Default,
+}
+
+impl HttpRequest {
+    /// `request` on its way to `url` with a bearer token (RFC 6750 §2.1).
+    pub(crate) fn bearer(
+        request: &Request,
+        url: String,
+        token: &AccessToken,
+        cache: CacheMode,
+        body_limit: usize,
+    ) -> Self {
+        let own = |(name, _): &&(&'static str, String)| !name.eq_ignore_ascii_case("authorization");
+        let mut headers: Vec<_> = request.headers.iter().filter(own).cloned().collect();
+        headers.push(("authorization", format!("Bearer {}", token.reveal())));
+        Self {
+            method: request.method,
+            url,
+            headers,
+            body: request.body.clone(),
+            outlives_page: false,
+            body_limit,
+            cache,
+        }
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method.name(), self.url)
+    }
+}
+
+/// A server's answer, read to its end.
+///
+/// `Debug` shows the status only: bodies carry tokens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers that the client reads, names in lower case: `cache-control`, `content-type`,
+    /// `retry-after`, `www-authenticate`, `date`. Others may be absent.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// When the answer was complete.
+    pub received: Instant,
+}
+
+impl Answer {
+    /// The first header of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON text, checked to be JSON (RFC 8259).
+    ///
+    /// A captive portal's HTML under status 200 is [`Error::Unintelligible`].
+    pub fn json(&self) -> Result<&str, Error> {
+        self.text().filter(|text| Raw::read(text).is_some()).ok_or(Error::Unintelligible)
+    }
+
+    /// The body as a JSON object.
+    pub(crate) fn object(&self) -> Option<Object<'_>> {
+        Object::read(self.text()?)
+    }
+
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.body).ok()
+    }
+
+    /// Whether the body is HTML, by its media type or its first character: the answer of a captive portal or a
+    /// proxy instead of the server's.
+    pub(crate) fn is_html(&self) -> bool {
+        const HTML: &str = "text/html";
+        let media_type = self.header("content-type").and_then(|value| value.get(..HTML.len()));
+        media_type.is_some_and(|begin| begin.eq_ignore_ascii_case(HTML))
+            || self.body.trim_ascii_start().starts_with(b"<")
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({})", self.status)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpError {
+    /// No connection, or an answer that the browser does not let the page read (CORS); a page cannot
+    /// tell the two apart.
+    Unreachable,
+    /// The connection ended before the body did.
+    Interrupted,
+    /// The server answered with a redirect, which is not followed.
+    Redirected,
+    /// The body is larger than [`HttpRequest::body_limit`].
+    TooLarge,
+}
+
+impl From<HttpError> for Error {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Unreachable => Self::Unreachable,
+            HttpError::Interrupted => Self::Interrupted,
+            HttpError::Redirected => Self::Redirected,
+            HttpError::TooLarge => Self::Unintelligible,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_sound_if_http_can_carry_it() {
+        let sound = |name, value: &str| Request::get("/x").header(name, value).is_sound();
+        assert!(sound("x-1!#$%&'*+-.^_`|~", "a\tb ~") && sound("x", ""));
+        for name in ["", "x y", "x:", "x\n", "\u{e9}"] {
+            assert!(!sound(name, "v"), "{name:?}");
+        }
+        for value in ["a\nb", "a\rb", "\0", "\u{7f}", "\u{e9}"] {
+            assert!(!sound("x", value), "{value:?}");
+        }
+    }
+}

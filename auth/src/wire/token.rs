@@ -1,0 +1,205 @@
+//! Tokens, which do not show their text, and the hints that a JWT carries.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::json::{Object, Raw};
+
+/// The longest token that is accepted, in bytes. Servers' header limits start at 8 KiB.
+const TOKEN_LIMIT: usize = 8 * 1024;
+
+/// An access token (RFC 6750). Its text leaves this type for the `Authorization` header and for its
+/// custody only. `Debug` prints a placeholder, and there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken(Box<str>);
+
+/// A refresh token (RFC 6749 §1.5). `Debug` prints a placeholder, and there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefreshToken(Box<str>);
+
+impl AccessToken {
+    /// Accepts the characters of `b64token` (RFC 6750 §2.1), 8 KiB at most. Other characters are refused, because
+    /// they could end the header that carries the token and begin another.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut unpadded = text.as_bytes();
+        while let [rest @ .., b'='] = unpadded {
+            unpadded = rest;
+        }
+        let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
+        let fits = !unpadded.is_empty() && text.len() <= TOKEN_LIMIT && unpadded.iter().all(allowed);
+        fits.then(|| Self(text.into()))
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the token says of itself if it is a JWT; nothing if it is opaque or malformed.
+    pub(crate) fn claims(&self) -> Claims {
+        Claims::decode(&self.0).unwrap_or_default()
+    }
+}
+
+impl RefreshToken {
+    /// Accepts visible ASCII and spaces (RFC 6749 appendix A.17), 8 KiB at most.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let fits =
+            !text.is_empty() && text.len() <= TOKEN_LIMIT && text.bytes().all(|b| (0x20..=0x7e).contains(&b));
+        fits.then(|| Self(text.into()))
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(redacted)")
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshToken(redacted)")
+    }
+}
+
+/// Hints from a JWT's payload. No signature is checked, so they may say when to refresh, and decide nothing else.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Claims {
+    /// `exp − iat` in seconds (RFC 7519 §4.1): how long the server meant the token to live. `exp` alone would have
+    /// to be compared with this device's clock, which may be wrong.
+    pub(crate) lifetime: Option<u64>,
+    /// `sub` (RFC 7519 §4.1.2): the server's own word for the user.
+    pub(crate) subject: Option<String>,
+}
+
+impl Claims {
+    /// The payload is the second of the three parts of a signed JWT (RFC 7519 §3).
+    fn decode(token: &str) -> Option<Self> {
+        // A JWT has no padding (RFC 7515 §2), but some issuers send it.
+        const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+            &URL_SAFE,
+            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+        );
+        let mut parts = token.as_bytes().split(|b| *b == b'.');
+        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+        let bytes = BASE64URL.decode(payload).ok()?;
+        let payload = Object::read(std::str::from_utf8(&bytes).ok()?)?;
+        let time = |name| payload.raw(name).and_then(seconds);
+        let lifetime = time("exp").zip(time("iat")).and_then(|(exp, iat)| exp.checked_sub(iat));
+        Some(Self { lifetime, subject: payload.raw("sub").and_then(word) })
+    }
+}
+
+/// A name for somebody: a text that is not empty, or a whole number, which some servers write.
+pub(super) fn word(value: Raw<'_>) -> Option<String> {
+    let word = value.text().or_else(|| value.number::<u64>().map(|number| number.to_string()))?;
+    (!word.is_empty()).then_some(word)
+}
+
+/// Whole seconds from a JSON number or a string of one; a fraction is cut (AuthX sends `exp` with
+/// one). `null`, `NaN`, `1e400`, negative and absurd values are unknown, never a panic.
+pub(super) fn seconds(value: Raw<'_>) -> Option<u64> {
+    // The last second of the year 9999. A larger number is no time in seconds.
+    const LATEST: u64 = 253_402_300_799;
+    let text = value.get();
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let point = text.bytes().position(|b| b == b'.').unwrap_or(text.len());
+    let (whole, fraction) = text.split_at(point);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let plain = digits(whole) && fraction.get(1..).is_none_or(digits);
+    whole.parse().ok().filter(|seconds| plain && *seconds <= LATEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(payload: &str) -> AccessToken {
+        let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(payload);
+        AccessToken::parse(&format!("e30.{encoded}.c2ln")).unwrap()
+    }
+
+    fn lifetime(payload: &str) -> Option<u64> {
+        jwt(payload).claims().lifetime
+    }
+
+    #[test]
+    fn a_lifetime_is_the_distance_between_iat_and_exp() {
+        assert_eq!(lifetime(r#"{"sub":"a","iat":1000,"exp":1900,"aud":["x","y"]}"#), Some(900));
+        assert_eq!(lifetime(r#"{"iat":1000.25,"exp":1900.75}"#), Some(900));
+        assert_eq!(lifetime(r#"{"iat":"1000","exp":"1900"}"#), Some(900));
+        assert_eq!(lifetime(r#"{"iat":0,"exp":253402300799}"#), Some(253_402_300_799));
+    }
+
+    #[test]
+    fn an_absurd_exp_is_no_lifetime() {
+        for exp in [
+            "null",
+            "\"soon\"",
+            "-5",
+            "1e400",
+            "999999999999999999999",
+            "[]",
+            "{}",
+            "true",
+            "1.",
+            "\"\"",
+            "253402300800",
+            "\"+1900\"",
+            "\"1900.\"",
+            "\".5\"",
+            "\"1900.x\"",
+        ] {
+            assert_eq!(lifetime(&format!(r#"{{"iat":1000,"exp":{exp}}}"#)), None, "{exp}");
+        }
+        assert_eq!(lifetime(r#"{"iat":1000,"exp":NaN}"#), None);
+        assert_eq!(lifetime(r#"{"iat":2000,"exp":1000}"#), None);
+        assert_eq!(lifetime(r#"{"exp":1000}"#), None);
+    }
+
+    #[test]
+    fn an_opaque_token_has_no_claims() {
+        for text in ["opaque", "a.b", "a.b.c", "..", "a..b"] {
+            assert_eq!(AccessToken::parse(text).unwrap().claims(), Claims::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn padded_base64_is_read_as_well() {
+        let encoded = base64::engine::general_purpose::URL_SAFE.encode(r#"{"iat":10,"exp":70}"#);
+        assert!(encoded.ends_with('='));
+        let payload = Claims::decode(&format!("e30.{encoded}.s")).unwrap();
+        assert_eq!(payload.lifetime, Some(60));
+    }
+
+    #[test]
+    fn what_could_break_a_header_is_no_access_token() {
+        for text in ["", "=", "a b", "a\r\nX: y", "a\0", "tökén", "a,b", "a=b", &"a".repeat(8_193)] {
+            assert!(AccessToken::parse(text).is_none(), "{text:?}");
+        }
+        assert!(AccessToken::parse(&"a".repeat(8_192)).is_some());
+        assert!(AccessToken::parse("az09-._~+/==").is_some());
+    }
+
+    #[test]
+    fn a_refresh_token_is_visible_ascii() {
+        assert!(RefreshToken::parse("1|abc def~").is_some());
+        for text in ["", "a\n", "\u{7f}", "é", &"a".repeat(8_193)] {
+            assert!(RefreshToken::parse(text).is_none(), "{text:?}");
+        }
+        assert!(RefreshToken::parse(&"a".repeat(8_192)).is_some());
+    }
+
+    #[test]
+    fn tokens_do_not_show_themselves() {
+        let (access, refresh) =
+            (AccessToken::parse("canary").unwrap(), RefreshToken::parse("canary").unwrap());
+        assert!(!format!("{access:?} {refresh:?} {access:#?} {refresh:#?}").contains("canary"));
+    }
+}

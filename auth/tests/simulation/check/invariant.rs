@@ -1,0 +1,24 @@
+//! The invariants by name.
+
+/// What must hold in every world, after every step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Invariant {
+    /// No refresh token is sent with two keys, nor by a tab to which the ledger showed that it is spent.
+    SingleUse,
+    /// A session ends only by a logout, by a terminal answer about its current token, or by its expiry.
+    NoSpuriousLogout,
+    /// After a logout nothing of the session is stored, sent or shown, and the server knows of it.
+    NoResurrection,
+    /// No request or answer of one user meets another user's, and no page changes its user unasked.
+    NoCrossing,
+    /// An application request is sent again only after a 401, and no more often than the rule allows.
+    OneRetry,
+    /// Every call ends within its bound.
+    Liveness,
+    /// Tokens are only where they belong.
+    Containment,
+    /// Refreshes pass the rate gate, and wait for as long as a server asked.
+    BoundedRate,
+    /// An access token is used while it is good, and refreshed only when that is needed.
+    Using,
+}

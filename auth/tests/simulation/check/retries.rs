@@ -1,0 +1,89 @@
+//! One retry: how often a request is sent, and when its caller gets the 401.
+
+use crate::check::using::tabs_go_on;
+use crate::check::{Answered, Call, Invariant, Outcome};
+use crate::tasks::Life;
+use crate::token::Token;
+use crate::world::World;
+
+/// The time from a token answer to the end of its commit, in milliseconds.
+const COMMIT: u64 = 1_000;
+/// The same time where transactions or pages stand still.
+const SLOW_COMMIT: u64 = 12_000;
+
+impl World {
+    /// A request is sent at most twice, and again only after a 401. It is sent a third time only if its second token
+    /// came from a sibling, because the server may have refused that token before.
+    pub(crate) fn check_retry(&self, id: usize, life: Life, token: Token, operation: Option<usize>) {
+        let Some(operation) = operation else { return };
+        let check = self.check.borrow();
+        let of_operation = |call: &&Call| call.operation == Some(operation);
+        let earlier = check.calls[..id].iter().filter(of_operation);
+        let earlier: Vec<_> = earlier.map(|call| (call.token, call.outcome, call.late)).collect();
+        let granted = check.tabs.get(&life).map(|seen| &seen.granted);
+        let last = earlier.last().and_then(|(token, ..)| *token);
+        let last_was_granted = last.zip(granted).is_some_and(|(last, granted)| granted.contains_key(&last));
+        drop(check);
+        match (earlier.len(), earlier.last()) {
+            (_, None) => self.check_age(life, token, operation),
+            (_, Some((_, Answered::Status(401), Some(at)))) if *at < self.time() => {
+                self.violate(Invariant::Using, || {
+                    "a late 401 is not sent again at once, with the newer token".to_owned()
+                });
+            }
+            (1, Some((_, Answered::Status(401), late))) => {
+                self.cover("request sent again after a 401");
+                if late.is_some() {
+                    self.cover("late 401");
+                }
+            }
+            (2, Some((_, Answered::Status(401), _))) if !last_was_granted => {
+                self.cover("request sent a third time");
+            }
+            (1, Some((_, first, _))) => {
+                self.violate(Invariant::OneRetry, || format!("a request goes out again after {first:?}"));
+            }
+            _ => self.violate(Invariant::OneRetry, || "a request goes out a third time".to_owned()),
+        }
+    }
+
+    /// A caller gets a 401 only if the server gave the refused token to this tab since the call began. Otherwise a
+    /// refresh may bring a better one. A call causes one refresh at most.
+    pub(crate) fn check_effort(&self, id: usize, outcome: &Outcome) {
+        let check = self.check.borrow();
+        let operation = &check.operations[id];
+        let life = operation.life;
+        let began = operation.at.monotonic;
+        let sends: Vec<_> = check.calls.iter().filter(|call| call.operation == Some(id)).collect();
+        let Some(token) = sends.last().and_then(|call| call.token) else { return };
+        let since = |call: &&Call| call.life == life && call.sent.monotonic >= began;
+        let of_family = |call: &&Call| call.token.is_some_and(|sent| sent.family == token.family);
+        let refreshes = check.calls.iter().filter(|call| call.path == "/refresh");
+        let refreshes: Vec<_> = refreshes.filter(since).filter(of_family).collect();
+        let seen = check.tabs.get(&life);
+        let granted = seen.and_then(|seen| seen.granted.get(&token)).copied();
+        let done = granted.is_some_and(|at| at + self.longest_commit() >= began)
+            || sends.len() >= 3
+            || sends.len() == 2 && granted.is_some()
+            || !refreshes.is_empty();
+        // A captive portal answers 200 as well, and brings nothing.
+        let answered = |call: &&&Call| matches!(call.outcome, Answered::Status(200..300)) && call.rotated;
+        let brought = refreshes.iter().filter(answered);
+        let several =
+            brought.count() > 1 && !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
+        drop(check);
+        if *outcome == Outcome::Answer(401) && !done && !self.is_token_only() {
+            self.violate(Invariant::Using, || {
+                format!("call {id} gets a 401 to a token that a refresh would have replaced")
+            });
+        }
+        if several {
+            self.violate(Invariant::OneRetry, || format!("call {id} causes a second refresh"));
+        }
+    }
+
+    /// How long after its answer a token may become the tab's.
+    fn longest_commit(&self) -> u64 {
+        if tabs_go_on(&self.options) { COMMIT } else { SLOW_COMMIT }
+    }
+}
