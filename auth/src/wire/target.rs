@@ -49,7 +49,7 @@ impl BaseUrl {
             begin.eq_ignore_ascii_case(scheme).then_some((scheme, port, rest))
         })?;
         let slash = rest.bytes().position(|b| b == b'/').unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(slash);
+        let (authority, path) = rest.split_at_checked(slash)?;
         let authority = authority.to_ascii_lowercase();
         let (host, port) = host_and_port(&authority);
         let path_fits = path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"<>".contains(&b));
@@ -104,7 +104,7 @@ impl BaseUrl {
 fn host_and_port(authority: &str) -> (&str, &str) {
     let place_of = |mark| authority.bytes().position(|b| b == mark);
     let end = if authority.starts_with('[') { place_of(b']').map(|at| at + 1) } else { place_of(b':') };
-    authority.split_at(end.unwrap_or(authority.len()))
+    authority.split_at_checked(end.unwrap_or(authority.len())).unwrap_or((authority, ""))
 }
 
 fn is_host(text: &str) -> bool {

@@ -110,7 +110,7 @@ pub(super) fn seconds(value: Raw<'_>) -> Option<u64> {
     let text = value.get();
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     let point = text.bytes().position(|b| b == b'.').unwrap_or(text.len());
-    let (whole, fraction) = text.split_at(point);
+    let (whole, fraction) = text.split_at_checked(point)?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let plain = digits(whole) && fraction.get(1..).is_none_or(digits);
     whole.parse().ok().filter(|seconds| plain && *seconds <= LATEST)

@@ -38,3 +38,6 @@ pub const REUSE: &str = "You were signed out for your safety: this session was u
 pub const PASSWORD_CHANGED: &str = "Your password was changed. Log in with the new one.";
 /// The account was disabled.
 pub const DISABLED: &str = "This account is disabled.";
+/// The page's custody is `memory` now, and it ended the session that it had kept.
+pub const NO_LONGER_KEPT: &str =
+    "This page no longer keeps sessions in this browser, so yours was ended. Log in again.";

@@ -10,6 +10,7 @@ mod clock;
 mod ended;
 mod everywhere;
 mod leaving;
+mod redeploy;
 mod stage;
 mod storage;
 mod switching;
