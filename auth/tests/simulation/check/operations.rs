@@ -49,7 +49,7 @@ impl Operation {
 
 /// Constants table: the longest wait for refreshes and the request's own deadline, each for the first try and
 /// the second.
-const SEND_BOUND: u64 = 2 * (15_000 + 30_000);
+const SEND_BOUND: u64 = 3 * (15_000 + 30_000);
 /// The attempt's deadline, and transactions that are tried again.
 const LOGIN_BOUND: u64 = 30_000 + 10_000;
 /// Transactions, a few after another if something changes meanwhile.
