@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES, revoke};
 use crate::flows::enter::{Entered, Entry, Replaced, enter};
-use crate::flows::logout::end_row;
+use crate::flows::logout::{end_row, settle};
 use crate::flows::look::Looks;
 use crate::platform::{Instant, LedgerError, random_text, with_deadline};
 use crate::protocol::ids::{Sid, User};
@@ -121,6 +121,9 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         unwritten: None,
     };
     let unheard = entered.unheard;
+    // Its row could not be ended: it would be taken up again after this session.
+    let shared = engine.session().filter(|before| before.id != session.id && !before.is_this_tabs());
+    let left_behind = shared.filter(|_| !entered.stored).map(|before| before.id);
     engine.apply(|belief, effects| {
         belief.logged_in(session, unheard, effects);
         let (replaced, token) = entered.replaced.unzip();
@@ -128,6 +131,11 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         effects.announce = true;
         effects.revoke.extend([older, token.flatten()].into_iter().flatten());
     });
+    if let Some(sid) = left_behind
+        && engine.apply(|belief, _| belief.end_here(&sid))
+    {
+        settle(engine, sid);
+    }
     if unheard {
         // The row may have moved on, or be another login's, since the try that nobody heard of.
         looks.until_seen();

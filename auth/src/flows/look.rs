@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures_util::future::{FutureExt as _, LocalBoxFuture, WeakShared};
+use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, WeakShared};
 
 use crate::custody::RefreshCustody;
 use crate::engine::Engine;
@@ -76,16 +76,13 @@ impl Looks {
 
     /// One look, which calls at the same time share. Whether the ledger gave an answer.
     pub(crate) async fn look(self: &Rc<Self>) -> bool {
-        let under_way = self.under_way.borrow().as_ref().and_then(|under_way| {
-            under_way.again.set(true);
-            under_way.outcome.upgrade()
-        });
-        if let Some(outcome) = under_way
-            && outcome.await.is_ok()
-        {
-            return true;
+        // A look that is under way may have waited long for a ledger which answers by now. The one after it has not.
+        for _ in 0..2 {
+            let Some(outcome) = self.join_look() else { break };
+            if outcome.await.is_ok() {
+                return true;
+            }
         }
-        // A look that was under way may have waited long for a ledger which answers by now.
         let (this, again) = (self.clone(), Rc::new(Cell::new(false)));
         let asked = again.clone();
         let outcome = async move {
@@ -110,6 +107,14 @@ impl Looks {
         }
         self.engine.spawn(outcome.clone().map(drop));
         outcome.await.is_ok()
+    }
+
+    /// The look that is under way, if there is one. It reads again, for this caller too.
+    fn join_look(&self) -> Option<Shared<LocalBoxFuture<'static, Result<(), Error>>>> {
+        let under_way = self.under_way.borrow();
+        let under_way = under_way.as_ref()?;
+        under_way.again.set(true);
+        under_way.outcome.upgrade()
     }
 
     async fn once(&self) -> Next {

@@ -1,5 +1,6 @@
 //! What a page finds at its start that an earlier build, or the same build with another custody, has left.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::custody::RefreshCustody;
@@ -36,23 +37,24 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
         let row = page.row.as_mut().filter(|row| Some(&row.sid) == live.as_ref());
         row.and_then(|row| move_token(&this, row))
     });
-    if let Ok(Some(moved)) = settled.await {
-        engine.vault.forget(&moved);
+    if let Ok(Some((moved, generation))) = settled.await {
+        // A tab with the earlier custody may have stored a later token meanwhile.
+        engine.vault.drop_older(&moved, generation.saturating_add(1));
     }
 }
 
-/// Moves a row's token to where the custody keeps it. The session whose token has left the vault.
-fn move_token(engine: &Engine, row: &mut Row) -> Option<Sid> {
+/// Moves a row's token to where the custody keeps it. The session and the generation whose token has left the vault.
+fn move_token(engine: &Engine, row: &mut Row) -> Option<(Sid, u32)> {
     match (engine.custody.refresh, &row.token) {
         // A move that was committed may have left its entry behind.
         (RefreshCustody::Database, Some(_)) => {
             let entries = engine.vault.view(&row.sid).unwrap_or_default();
-            (!entries.is_empty()).then(|| row.sid.clone())
+            (!entries.is_empty()).then(|| (row.sid.clone(), row.generation))
         }
         (RefreshCustody::Database, None) => {
             let Found::Token(token) = engine.vault.get(&row.sid, row.generation) else { return None };
             row.token = Some(token.reveal().to_owned());
-            Some(row.sid.clone())
+            Some((row.sid.clone(), row.generation))
         }
         (RefreshCustody::Local, Some(token)) => {
             let token = RefreshToken::parse(token)?;
@@ -132,7 +134,10 @@ impl Earlier {
         let own = engine.ledger.current_page(None).await?;
         let wanted = own.now.is_none() && !self.vault.notes_logout(&row.sid);
         if wanted && engine.custody.refresh != RefreshCustody::Memory {
-            self.move_to(engine, &row, &token).await?;
+            // Another tab may have been quicker, or an earlier build's tab may have refreshed meanwhile.
+            if !self.move_to(engine, &row, &token).await? {
+                return Err(LedgerError::Aborted);
+            }
         } else {
             let end = |page: &mut Page| {
                 page.row.iter_mut().for_each(|row: &mut Row| row.end(EndReason::ReplacedElsewhere, false));
@@ -154,12 +159,19 @@ impl Earlier {
         })
     }
 
-    /// Moves row, `now` and token in one transaction, unless another tab was quicker.
-    async fn move_to(&self, engine: &Rc<Engine>, row: &Row, token: &RefreshToken) -> Result<(), LedgerError> {
+    /// Moves row, `now` and token in one transaction. Whether the session has moved.
+    async fn move_to(
+        &self,
+        engine: &Rc<Engine>,
+        row: &Row,
+        token: &RefreshToken,
+    ) -> Result<bool, LedgerError> {
         let keys = self.ledger.now_keys().into_iter().chain([self.ledger.scope().row(&row.sid)]);
         let own = engine.ledger.now_keys().into_iter().chain([engine.ledger.scope().row(&row.sid)]);
         let keys = keys.chain(own).collect();
         let (this, token, seen) = (engine.clone(), token.clone(), row.clone());
+        let moved = Rc::new(Cell::new(false));
+        let noted = moved.clone();
         let decide = move |entries: &mut [Option<String>]| {
             let [old_now, old_beside, old_row, now, beside, own_row] = entries else { return };
             let now = now_entry(now, beside);
@@ -178,7 +190,9 @@ impl Earlier {
             write(own_row, Some(Row { token, flight: None, ..seen.clone() }.write()));
             write(now, Some(Now { sid: seen.sid, before: None, base }.write()));
             write(old_row, Some(ended.write()));
+            noted.set(true);
         };
-        engine.ledger.entries(keys, Box::new(decide)).await
+        engine.ledger.entries(keys, Box::new(decide)).await?;
+        Ok(moved.get())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES};
 use crate::flows::logout::log_out;
 use crate::flows::look::Looks;
@@ -30,7 +31,14 @@ pub(crate) fn start(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
 
 async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     let engine = looks.engine();
-    redeploy::take_over(engine).await;
+    match engine.custody.refresh {
+        // There is nothing to take over, and nothing that the page waits for.
+        RefreshCustody::Memory => {
+            let engine = engine.clone();
+            engine.clone().spawn(async move { redeploy::take_over(&engine).await });
+        }
+        RefreshCustody::Local | RefreshCustody::Database => redeploy::take_over(engine).await,
+    }
     let mut seen = patiently(looks).await;
     for _ in 0..TRIES {
         // A logout that is wanted waits longer, because a slow ledger may yet name the session.

@@ -95,12 +95,15 @@ impl Siblings {
     pub(crate) fn offer(&self, question: &str, session: &Session) {
         let Some(access) = &session.access else { return };
         let now = self.platform.now();
-        if access.age(now) == Age::Stale {
+        if session.age(now) == Some(Age::Stale) {
             return;
         }
+        // Where nothing can replace the token, the wall clock has no say, because people set it.
+        let wall = if session.is_renewable() { now.wall } else { access.received.wall };
+        let age = Instant { wall, ..now }.since(access.received);
         let offer = Writer::new()
             .text("access_token", access.token.reveal())
-            .number("age", now.since(access.received))
+            .number("age", age)
             .optional_number("lifetime", access.lifetime)
             .flag("confirmed", session.confirmed);
         let offer = Writer::new().text("question", question).object("offer", offer);

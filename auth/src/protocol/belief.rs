@@ -82,13 +82,17 @@ impl Default for Belief {
 impl Belief {
     /// The page begins to restore, in a tab whose page was `noted`'s. `false` if it has a session already.
     pub(crate) fn restore(&mut self, noted: Option<User>, effects: &mut Effects) -> bool {
+        // A logout may have come before the start.
+        let logout_wanted = self.is_logout_wanted();
         let whose = match &self.phase {
-            Phase::SignedIn(_) | Phase::Joining { .. } => return false,
+            Phase::SignedIn(_) => return false,
+            // A look has found the session already. The restore asks the server about it.
+            Phase::Joining { .. } => return true,
             // The person in front of the page agreed to go on as this user.
             Phase::Elsewhere(user) => Some(user.clone()),
             Phase::Unknown { .. } | Phase::SignedOut(_) => noted,
         };
-        self.turn_to(Phase::Unknown { logout_wanted: false }, effects);
+        self.turn_to(Phase::Unknown { logout_wanted }, effects);
         self.whose = whose;
         true
     }

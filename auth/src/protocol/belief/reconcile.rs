@@ -137,7 +137,11 @@ impl Belief {
         at: Instant,
         effects: &mut Effects,
     ) -> Next {
-        effects.forget.extend(self.session().map(|session| session.id.clone()));
+        if let Some(session) = self.session() {
+            effects.forget.push(session.id.clone());
+            // Its answer can be committed no more, and no other flow has that token.
+            effects.revoke.extend(session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()));
+        }
         if !own && self.whose.as_ref().is_some_and(|user| !user.is(&row.user)) {
             self.turn_to(Phase::Elsewhere(row.user.clone()), effects);
             return Next::Done;
