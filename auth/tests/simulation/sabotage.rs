@@ -115,9 +115,8 @@ const CASES: &[Case] = &[
             short_and_local(options) && options.locks && faults && options.acts >= 12
         },
     ),
-    case_in(&["LookAgain"], "not idempotent, database, lost answers, pages freeze, 5 s", |options| {
-        let short = options.life == 5_000 && options.custody.refresh == RefreshCustody::Database;
-        one_at_a_time(options) && short && options.has(Class::LostAnswer) && options.has(Class::Freeze)
+    case_in(&["LookAgain"], "transactions abort, pages freeze, logouts", |options| {
+        options.has(Class::LedgerAborts) && options.has(Class::Freeze) && options.has(Class::Logout)
     }),
     case(&["HandedOverRetry"]),
     case_in(&["ScopeByAddress"], "two apps", |options| options.has(Class::SecondApp)),
