@@ -47,10 +47,9 @@ impl Operation {
     }
 }
 
-/// Constants table: the longest wait for refreshes and the request's own deadline, each for the first try and
-/// the second.
-const SEND_BOUND: u64 = 2 * (15_000 + 30_000);
-/// The attempt's deadline, and transactions that are tried again.
+/// Constants table: the longest wait for refreshes and the request's own deadline, each for three tries at most.
+const SEND_BOUND: u64 = 3 * (15_000 + 30_000);
+/// The login's deadline, and transactions that are tried again.
 const LOGIN_BOUND: u64 = 30_000 + 10_000;
 /// Transactions, a few after another if something changes meanwhile.
 const LOOK_BOUND: u64 = 8_000;
@@ -123,6 +122,11 @@ impl World {
         entered.into_iter().for_each(|family| self.expect_switch(id, family));
         if waited && outcome != Outcome::Gone {
             self.violate(Invariant::Using, || "a late 401 waits, although a newer token is there".to_owned());
+        }
+        if kind == Kind::Login && outcome == Outcome::Error(Error::TimedOut) {
+            let began = self.check.borrow().operations[id].began;
+            let ran = self.tabs.borrow()[life.tab].ran(self.monotonic()).saturating_sub(began);
+            self.check_login_time(id, ran);
         }
         if kind == Kind::Send && outcome != Outcome::Gone {
             self.check_effort(id, &outcome);
