@@ -44,7 +44,7 @@ impl Client {
         if !is_name(sid) {
             return Err(Error::NotFound);
         }
-        let answer = self.ask_of_sessions(Method::Delete, &format!("/{sid}")).await?;
+        let answer = self.ask_of_sessions(Method::Delete, &["/", sid].concat()).await?;
         if answer.status == 404 {
             // The name is from a list, so there are sessions, but none of this name any more.
             return Ok(());
@@ -70,7 +70,7 @@ impl Client {
 
     async fn ask_of_sessions(&self, method: Method, below: &str) -> Result<Answer, Error> {
         let path = self.contract().sessions.as_ref().ok_or(Error::NotOffered)?;
-        self.send(&Request::new(method, format!("{path}{below}"))).await
+        self.send(&Request::new(method, [path, below].concat())).await
     }
 }
 
@@ -97,11 +97,7 @@ fn read_one(session: Raw<'_>) -> Option<OwnSession> {
 
 /// A text of the server's, cut at the limit.
 fn short_text(session: &Object<'_>, name: &str) -> Option<String> {
-    let mut text = session.text(name)?;
-    if let Some((end, _)) = text.char_indices().nth(TEXT_LIMIT) {
-        text.truncate(end);
-    }
-    Some(text)
+    Some(session.text(name)?.chars().take(TEXT_LIMIT).collect())
 }
 
 /// Whether `sid` can be a segment of a path as it is: it has no character that means something there.

@@ -13,6 +13,7 @@ use crate::ports::siblings::{Heard, Siblings};
 use crate::protocol::belief::{Next, Reading};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
+use crate::wire::Error;
 
 /// How often the ledger is asked that gives no answer, in half a minute; and how often in a row at most where
 /// another look is asked for during each.
@@ -28,7 +29,7 @@ pub(crate) struct Looks {
 
 struct UnderWay {
     /// Weak: its task keeps it alive, and with it the engine.
-    outcome: WeakShared<LocalBoxFuture<'static, Next>>,
+    outcome: WeakShared<LocalBoxFuture<'static, Result<(), Error>>>,
     /// Somebody asked meanwhile: what was read may be too old for them.
     again: Rc<Cell<bool>>,
 }
@@ -65,7 +66,7 @@ impl Looks {
         let this = self.clone();
         self.engine.spawn(async move {
             for n in 0..LOOKS {
-                if this.look().await != Next::Unseen {
+                if this.look().await {
                     break;
                 }
                 this.engine.platform.sleep(PAUSE << n).await;
@@ -73,41 +74,42 @@ impl Looks {
         });
     }
 
-    /// One look, which calls at the same time share. `Next::Unseen` if the ledger gave no answer.
-    pub(crate) async fn look(self: &Rc<Self>) -> Next {
+    /// One look, which calls at the same time share. Whether the ledger gave an answer.
+    pub(crate) async fn look(self: &Rc<Self>) -> bool {
         let under_way = self.under_way.borrow().as_ref().and_then(|under_way| {
             under_way.again.set(true);
             under_way.outcome.upgrade()
         });
-        if let Some(outcome) = under_way {
-            match outcome.await {
-                // That look may have waited long for a ledger which answers by now.
-                Next::Unseen => {}
-                next => return next,
-            }
+        if let Some(outcome) = under_way
+            && outcome.await.is_ok()
+        {
+            return true;
         }
+        // A look that was under way may have waited long for a ledger which answers by now.
         let (this, again) = (self.clone(), Rc::new(Cell::new(false)));
         let asked = again.clone();
         let outcome = async move {
-            let mut next = Next::Unseen;
+            let mut seen = Err(Error::Unavailable);
             for _ in 0..LOOKS {
-                next = this.once().await;
-                let again = asked.replace(false) || next == Next::ReadAgain;
-                if next == Next::Unseen || !again {
+                let next = this.once().await;
+                if next == Next::Unseen {
                     break;
                 }
-                // It is too old already for the callers that have come meanwhile.
-                next = Next::Unseen;
+                if !asked.replace(false) && next != Next::ReadAgain {
+                    seen = Ok(());
+                    break;
+                }
+                // What was read is too old already for the callers that have come meanwhile.
             }
             *this.under_way.borrow_mut() = None;
-            next
+            seen
         };
         let outcome = outcome.boxed_local().shared();
         if let Some(weak) = outcome.downgrade() {
             *self.under_way.borrow_mut() = Some(UnderWay { outcome: weak, again });
         }
         self.engine.spawn(outcome.clone().map(drop));
-        outcome.await
+        outcome.await.is_ok()
     }
 
     async fn once(&self) -> Next {

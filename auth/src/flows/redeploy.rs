@@ -165,7 +165,8 @@ impl Earlier {
             let now = now_entry(now, beside);
             let old =
                 Page::read(now_entry(old_now, old_beside).as_deref(), old_row.as_deref(), Some(&seen.sid));
-            if old.live() != Some(&seen) || now.is_some() {
+            let moved_on = old.live().is_none_or(|row| row.generation != seen.generation);
+            if moved_on || now.is_some() {
                 return;
             }
             let in_row = this.custody.refresh == RefreshCustody::Database;

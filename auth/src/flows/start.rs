@@ -31,17 +31,17 @@ pub(crate) fn start(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
 async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     let engine = looks.engine();
     redeploy::take_over(engine).await;
-    let mut next = patiently(looks).await;
+    let mut seen = patiently(looks).await;
     for _ in 0..TRIES {
         // A user who has logged out meanwhile gives nobody up for a ledger that is slow.
-        if next != Next::Unseen || !engine.believes(|belief| belief.is_logout_wanted()) {
+        if seen || !engine.believes(|belief| belief.is_logout_wanted()) {
             break;
         }
-        next = patiently(looks).await;
+        seen = patiently(looks).await;
     }
     // A session that was logged out before the page knew it is not to be found by a later look.
-    let unseen = next == Next::Unseen && !engine.believes(|belief| belief.is_logout_wanted());
-    if next == Next::Unseen {
+    let look_later = !seen && !engine.believes(|belief| belief.is_logout_wanted());
+    if !seen {
         let kept = engine.tab.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
         let now = engine.platform.now();
         let next = engine.apply(|belief, effects| belief.unseen(kept, now, effects));
@@ -60,19 +60,19 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
             }
         });
     }
-    if unseen {
+    if look_later {
         looks.until_seen();
     }
 }
 
 /// A look, repeated for a while if the ledger gives no answer.
-async fn patiently(looks: &Rc<Looks>) -> Next {
+async fn patiently(looks: &Rc<Looks>) -> bool {
     let engine = looks.engine();
     let started = engine.platform.now();
     loop {
-        let next = looks.look().await;
-        if next != Next::Unseen || engine.platform.now().since(started) >= LONGEST_WAIT.into() {
-            return next;
+        let seen = looks.look().await;
+        if seen || engine.platform.now().since(started) >= LONGEST_WAIT.into() {
+            return seen;
         }
         engine.platform.sleep(PAUSE).await;
     }
@@ -83,7 +83,7 @@ async fn patiently(looks: &Rc<Looks>) -> Next {
 pub(crate) async fn recheck(looks: &Rc<Looks>, refresher: &Rc<Refresher>) -> bool {
     looks.listen();
     let engine = looks.engine();
-    let checked = looks.look().await != Next::Unseen;
+    let checked = looks.look().await;
     // Without a refresh token there is nothing to ask with: the next request will tell.
     let session = engine.session().filter(|session| session.is_renewable());
     if let Some(session) = session.filter(|_| is_degraded(engine)) {

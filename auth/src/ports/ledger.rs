@@ -63,7 +63,7 @@ impl Ledger {
     pub(crate) async fn current_page(&self, own: Option<&Sid>) -> Result<Page, LedgerError> {
         let mut sid = own.cloned();
         for _ in 0..LOOKS {
-            let page = self.transact(sid.as_ref(), |page| page.clone()).await?;
+            let page = self.read(sid.as_ref()).await?;
             match &page.now {
                 Some(now) if sid.as_ref() != Some(&now.sid) => sid = Some(now.sid.clone()),
                 _ => return Ok(page),
@@ -89,8 +89,7 @@ impl Ledger {
         sid: Option<&Sid>,
         decide: Box<dyn FnOnce(&mut Page)>,
     ) -> Result<(), LedgerError> {
-        let row = sid.map_or_else(|| self.scope.name("row:none"), |sid| self.scope.row(sid));
-        let keys = self.now_keys().into_iter().chain([row]).collect();
+        let keys = self.keys(sid);
         let (sid, last_read) = (sid.cloned(), self.last_read.clone());
         let on_entries = move |entries: &mut [Option<String>]| {
             let [now, beside, row] = entries else { return };
@@ -98,21 +97,32 @@ impl Ledger {
             let mut page = Page::read(now.as_deref(), row.as_deref(), sid.as_ref());
             // What was read is committed. What is decided may yet be aborted.
             last_read.borrow_mut().remember(&page);
-            let before = page.clone();
             decide(&mut page);
-            // What is unchanged stays as it was written. What cannot be read goes.
-            if page.now.is_none() || page.now != before.now {
-                write(now, page.now.as_ref().map(Now::write));
-            }
-            if page.row.is_none() || page.row != before.row {
-                write(row, page.row.as_ref().map(Row::write));
-            }
+            write(now, page.now.as_ref().map(Now::write));
+            write(row, page.row.as_ref().map(Row::write));
         };
-        // To a session that lives a broken ledger is one that is blocked: it may be whole again.
-        self.entries(keys, Box::new(on_entries)).await.map_err(|error| match error {
-            LedgerError::Broken => LedgerError::Aborted,
-            denied_or_aborted => denied_or_aborted,
-        })
+        self.entries(keys, Box::new(on_entries)).await.map_err(blocked)
+    }
+
+    /// `now` and the row of `sid`, as they are. Nothing is written.
+    async fn read(&self, sid: Option<&Sid>) -> Result<Page, LedgerError> {
+        let (sid, last_read) = (sid.cloned(), self.last_read.clone());
+        let keys = self.keys(sid.as_ref());
+        let found = Rc::new(Cell::new(None));
+        let slot = found.clone();
+        let on_entries = move |entries: &mut [Option<String>]| {
+            let [now, beside, row] = entries else { return };
+            let page = Page::read(now_entry(now, beside).as_deref(), row.as_deref(), sid.as_ref());
+            last_read.borrow_mut().remember(&page);
+            slot.set(Some(page));
+        };
+        self.entries(keys, Box::new(on_entries)).await.map_err(blocked)?;
+        found.take().ok_or(LedgerError::Aborted)
+    }
+
+    fn keys(&self, sid: Option<&Sid>) -> Vec<String> {
+        let row = sid.map_or_else(|| self.scope.name("row:none"), |sid| self.scope.row(sid));
+        self.now_keys().into_iter().chain([row]).collect()
     }
 
     /// As [`decide_once`](Self::decide_once), repeated with the same values if it is aborted.
@@ -146,6 +156,14 @@ impl Ledger {
     /// The names of `now`, and of the place beside it.
     pub(crate) fn now_keys(&self) -> [String; 2] {
         [self.scope.name("now"), self.scope.name("now:v1")]
+    }
+}
+
+/// To a session that lives a broken ledger is one that is blocked: it may be whole again.
+fn blocked(error: LedgerError) -> LedgerError {
+    match error {
+        LedgerError::Broken => LedgerError::Aborted,
+        denied_or_aborted => denied_or_aborted,
     }
 }
 

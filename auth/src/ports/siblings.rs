@@ -134,7 +134,7 @@ impl Siblings {
 
     fn say(&self, what: &str, secret: bool) {
         if self.any {
-            let text = format!(r#"{{"v":{VERSION},"say":{what}}}"#);
+            let text = Writer::new().number("v", VERSION).json("say", what).finish();
             self.platform.post(&self.channel, &text, secret);
         }
     }

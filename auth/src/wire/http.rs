@@ -144,7 +144,7 @@ impl HttpRequest {
     ) -> Self {
         let own = |(name, _): &&(&'static str, String)| !name.eq_ignore_ascii_case("authorization");
         let mut headers: Vec<_> = request.headers.iter().filter(own).cloned().collect();
-        headers.push(("authorization", format!("Bearer {}", token.reveal())));
+        headers.push(("authorization", ["Bearer ", token.reveal()].concat()));
         Self {
             method: request.method,
             url,

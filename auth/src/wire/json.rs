@@ -217,6 +217,11 @@ impl Writer {
         self.field(name, if value { "true" } else { "false" })
     }
 
+    /// Adds a value that is written as JSON already.
+    pub(crate) fn json(self, name: &str, value: &str) -> Self {
+        self.field(name, value)
+    }
+
     /// Adds an object.
     pub(crate) fn object(self, name: &str, value: Self) -> Self {
         self.field(name, &value.finish())

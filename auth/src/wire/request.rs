@@ -47,7 +47,7 @@ pub(crate) fn carrying(
     let (header, body) = match &contract.refresh_carrier {
         Carrier::Json(name) => (content(JSON), Some(Writer::new().text(name, token).finish())),
         Carrier::Form(name) => (content(FORM), Some(form(&[("grant_type", "refresh_token"), (name, token)]))),
-        Carrier::Bearer => (("authorization", format!("Bearer {token}")), None),
+        Carrier::Bearer => (("authorization", ["Bearer ", token].concat()), None),
     };
     call(base, endpoint, header, body)
 }

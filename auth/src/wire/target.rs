@@ -57,7 +57,7 @@ impl BaseUrl {
             return None;
         }
         let port = if port == default_port { "" } else { port };
-        let mut url = format!("{scheme}{host}{port}");
+        let mut url = [scheme, host, port].concat();
         let origin_length = url.len();
         url.push_str(path);
         while url.ends_with('/') {
@@ -93,7 +93,7 @@ impl BaseUrl {
         let on_origin = |rest: &str| matches!(rest.as_bytes().first(), None | Some(b'/' | b'?'));
         let url = match target.strip_prefix(self.origin()) {
             Some(rest) if on_origin(rest) => target.to_owned(),
-            None if target.starts_with('/') && !target.starts_with("//") => format!("{}{target}", self.url),
+            None if target.starts_with('/') && !target.starts_with("//") => [&self.url, target].concat(),
             _ => return Err(Error::ForeignOrigin),
         };
         if plain { Ok(url) } else { Err(Error::ForeignOrigin) }
