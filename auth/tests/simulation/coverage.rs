@@ -55,6 +55,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "server restarted after its commit",
     "server rolled back",
     "second app opened",
+    "server slower than ten seconds",
     "server: 401",
     "server: 409",
     "server: logged out",

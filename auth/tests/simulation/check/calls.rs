@@ -57,6 +57,7 @@ impl World {
         let call = Call {
             life,
             sent: self.now(),
+            at: self.time(),
             path: path.clone(),
             token,
             outcome: Answered::NotYet,

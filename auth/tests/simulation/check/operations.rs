@@ -47,10 +47,9 @@ impl Operation {
     }
 }
 
-/// Constants table: the longest wait for refreshes and the request's own deadline, each for the first try and
-/// the second.
-const SEND_BOUND: u64 = 2 * (15_000 + 30_000);
-/// The attempt's deadline, and transactions that are tried again.
+/// Constants table: the longest wait for refreshes and the request's own deadline, each for three tries at most.
+const SEND_BOUND: u64 = 3 * (15_000 + 30_000);
+/// The login's deadline, and transactions that are tried again.
 const LOGIN_BOUND: u64 = 30_000 + 10_000;
 /// Transactions, a few after another if something changes meanwhile.
 const LOOK_BOUND: u64 = 8_000;
@@ -124,6 +123,9 @@ impl World {
         if waited && outcome != Outcome::Gone {
             self.violate(Invariant::Using, || "a late 401 waits, although a newer token is there".to_owned());
         }
+        if kind == Kind::Login && outcome == Outcome::Error(Error::TimedOut) {
+            self.check_login_time(id);
+        }
         if kind == Kind::Send && outcome != Outcome::Gone {
             self.check_effort(id, &outcome);
         }
@@ -133,6 +135,15 @@ impl World {
         if let Outcome::Error(error) = &outcome {
             self.check_text("an error", &format!("{error:?} {error}"), true);
         }
+    }
+
+    /// Whether the call's page was frozen or busy since the call began.
+    pub(crate) fn stood_still(&self, id: usize) -> bool {
+        let now = self.monotonic();
+        let check = self.check.borrow();
+        let Operation { life, began, at, .. } = check.operations[id];
+        let ran = self.tabs.borrow()[life.tab].ran(now).saturating_sub(began);
+        ran < now.saturating_sub(at.monotonic)
     }
 
     /// "A's late answer is never shown to B", nor to nobody: judged in the task that gets it.
