@@ -36,7 +36,7 @@ impl World {
         let late = operation.is_some_and(|operation| check.operations[operation].outcome.is_some());
         let Some(family) = login.filter(|_| !late) else {
             drop(check);
-            if let Some(token) = token.filter(|_| path == "/refresh" && outcome != Answered::Lost) {
+            if let Some(token) = token.filter(|_| path == "/refresh") {
                 self.learn_patience(token.family);
             }
             return self.note(life.tab, || format!("#{id} {path}: {outcome:?}"));

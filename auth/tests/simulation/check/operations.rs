@@ -124,9 +124,7 @@ impl World {
             self.violate(Invariant::Using, || "a late 401 waits, although a newer token is there".to_owned());
         }
         if kind == Kind::Login && outcome == Outcome::Error(Error::TimedOut) {
-            let began = self.check.borrow().operations[id].began;
-            let ran = self.tabs.borrow()[life.tab].ran(self.monotonic()).saturating_sub(began);
-            self.check_login_time(id, ran);
+            self.check_login_time(id);
         }
         if kind == Kind::Send && outcome != Outcome::Gone {
             self.check_effort(id, &outcome);
@@ -137,6 +135,15 @@ impl World {
         if let Outcome::Error(error) = &outcome {
             self.check_text("an error", &format!("{error:?} {error}"), true);
         }
+    }
+
+    /// Whether the call's page was frozen or busy since the call began.
+    pub(crate) fn stood_still(&self, id: usize) -> bool {
+        let now = self.monotonic();
+        let check = self.check.borrow();
+        let Operation { life, began, at, .. } = check.operations[id];
+        let ran = self.tabs.borrow()[life.tab].ran(now).saturating_sub(began);
+        ran < now.saturating_sub(at.monotonic)
     }
 
     /// "A's late answer is never shown to B", nor to nobody: judged in the task that gets it.
