@@ -64,7 +64,7 @@ async fn tell_server(engine: &Engine, token: &RefreshToken) -> Result<(), Error>
     }
 }
 
-/// Milliseconds before try `n`, full jitter: half a second at first, thirty at last.
+/// Milliseconds between two tries: half a second and a random part, which grows with `n` from up to 1 s to up to 30 s.
 pub(crate) fn pause_before(engine: &Engine, n: u32) -> u32 {
     engine.random() % ((1_000 << n.min(5)).min(BACKOFF)) + 500
 }

@@ -32,7 +32,7 @@ pub(crate) struct Entered {
     /// Whether the session is in the ledger, and its refresh token where the custody wants it.
     pub(crate) stored: bool,
     pub(crate) replaced: Replaced,
-    /// Whether an earlier try had done it, of which nobody heard.
+    /// Whether an earlier try had committed it, and this tab had no word of that.
     pub(crate) unheard: bool,
 }
 
@@ -46,8 +46,8 @@ impl Entered {
     }
 }
 
-/// Leaves in `first` what a try has replaced, if it was committed. If the browser's storage is broken or full
-/// at each try, nothing of this login can be in the ledger, and it is as good as denied.
+/// Enters a login into the ledger, in several tries. `first` gets what a try replaces, because a try without an answer
+/// may have been committed. [`LedgerError::Broken`] says that no try was committed.
 pub(crate) async fn enter(
     engine: &Rc<Engine>,
     entry: Entry,
@@ -73,10 +73,10 @@ pub(crate) async fn enter(
         };
         match tried {
             Ok(Some(entered)) => return Ok(entered),
-            // It is as good as broken; but after a try that nobody heard of, its row may be there.
+            // A denied ledger counts as broken, unless an earlier try had no answer and may have written the row.
             Err(LedgerError::Denied) => break,
             Err(LedgerError::Broken) => {}
-            // `now` changed between the look and the transaction, or nobody knows.
+            // `now` changed between the reading and the transaction, or the ledger gave no answer.
             Ok(None) | Err(LedgerError::Aborted) => error = LedgerError::Aborted,
         }
     }

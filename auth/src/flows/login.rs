@@ -31,8 +31,8 @@ pub(crate) async fn login(looks: &Rc<Looks>, username: &str, password: &str) -> 
     let outcome = sign_in(looks, username, password).await;
     drop(turn);
     if outcome.is_err() && outcome != Err(Error::StorageSilent) {
-        // Meanwhile nothing was adopted: somebody may have signed in elsewhere. A login that is taken back looks when
-        // it is through, because it knows what ended.
+        // The tab looks, because it took up no session during the login, and another tab may have logged in. A login
+        // that is taken back looks later, after it has ended its row.
         looks.until_seen();
     }
     outcome
@@ -74,7 +74,7 @@ fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
     }
 }
 
-/// Ends at the server what a login opened there that nobody takes up.
+/// Ends at the server the session that an unusable or late answer opened there.
 fn refuse(engine: &Rc<Engine>, answer: &Answer) {
     if let Some(token) = wire::refresh_token_of(answer, &engine.contract) {
         revoke(engine, token, None);

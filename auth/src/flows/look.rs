@@ -15,8 +15,8 @@ use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::wire::Error;
 
-/// How often the ledger is asked that gives no answer, in half a minute; and how often in a row at most where
-/// another look is asked for during each.
+/// How many looks a ledger without an answer gets, within half a minute. Also how many readings one look makes at most
+/// while other callers ask for a look.
 const LOOKS: u32 = 8;
 /// The first pause before that, in milliseconds; each is twice as long as the one before.
 const PAUSE: u32 = 250;
@@ -30,7 +30,7 @@ pub(crate) struct Looks {
 struct UnderWay {
     /// Weak: its task keeps it alive, and with it the engine.
     outcome: WeakShared<LocalBoxFuture<'static, Result<(), Error>>>,
-    /// Somebody asked meanwhile: what was read may be too old for them.
+    /// Whether another caller asked meanwhile. What was read may be too old for that caller.
     again: Rc<Cell<bool>>,
 }
 
@@ -61,7 +61,7 @@ impl Looks {
         });
     }
 
-    /// Looks in the background until the ledger answers, because nobody tells this tab a second time.
+    /// Looks in the background until the ledger answers, because no message comes a second time.
     pub(crate) fn until_seen(self: &Rc<Self>) {
         let this = self.clone();
         self.engine.spawn(async move {

@@ -165,8 +165,8 @@ impl Refresher {
         }
     }
 
-    /// Step 1. Queue: the cross-tab lock, if there is one, for no longer than its bound. Economy, not
-    /// safety: when the bound runs out, go on; never steal.
+    /// Step 1. Queue: waits for the session's lock, for `LOCK_BOUND` at most. The lock saves requests. Safety does not
+    /// depend on it, so the refresh goes on without it when the bound runs out.
     async fn queue(&self, session: &Session) -> (Option<Guard>, Turn) {
         if session.is_this_tabs() {
             return (None, Turn::NoLocks);

@@ -73,7 +73,7 @@ impl Sender {
             && let Some(carried) = session.carry()
         {
             if age == Age::Ageing && session.is_renewable() {
-                // No user waits for it, and nobody is told if it fails: the token in hand is good.
+                // The request does not wait for it and ignores its failure, because the token in hand is good.
                 let _outcome = refresher.join_flight(session.id, session.generation);
             }
             return Ok(carried);

@@ -33,13 +33,13 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     redeploy::take_over(engine).await;
     let mut seen = patiently(looks).await;
     for _ in 0..TRIES {
-        // A user who has logged out meanwhile gives nobody up for a ledger that is slow.
+        // A logout that is wanted waits longer, because a slow ledger may yet name the session.
         if seen || !engine.believes(|belief| belief.is_logout_wanted()) {
             break;
         }
         seen = patiently(looks).await;
     }
-    // A session that was logged out before the page knew it is not to be found by a later look.
+    // No look follows a logout that was wanted, because it would take up the session that the user logged out of.
     let look_later = !seen && !engine.believes(|belief| belief.is_logout_wanted());
     if !seen {
         let kept = engine.tab.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
@@ -51,7 +51,7 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     } else {
         redeploy::settle_in(engine).await;
     }
-    // Another tab's word may have led to the look that found the session.
+    // The belief is asked for the session, because a look that another tab caused may have found it.
     if let Some((sid, generation)) = engine.believes(|belief| belief.joining()) {
         let _shown_without = refresher.refresh(sid.clone(), generation).await;
         engine.apply(|belief, _| {

@@ -32,7 +32,7 @@ pub(crate) struct Siblings {
 pub(crate) enum Heard {
     /// A login or the end of a session is in the ledger.
     Changed,
-    /// Who has the access token of exactly this generation?
+    /// A sibling asks for the access token of exactly this generation.
     Asked { question: String, sid: Sid, generation: u32 },
 }
 
@@ -139,7 +139,8 @@ impl Siblings {
         }
     }
 
-    /// What a message asks of this tab, if it is none that a question here waits for.
+    /// What a message tells or asks this tab. `None` for an answer, which goes to its question, and for a message that
+    /// cannot be read.
     fn hear(&self, text: &str) -> Option<Heard> {
         let message = Object::read(text).filter(|message| message.number("v") == Some(VERSION))?;
         if message.text("say").as_deref() == Some("Changed") {

@@ -108,7 +108,8 @@ impl TabStorage {
         self.platform.read(Area::Tab, self.place()).ok()?
     }
 
-    /// No notice if this fails: a reload refreshes. But an older token must not come back with it.
+    /// A record that cannot be written is removed, because a reload would bring its older token back. The page says
+    /// nothing of that, because a reload refreshes.
     fn write(&self, record: &str) {
         if self.platform.write(Area::Tab, self.place(), record).is_err() {
             self.forget();

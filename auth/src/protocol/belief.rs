@@ -266,7 +266,7 @@ impl Belief {
             (self.health.degraded, self.health.trouble) = (None, None);
             self.epoch += 1;
         }
-        // A tab that is loaded again takes up nobody else's session unasked. It stays asked, however often it is.
+        // The tab notes whose page it is, so that each reload asks before it takes up another user's session.
         effects.note |= (now.is_some() && now != before) || matches!(self.phase, Phase::Elsewhere(_));
     }
 }

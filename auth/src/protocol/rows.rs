@@ -19,7 +19,7 @@ pub(crate) fn is_newer(text: Option<&str>, version: u32) -> bool {
     found.is_some_and(|found| found > version.into())
 }
 
-/// The row `now`: which session the last login made.
+/// The entry `now`: which session the last login made.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Now {
     pub(crate) sid: Sid,
@@ -80,7 +80,7 @@ pub(crate) struct Row {
     pub(crate) idempotent: bool,
     /// Whether the session has a refresh token. Without one it ends with its access token.
     pub(crate) renewable: bool,
-    /// The refresh token of this generation, in custody `database` and `memory`.
+    /// The refresh token of this generation, in custody `database` and `memory`, or where the vault refused it.
     pub(crate) token: Option<String>,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Ended {
     pub(crate) owed: bool,
 }
 
-/// An attempt that may be out, for servers to which no token may be sent twice.
+/// One tab's attempt that may be on its way, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flight {
     pub(crate) owner: String,

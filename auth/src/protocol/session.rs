@@ -174,8 +174,8 @@ impl Session {
     /// The rule for a 401 to a request that has gone out `sends` times, at last with `carried`. `made_for_it` says
     /// whether the server gave `carried` to this tab since the call began, and the ledger shows no later one.
     ///
-    /// A request goes out twice at most. It goes out a third time if the second token was a sibling's, because the
-    /// server's own answer to this tab has not been tried then.
+    /// A request goes out twice. It goes out a third time only if the second token was a sibling's, because the
+    /// server never gave that token to this tab.
     pub(crate) fn on_401(current: Option<&Self>, carried: &Carried, made_for_it: bool, sends: u32) -> On401 {
         let Some(session) = current.filter(|session| session.id == carried.session) else {
             return On401::Drop;

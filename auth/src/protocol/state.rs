@@ -8,14 +8,14 @@ use crate::wire::EndReason;
 /// What the page knows of its session; what components render.
 #[derive(Clone, PartialEq, Eq)]
 pub enum State {
-    /// A stored session was found and the server is being asked.
+    /// The page does not know its session yet: it reads the ledger, or waits for the server.
     Restoring,
     /// There is no session; with the reason if one ended here.
     SignedOut(Option<EndReason>),
-    /// Somebody else signed in in another tab: what this tab showed is not theirs. Nothing is adopted
-    /// until [`Client::start`](crate::Client::start) is called again.
+    /// Another user signed in in another tab. The page takes up that user's session only when
+    /// [`Client::start`](crate::Client::start) is called again.
     SignedInElsewhere {
-        /// Who.
+        /// The other user's name.
         user: Rc<str>,
     },
     /// There is a session.

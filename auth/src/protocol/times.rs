@@ -41,7 +41,7 @@ pub(crate) struct Wait {
     pub(crate) limited: bool,
 }
 
-/// The longest backoff, in milliseconds; the shortest is half a second.
+/// The longest backoff, in milliseconds. The first one is half a second at most.
 pub(crate) const BACKOFF: u32 = 30_000;
 /// The longest wait that a server may ask for, in milliseconds.
 pub(crate) const RETRY_AFTER: u32 = 300_000;

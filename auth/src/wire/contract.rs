@@ -6,7 +6,7 @@ use super::http::{Answer, Method};
 
 type Name = Cow<'static, str>;
 
-/// Paths, encodings, field names and matchers of one server. [`Default`] is the guide's contract:
+/// Paths, encodings, field names and matchers of one server. [`Default`] is the contract of README.md:
 /// form `POST /token`, JSON `POST /refresh`, JSON `POST /logout`.
 ///
 /// A server that differs is described by what differs:

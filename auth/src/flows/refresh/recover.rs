@@ -1,4 +1,4 @@
-//! Waiting for better times, and finding out which server this is by now.
+//! Tries without callers, commits in the background, and the question whether the server still takes the key (step 5).
 
 use std::rc::Rc;
 

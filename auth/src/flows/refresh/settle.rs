@@ -34,8 +34,8 @@ impl Refresher {
                 self.moved_on(&session.id, generation, access, true);
             }
             Err(_) if !self.engine.is_current(&session.id) => {
-                // The session was ended here meanwhile: the answer is written by nobody, because what is still to be
-                // written is the current session's, and nobody else can tell the server.
+                // The session was ended here meanwhile. Its answer is not kept as unwritten, because only the current
+                // session's is. The server is told here, because no other flow has this token.
                 self.engine.apply(|_, effects| effects.revoke.push(unwritten.token));
                 return Err(Error::SessionChanged);
             }
@@ -48,7 +48,7 @@ impl Refresher {
                 }
             }
             Ok(Committed::Gone(reason)) => {
-                // Nobody will hold this token, so the server is told to forget it.
+                // The answer is dropped, so the server is told to end its family.
                 self.engine.apply(|_, effects| effects.revoke.push(unwritten.token));
                 return Err(self.stopped(session, reason).await);
             }
@@ -89,7 +89,7 @@ impl Refresher {
 
     /// What the last commit could not write comes before anything is sent again.
     pub(super) async fn write_the_unwritten(self: &Rc<Self>, sid: &Sid) -> Result<(), LedgerError> {
-        // It stays known while it is being written: nobody may send the spent token meanwhile.
+        // The session keeps it until it is committed, because no refresh may send the spent token meanwhile.
         let Some(session) = self.engine.session().filter(|session| session.id == *sid) else { return Ok(()) };
         let Some(unwritten) = &session.unwritten else { return Ok(()) };
         let committed = self.store(&session, unwritten).await?;
@@ -104,7 +104,7 @@ impl Refresher {
                 }
                 self.engine.vault.drop_older(sid, generation);
             }
-            // Who ended the session here meanwhile tells the server itself.
+            // An answer that is not `mine` went with a session that was ended here. Its logout tells the server.
             Committed::Gone(_) if mine => {
                 self.engine.apply(|_, effects| effects.revoke.push(unwritten.token.clone()));
             }
@@ -118,7 +118,7 @@ impl Refresher {
         self.engine.apply(|belief, effects| belief.refreshed(sid, generation, access, stored, effects));
     }
 
-    /// Step 5. No usable answer: the session stays, and nobody tries again before the ledger says so.
+    /// Step 5. No usable answer: the session stays, and no tab tries again before the row's `not_before`.
     pub(super) async fn no_usable_answer(
         self: &Rc<Self>,
         session: &Session,
@@ -149,7 +149,7 @@ impl Refresher {
         if error.retry_helps() {
             Round::Again { known, after, because: error }
         } else {
-            // A server that is not what the page was told, or does not let it in: the caller's answer.
+            // No repeat can change this answer, so the caller gets it.
             Round::Done(Err(error))
         }
     }
@@ -165,7 +165,7 @@ impl Refresher {
         let reason = match spent {
             // The lost token is spent as well: by an attempt whose answer was lost, or by a thief.
             true if attempt.previous => EndReason::Lost,
-            // Spent, and so is its successor: somebody else holds what came after.
+            // The token and its successor are both spent, so another party holds the next one.
             true => EndReason::Reuse,
             false => EndReason::named(answer.object().and_then(|body| body.text("reason")).as_deref()),
         };

@@ -45,7 +45,8 @@ impl Belief {
     /// Interprets a reading.
     pub(crate) fn reconcile(&mut self, reading: Reading, effects: &mut Effects) -> Next {
         if reading.epoch != self.epoch {
-            // Either may be the past: a page that was frozen shows late what it read or wrote long ago.
+            // Another session came to be believed during the reading. Either may be out of date, because a frozen page
+            // hears late of what it read or wrote.
             return Next::ReadAgain;
         }
         let (kept, at) = (reading.kept, reading.at);

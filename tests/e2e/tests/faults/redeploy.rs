@@ -2,7 +2,7 @@
 //! together.
 
 use anyhow::{Result, ensure};
-use e2e::page::{FETCH, Seen};
+use e2e::page::Seen;
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, Stored, USERNAME, refused};
 use e2e::sentences::{LOGGED_OUT_ELSEWHERE, NO_LONGER_KEPT};
@@ -101,22 +101,24 @@ async fn a_page_that_keeps_nothing_any_more_ends_what_was_kept_and_says_so(scene
 }
 
 async fn a_server_that_is_rolled_back_keeps_its_sessions(scene: &mut Scene) -> Result<()> {
-    let page = scene.signed_in().await?;
-    scene.server.options_mut().rotation = Rotation::Strict;
-    scene.server.restart().await?;
+    scene.signed_in().await?;
+    restart_as(scene, Rotation::Strict).await?;
     for _ in 0..3 {
         expire(scene);
-        page.press(FETCH).await?;
-        page.wait_until("data", |seen| seen.json().is_some()).await?;
+        ensure!(scene.page().fetch().await?.json().is_some());
         scene.proxy.reset();
     }
     ensure_no_reuse(&scene.server)?;
-    scene.server.options_mut().rotation = Rotation::Idempotent;
-    scene.server.restart().await?;
+    restart_as(scene, Rotation::Idempotent).await?;
     expire(scene);
-    ensure!(page.fetch().await?.json().is_some());
+    ensure!(scene.page().fetch().await?.json().is_some());
     scene.ensure_kept(4).await?;
     ensure_no_reuse(&scene.server)
+}
+
+async fn restart_as(scene: &mut Scene, rotation: Rotation) -> Result<()> {
+    scene.server.options_mut().rotation = rotation;
+    scene.server.restart().await
 }
 
 async fn a_login_that_takes_twelve_seconds_is_a_login(scene: &mut Scene) -> Result<()> {
