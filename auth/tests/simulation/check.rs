@@ -12,6 +12,7 @@ mod places;
 mod redeploy;
 mod retries;
 mod rollback;
+mod silence;
 mod token_only;
 pub(crate) mod using;
 

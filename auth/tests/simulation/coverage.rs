@@ -21,6 +21,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "captive portal",
     "clock set",
     "crash lost storage",
+    "database not opened",
     "device asleep",
     "gamble lost against a strict server",
     "late 401",

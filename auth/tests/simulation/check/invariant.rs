@@ -19,6 +19,8 @@ pub(crate) enum Invariant {
     Containment,
     /// Refreshes pass the rate gate, and wait for as long as a server asked.
     BoundedRate,
+    /// The page says that a reload ends the session if that is so, and only then.
+    Notice,
     /// No session lives on at the server whose login its page refused or gave up.
     NoOrphans,
     /// An access token is used while it is good, and refreshed only when that is needed.

@@ -3,6 +3,7 @@
 use auth::{Answer, Error, Instant, State};
 
 use crate::check::Invariant;
+use crate::check::silence::OPENING;
 use crate::options::Class;
 use crate::tasks::Life;
 use crate::world::World;
@@ -105,6 +106,8 @@ impl World {
         let entered =
             if kind == Kind::Login && outcome == Outcome::Done { check.tab(life).family } else { None };
         check.operations[id].outcome = Some(outcome.clone());
+        let made =
+            check.calls.iter().rev().find(|call| call.operation == Some(id)).and_then(|call| call.login);
         let last = check.calls.iter().rev().find(|call| call.operation == Some(id));
         let waited = last.and_then(|call| call.late).is_some_and(|at| at < self.time());
         check.open.retain(|open| *open != id);
@@ -119,6 +122,9 @@ impl World {
             Outcome::Error(_) => "call: error, session over",
         });
         self.note(life.tab, || format!("{kind:?} {id}: {outcome:?}"));
+        if kind == Kind::Login {
+            self.check_unopened(id, life, made, &outcome);
+        }
         entered.into_iter().for_each(|family| self.expect_switch(id, family));
         if waited && outcome != Outcome::Gone {
             self.violate(Invariant::Using, || "a late 401 waits, although a newer token is there".to_owned());
@@ -201,6 +207,8 @@ impl World {
         let tabs = self.tabs.borrow();
         let check = self.check.borrow();
         let slow = if self.options.has(Class::TimersLate) { 12_000 } else { 0 };
+        // A transaction that begins just before a bound ends after it.
+        let slow = slow + if self.options.has(Class::LedgerSilent) { 2 * OPENING } else { 0 };
         let ran = |life: Life| tabs[life.tab].ran(self.monotonic());
         let late = check.open.iter().find(|id| {
             let operation = &check.operations[**id];

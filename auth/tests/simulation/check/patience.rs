@@ -64,8 +64,9 @@ impl World {
         }
         of.given_up_soon = (rounds + 1, now);
         drop(check);
-        let stops =
-            [Class::LedgerAborts, Class::LedgerBlocked].into_iter().any(|class| self.options.has(class));
+        let stops = [Class::LedgerAborts, Class::LedgerBlocked, Class::LedgerSilent]
+            .into_iter()
+            .any(|class| self.options.has(class));
         if rounds >= SHORT_ROUNDS && !stops {
             self.violate(Invariant::Liveness, || {
                 format!("family {family} gives up each time before a slow server can answer")

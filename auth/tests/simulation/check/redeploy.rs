@@ -168,13 +168,14 @@ impl World {
 
     fn ledger_and_storage_are_sound(&self) -> bool {
         use Class::{
-            CrashLedger, LedgerBlocked, LedgerDenied, StorageDenied, StorageThrows, StorageVeryLate,
-            StorageWiped,
+            CrashLedger, LedgerBlocked, LedgerDenied, LedgerSilent, StorageDenied, StorageThrows,
+            StorageVeryLate, StorageWiped,
         };
         let faults = [
             CrashLedger,
             LedgerBlocked,
             LedgerDenied,
+            LedgerSilent,
             StorageDenied,
             StorageThrows,
             StorageVeryLate,
