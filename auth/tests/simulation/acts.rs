@@ -49,6 +49,8 @@ pub(crate) enum Act {
     Redeploy(RefreshCustody),
     /// The server is rolled back to a version that is not idempotent.
     RollBack,
+    /// The server takes 10 s and more for a login or a refresh, for so many milliseconds.
+    SlowDown(u64),
 }
 
 /// An act, in which tab, and how long after the one before.
@@ -105,15 +107,22 @@ fn add_rare(seed: u64, options: &Options, steps: &mut Vec<Step>) {
                 Class::TokenOnly => {
                     *rng.pick(&[Act::Open, Act::Duplicate, Act::Logout, Act::Login { other: true }])
                 }
+                Class::LedgerSilent => Act::Reload,
+                Class::SlowServer => Act::SlowDown(*rng.pick(&[60_000, 600_000])),
                 Class::Rollback => Act::RollBack,
                 Class::Redeploy => Act::Redeploy(*rng.pick(&DEPLOYED)),
                 _ => continue,
             };
             let at = rng.between(2, steps.len() as u64) as usize;
-            steps.insert(at, Step { gap: rng.below(3_000), tab: rng.next(), act });
-            if class == Class::Redeploy {
-                steps.insert(at + 1, Step { gap: rng.below(3_000), tab: rng.next(), act: Act::Reload });
-            }
+            let tab = rng.next();
+            steps.insert(at, Step { gap: rng.below(3_000), tab, act });
+            let then = match class {
+                Class::Redeploy => Act::Reload,
+                Class::LedgerSilent => Act::Login { other: rng.percent(50) },
+                Class::SlowServer => *rng.pick(&[Act::Login { other: false }, Act::SendEverywhere]),
+                _ => continue,
+            };
+            steps.insert(at + 1, Step { gap: rng.below(3_000), tab, act: then });
         }
     }
 }

@@ -7,10 +7,12 @@ mod ends;
 mod excuses;
 mod invariant;
 mod operations;
+mod patience;
 mod places;
 mod redeploy;
 mod retries;
 mod rollback;
+mod silence;
 mod token_only;
 pub(crate) mod using;
 
@@ -48,6 +50,8 @@ pub(crate) struct Call {
     pub(crate) life: Life,
     /// When, by the device's clocks.
     pub(crate) sent: auth::Instant,
+    /// When, by true time.
+    pub(crate) at: u64,
     pub(crate) path: String,
     pub(crate) token: Option<Token>,
     pub(crate) outcome: Answered,
@@ -110,6 +114,10 @@ pub(crate) struct Family {
     /// clock.
     pub(crate) bucket: Option<(u64, u64, u64)>,
     pub(crate) stolen: bool,
+    /// The login call whose answer brings it to its page.
+    pub(crate) offered: Option<usize>,
+    /// How often in a row an attempt was given up soon, and when the last one was.
+    pub(crate) given_up_soon: (u32, u64),
     /// The highest refresh token that an answer brought to a tab.
     pub(crate) received: usize,
     /// The access tokens that were refused.

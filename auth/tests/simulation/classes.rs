@@ -48,6 +48,10 @@ pub(crate) enum Class {
     Redeploy,
     /// An idempotent server is rolled back to a version that is not.
     Rollback,
+    /// Logins and refreshes take longer than ten seconds for a while.
+    SlowServer,
+    /// The browser does not open its database for a page: from the page's start, for a while.
+    LedgerSilent,
 }
 
 impl Class {
@@ -91,8 +95,15 @@ impl Class {
 
     /// What befalls few servers, apps and browsers. A stream of chance of its own draws these classes, so that a
     /// world without them is the same as before they were there.
-    pub(crate) const RARE: [Self; 5] =
-        [Self::NewKey, Self::SecondApp, Self::TokenOnly, Self::Redeploy, Self::Rollback];
+    pub(crate) const RARE: [Self; 7] = [
+        Self::NewKey,
+        Self::SecondApp,
+        Self::TokenOnly,
+        Self::Redeploy,
+        Self::Rollback,
+        Self::SlowServer,
+        Self::LedgerSilent,
+    ];
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         Self::COMMON.into_iter().chain(Self::RARE)

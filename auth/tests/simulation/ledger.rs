@@ -117,6 +117,9 @@ impl World {
             self.after(rng.below(5), Owner::Tab(life), move |_| denied.fill(Err(LedgerError::Denied)));
             return Transaction { world: self.clone(), id, slot };
         }
+        if self.fails_unopened(life, &slot) {
+            return Transaction { world: self.clone(), id, slot };
+        }
         let made: Rc<RefCell<Option<T>>> = Rc::default();
         let making = made.clone();
         let finished = slot.clone();

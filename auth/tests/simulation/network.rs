@@ -20,6 +20,8 @@ pub(crate) struct Network {
     /// Something in front of the server answers until then.
     pub(crate) proxy_until: u64,
     pub(crate) proxy: usize,
+    /// The server needs long for logins and refreshes until then.
+    pub(crate) slow_until: u64,
     calls: usize,
 }
 
@@ -47,6 +49,8 @@ enum Fault {
     Silent,
     Cut,
     Slow,
+    /// The server needs so long before it does what it is asked, and so long after.
+    Late(u64, u64),
     /// The browser sends the same bytes again: the connection was reset before the answer.
     Repeat,
     /// The same bytes arrive once more, much later; nobody waits for the answer.
@@ -127,7 +131,22 @@ impl World {
             }
             from += share * weight;
         }
+        let long = request.url.ends_with("/refresh") || request.url.ends_with("/token");
+        if long && network.slow_until > self.time() && self.has(Class::SlowServer) {
+            drop(network);
+            return self.draw_lateness(request);
+        }
         Fault::None
+    }
+
+    /// An answer after 10 to 25 s. A login's answer may come when nobody waits for it any more.
+    fn draw_lateness(&self, request: &HttpRequest) -> Fault {
+        self.cover("server slower than ten seconds");
+        let rng = &self.chance.network;
+        let login = request.url.ends_with("/token");
+        let time =
+            if login && rng.percent(25) { rng.between(31_000, 90_000) } else { rng.between(10_000, 25_000) };
+        if rng.percent(50) { Fault::Late(time, 0) } else { Fault::Late(0, time) }
     }
 
     fn travel(
@@ -141,6 +160,7 @@ impl World {
         let rng = &self.chance.network;
         let (there, back) = match fault {
             Fault::Slow => (rng.below(12_000), rng.below(12_000)),
+            Fault::Late(before, after) => (rng.between(2, 40) + before, rng.between(2, 40) + after),
             _ => (rng.between(2, 40), rng.between(2, 40)),
         };
         let fail = |delay: u64, slot: Slot<_>, error| {
@@ -182,8 +202,8 @@ impl World {
                 self.cover("request repeated by the browser");
                 let (again, echo) = (request.clone(), fault == Fault::Echo);
                 let delay = if echo { rng.below(600_000) } else { rng.below(3_000) };
-                let first = if echo { slot.clone() } else { Slot::new() };
-                let second = if echo { Slot::new() } else { slot };
+                let slot = Some(slot);
+                let (first, second) = if echo { (slot, None) } else { (None, slot) };
                 if !echo {
                     self.lose(id, || "the connection is reset; the browser sends the bytes again".to_owned());
                 }
@@ -197,7 +217,7 @@ impl World {
             _ => {}
         }
         self.after(there, Owner::Elsewhere, move |world| {
-            world.arrive(id, life, &request, fault, back, slot);
+            world.arrive(id, life, &request, fault, back, Some(slot));
         });
     }
 
@@ -208,7 +228,7 @@ impl World {
         request: &HttpRequest,
         fault: Fault,
         back: u64,
-        slot: Slot<Result<Answer, HttpError>>,
+        slot: Option<Slot<Result<Answer, HttpError>>>,
     ) {
         let rng = &self.chance.network;
         let dead = !self.tabs.borrow()[life.tab].is(life) && !request.outlives_page;
@@ -228,7 +248,8 @@ impl World {
                 });
                 self.lose(id, || "the answer is lost".to_owned());
                 let error = if fault == Fault::Cut { HttpError::Interrupted } else { HttpError::Unreachable };
-                return self.after(back, Owner::Tab(life), move |_| slot.fill(Err(error)));
+                let fail = move |_: &Self| slot.into_iter().for_each(|slot| slot.fill(Err(error)));
+                return self.after(back, Owner::Tab(life), fail);
             }
             (Fault::Slow, _) => self.cover("slow answer"),
             _ => {}
@@ -237,8 +258,12 @@ impl World {
             self.cover("server restarted after its commit");
             self.network.borrow_mut().down_until = now + rng.below(8_000);
             self.lose(id, || "the server restarts before it answers".to_owned());
-            return self.after(back, Owner::Tab(life), move |_| slot.fill(Err(HttpError::Unreachable)));
+            let fail =
+                move |_: &Self| slot.into_iter().for_each(|slot| slot.fill(Err(HttpError::Unreachable)));
+            return self.after(back, Owner::Tab(life), fail);
         }
+        let Some(slot) = slot else { return };
+        self.will_answer(id, &reply.deed);
         let (status, body) = (reply.status, reply.body.into_bytes());
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         // An answer that nobody waits for is the browser's own: the page has nothing of it that runs.

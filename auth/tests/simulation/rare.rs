@@ -47,6 +47,12 @@ impl World {
         self.deployments.borrow_mut().push(next);
     }
 
+    pub(crate) fn slow_down(&self, time: u64) {
+        if self.has(Class::SlowServer) {
+            self.network.borrow_mut().slow_until = self.time() + time;
+        }
+    }
+
     pub(crate) fn change_key(&self) {
         if self.has(Class::NewKey) {
             self.cover("signing key changed");

@@ -14,7 +14,8 @@ use crate::world::{Violation, World};
 /// Longer than any backoff and `Retry-After` that a client may be in.
 const HEALING: u64 = 400_000;
 const LAST_CALLS: u64 = 100_000;
-const LOOKING: u64 = 120_000;
+/// Longer than any deadline of a page that came back. The longest is that of a login's late answer, 5 minutes.
+const LOOKING: u64 = 310_000;
 /// How often the last call is made: once more if the same user has logged in anew meanwhile.
 const LAST_TRIES: usize = 2;
 
@@ -43,6 +44,7 @@ pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> 
         world.check_told();
         world.check_found();
         world.check_moved();
+        world.check_orphans();
         judge(&world);
     }
     let covered = world.covered.take();
@@ -64,7 +66,7 @@ fn heal(world: &World, seed: u64) {
     world.healed.set(true);
     {
         let mut network = world.network.borrow_mut();
-        (network.down_until, network.proxy_until) = (0, 0);
+        (network.down_until, network.proxy_until, network.slow_until) = (0, 0, 0);
     }
     world.ledger.borrow_mut().blocked_until = 0;
     world.after(0, Owner::Device, World::next_transaction);

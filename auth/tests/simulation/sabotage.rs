@@ -126,11 +126,12 @@ const CASES: &[Case] = &[
     case_in(&["CustodyEnds"], "redeployed", |options| options.has(Class::Redeploy)),
     case_in(&["LastAnswerDecides"], "server rolled back", |options| options.has(Class::Rollback)),
     case_in(&["Unlearn"], "server rolled back", |options| options.has(Class::Rollback)),
-    case(&["Patience"]),
-    case_in(&["FlightLength"], "not idempotent, lost and slow answers", |options| {
-        one_at_a_time(options) && options.has(Class::Lost) && options.has(Class::Slow)
+    case_in(&["Patience"], "slow server", |options| options.has(Class::SlowServer)),
+    case_in(&["LongDeadline"], "slow server", |options| options.has(Class::SlowServer)),
+    case_in(&["FlightLength"], "not idempotent, slow server", |options| {
+        one_at_a_time(options) && options.has(Class::SlowServer)
     }),
-    case(&["LateLoginEnded"]),
+    case_in(&["LateLoginEnded"], "slow server", |options| options.has(Class::SlowServer)),
     case(&["LeaveNewer"]),
     case(&["ServersWordOnUser"]),
 ];

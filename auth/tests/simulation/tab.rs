@@ -16,6 +16,8 @@ pub(crate) type Listener = Rc<dyn Fn(String)>;
 #[derive(Default)]
 pub(crate) struct Tab {
     pub(crate) app: App,
+    /// The browser does not open the database for its page until then.
+    pub(crate) silent_until: u64,
     /// Where its page keeps its tokens.
     pub(crate) custody: Custody,
     pub(crate) open: bool,
@@ -80,6 +82,7 @@ impl World {
             let at = &mut tabs[tab];
             (at.open, at.frozen, at.view, at.ran, at.since) = (true, false, view, 0, self.monotonic());
             at.custody = self.deployed();
+            at.silent_until = self.draw_silence();
             at.life(tab)
         };
         self.note(tab, || match self.app(life) {

@@ -96,6 +96,7 @@ impl World {
             Act::ChangeKey => self.change_key(),
             Act::OpenSecond { other } => self.open_second(other),
             Act::Navigate => self.navigate(tab),
+            Act::SlowDown(time) => self.slow_down(time),
             Act::RollBack => self.roll_back(),
             Act::Redeploy(refresh) => self.redeploy(refresh),
         }

@@ -30,8 +30,15 @@ impl World {
         if outcome == Answered::Status(401) && token.is_some_and(newer) {
             call.late = Some(now);
         }
-        let Some(family) = call.login.filter(|_| ok) else {
+        let operation = call.operation;
+        let login = call.login.filter(|_| ok);
+        // An answer that came too late makes no session of the page's.
+        let late = operation.is_some_and(|operation| check.operations[operation].outcome.is_some());
+        let Some(family) = login.filter(|_| !late) else {
             drop(check);
+            if let Some(token) = token.filter(|_| path == "/refresh") {
+                self.learn_patience(token.family);
+            }
             return self.note(life.tab, || format!("#{id} {path}: {outcome:?}"));
         };
         // "Login: … the old session's row marked ended". Of two logins under way at once either may be the last.
@@ -57,6 +64,7 @@ impl World {
         let tab = call.life.tab;
         drop(check);
         self.note(tab, || format!("#{id} given up"));
+        self.check_patience(id);
     }
 
     /// The network did something to a call that makes its answer unlikely.

@@ -57,6 +57,7 @@ impl World {
         let call = Call {
             life,
             sent: self.now(),
+            at: self.time(),
             path: path.clone(),
             token,
             outcome: Answered::NotYet,
@@ -189,10 +190,20 @@ impl World {
     /// Whether nothing keeps a tab from hearing of a logout and looking at the ledger at once.
     pub(crate) fn news_is_prompt(&self) -> bool {
         use Class::{
-            Busy, LedgerAborts, LedgerBlocked, LedgerDenied, MessagesLate, MessagesLost, Sleep, TimersLate,
+            Busy, LedgerAborts, LedgerBlocked, LedgerDenied, LedgerSilent, MessagesLate, MessagesLost, Sleep,
+            TimersLate,
         };
-        let slow =
-            [Busy, LedgerAborts, LedgerBlocked, LedgerDenied, MessagesLate, MessagesLost, Sleep, TimersLate];
+        let slow = [
+            Busy,
+            LedgerAborts,
+            LedgerBlocked,
+            LedgerDenied,
+            LedgerSilent,
+            MessagesLate,
+            MessagesLost,
+            Sleep,
+            TimersLate,
+        ];
         !slow.into_iter().any(|class| self.options.has(class))
     }
 

@@ -67,7 +67,7 @@ impl World {
             _ => return,
         };
         self.cover("signed out");
-        let expired = reason == EndReason::Expired && self.is_time_up(family);
+        let expired = self.ends_by_time(family);
         if ends.is_empty() && !left && !expired && !self.may_lose(Some(life), family) {
             self.violate(Invariant::NoSpuriousLogout, || {
                 format!(

@@ -13,12 +13,16 @@ pub(crate) enum Invariant {
     NoCrossing,
     /// An application request is sent again only after a 401, and no more often than the rule allows.
     OneRetry,
-    /// Every call ends within its bound.
+    /// Every call ends within its bound, and none is given up before its time.
     Liveness,
     /// Tokens are only where they belong.
     Containment,
     /// Refreshes pass the rate gate, and wait for as long as a server asked.
     BoundedRate,
+    /// The page says that a reload ends the session if that is so, and only then.
+    Notice,
+    /// No session lives on at the server whose login its page refused or gave up.
+    NoOrphans,
     /// An access token is used while it is good, and refreshed only when that is needed.
     Using,
 }

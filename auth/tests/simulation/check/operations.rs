@@ -3,6 +3,7 @@
 use auth::{Answer, Error, Instant, State};
 
 use crate::check::Invariant;
+use crate::check::silence::OPENING;
 use crate::options::Class;
 use crate::tasks::Life;
 use crate::world::World;
@@ -47,10 +48,9 @@ impl Operation {
     }
 }
 
-/// Constants table: the longest wait for refreshes and the request's own deadline, each for the first try and
-/// the second.
+/// Constants table: the longest wait for refreshes and the request's own deadline, each for three tries at most.
 const SEND_BOUND: u64 = 3 * (15_000 + 30_000);
-/// The attempt's deadline, and transactions that are tried again.
+/// The login's deadline, and transactions that are tried again.
 const LOGIN_BOUND: u64 = 30_000 + 10_000;
 /// Transactions, a few after another if something changes meanwhile.
 const LOOK_BOUND: u64 = 8_000;
@@ -106,6 +106,8 @@ impl World {
         let entered =
             if kind == Kind::Login && outcome == Outcome::Done { check.tab(life).family } else { None };
         check.operations[id].outcome = Some(outcome.clone());
+        let made =
+            check.calls.iter().rev().find(|call| call.operation == Some(id)).and_then(|call| call.login);
         let last = check.calls.iter().rev().find(|call| call.operation == Some(id));
         let waited = last.and_then(|call| call.late).is_some_and(|at| at < self.time());
         check.open.retain(|open| *open != id);
@@ -120,9 +122,15 @@ impl World {
             Outcome::Error(_) => "call: error, session over",
         });
         self.note(life.tab, || format!("{kind:?} {id}: {outcome:?}"));
+        if kind == Kind::Login {
+            self.check_unopened(id, life, made, &outcome);
+        }
         entered.into_iter().for_each(|family| self.expect_switch(id, family));
         if waited && outcome != Outcome::Gone {
             self.violate(Invariant::Using, || "a late 401 waits, although a newer token is there".to_owned());
+        }
+        if kind == Kind::Login && outcome == Outcome::Error(Error::TimedOut) {
+            self.check_login_time(id);
         }
         if kind == Kind::Send && outcome != Outcome::Gone {
             self.check_effort(id, &outcome);
@@ -133,6 +141,15 @@ impl World {
         if let Outcome::Error(error) = &outcome {
             self.check_text("an error", &format!("{error:?} {error}"), true);
         }
+    }
+
+    /// Whether the call's page was frozen or busy since the call began.
+    pub(crate) fn stood_still(&self, id: usize) -> bool {
+        let now = self.monotonic();
+        let check = self.check.borrow();
+        let Operation { life, began, at, .. } = check.operations[id];
+        let ran = self.tabs.borrow()[life.tab].ran(now).saturating_sub(began);
+        ran < now.saturating_sub(at.monotonic)
     }
 
     /// "A's late answer is never shown to B", nor to nobody: judged in the task that gets it.
@@ -190,6 +207,8 @@ impl World {
         let tabs = self.tabs.borrow();
         let check = self.check.borrow();
         let slow = if self.options.has(Class::TimersLate) { 12_000 } else { 0 };
+        // A transaction that begins just before a bound ends after it.
+        let slow = slow + if self.options.has(Class::LedgerSilent) { 2 * OPENING } else { 0 };
         let ran = |life: Life| tabs[life.tab].ran(self.monotonic());
         let late = check.open.iter().find(|id| {
             let operation = &check.operations[**id];

@@ -125,7 +125,9 @@ impl World {
     pub(crate) fn check_moved(&self) {
         let refresh = self.deployed().refresh;
         let shared = self.options.custody.refresh != RefreshCustody::Memory && !self.has_deployed_memory();
-        if !self.options.has(Class::Redeploy) || !shared || !self.pages_move_all() {
+        // A token that does not change does not tell which commit was the last.
+        let judged = shared && self.rotates() && self.pages_move_all();
+        if !self.options.has(Class::Redeploy) || !judged {
             return;
         }
         let check = self.check.borrow();
@@ -166,13 +168,14 @@ impl World {
 
     fn ledger_and_storage_are_sound(&self) -> bool {
         use Class::{
-            CrashLedger, LedgerBlocked, LedgerDenied, StorageDenied, StorageThrows, StorageVeryLate,
-            StorageWiped,
+            CrashLedger, LedgerBlocked, LedgerDenied, LedgerSilent, StorageDenied, StorageThrows,
+            StorageVeryLate, StorageWiped,
         };
         let faults = [
             CrashLedger,
             LedgerBlocked,
             LedgerDenied,
+            LedgerSilent,
             StorageDenied,
             StorageThrows,
             StorageVeryLate,

@@ -50,6 +50,8 @@ impl World {
     /// A caller gets a 401 only if the server gave the refused token to this tab since the call began. Otherwise a
     /// refresh may bring a better one. A call causes one refresh at most.
     pub(crate) fn check_effort(&self, id: usize, outcome: &Outcome) {
+        // The token of a page that stood still may end between an answer and the request that waits for it.
+        let stood_still = self.stood_still(id);
         let check = self.check.borrow();
         let operation = &check.operations[id];
         let life = operation.life;
@@ -69,8 +71,8 @@ impl World {
         // A captive portal answers 200 as well, and brings nothing.
         let answered = |call: &&&Call| matches!(call.outcome, Answered::Status(200..300)) && call.rotated;
         let brought = refreshes.iter().filter(answered);
-        let several =
-            brought.count() > 1 && !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
+        let alone = !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
+        let several = brought.count() > 1 && alone && !stood_still;
         drop(check);
         if *outcome == Outcome::Answer(401) && !done && !self.is_token_only() {
             self.violate(Invariant::Using, || {

@@ -63,15 +63,21 @@ impl World {
         }
     }
 
-    /// Whether the client may take the family's access token for one whose time is up. From then on it may end.
-    pub(crate) fn is_time_up(&self, family: Option<usize>) -> bool {
-        let until = family.and_then(|family| self.server.borrow().first_access_until(family));
-        let up = self.options.lifetime == Lifetime::Absurd("1")
-            || until.is_none_or(|until| self.time() + LOOKS_OLDER >= until);
-        if let Some(family) = family.filter(|_| up && self.is_token_only()) {
+    /// Whether the client may take the family's access token for one whose time is up.
+    fn is_time_up(&self, family: usize) -> bool {
+        let until = self.server.borrow().first_access_until(family);
+        let up = until.is_none_or(|until| self.time() + LOOKS_OLDER >= until);
+        self.is_token_only() && (up || self.options.lifetime == Lifetime::Absurd("1"))
+    }
+
+    /// A tab is signed out. Whether that is the time of its access token, which nothing can replace.
+    pub(crate) fn ends_by_time(&self, family: Option<usize>) -> bool {
+        let Some(family) = family.filter(|_| self.is_token_only()) else { return self.is_token_only() };
+        let up = self.is_time_up(family);
+        if up {
             self.check.borrow_mut().family(family).ends.insert("its time was up");
         }
-        up && self.is_token_only()
+        up
     }
 
     /// A tab tells the others that something changed. What it has ended they can know now.
@@ -123,7 +129,7 @@ impl World {
 
     /// Whether a tab that runs can give the family's access token to a new one.
     pub(crate) fn can_be_handed_over(&self, app: App, family: usize) -> bool {
-        let good = !self.is_time_up(Some(family)) && self.check.borrow().clock_leaps == 0;
+        let good = !self.is_time_up(family) && self.check.borrow().clock_leaps == 0;
         let tabs = self.tabs_of(app);
         let check = self.check.borrow();
         let holds = |tab: usize| {

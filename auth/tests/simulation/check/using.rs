@@ -39,8 +39,8 @@ pub(crate) struct Asked {
 
 /// Whether pages and transactions go on all the time, by right clocks.
 pub(crate) fn tabs_go_on(options: &Options) -> bool {
-    use Class::{Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep};
-    let stops = [Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, Sleep];
+    use Class::{Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, LedgerSilent, Sleep};
+    let stops = [Busy, Clock, Freeze, LedgerAborts, LedgerBlocked, LedgerSilent, Sleep];
     !stops.into_iter().any(|class| options.has(class))
 }
 
