@@ -132,6 +132,8 @@ const CASES: &[Case] = &[
         one_at_a_time(options) && options.has(Class::SlowServer)
     }),
     case_in(&["LateLoginEnded"], "slow server", |options| options.has(Class::SlowServer)),
+    case_in(&["BrokenIsDenied"], "database not opened", |options| options.has(Class::LedgerSilent)),
+    case_in(&["SayNotStored"], "database not opened", |options| options.has(Class::LedgerSilent)),
     case(&["LeaveNewer"]),
     case(&["ServersWordOnUser"]),
 ];
