@@ -37,24 +37,30 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
         let row = page.row.as_mut().filter(|row| Some(&row.sid) == live.as_ref());
         row.and_then(|row| move_token(&this, row))
     });
-    if let Ok(Some((moved, generation))) = settled.await {
-        // A tab with the earlier custody may have stored a later token meanwhile.
-        engine.vault.drop_older(&moved, generation.saturating_add(1));
+    if let Ok(Some(moved)) = settled.await {
+        let (this, sid) = (engine.clone(), moved.clone());
+        // A tab with the earlier custody may have moved the token back meanwhile. Within a transaction the row tells.
+        let emptied = engine.ledger.transact(Some(&moved), move |page| {
+            if let Some(row) = page.row.as_ref().filter(|row| row.token.is_some()) {
+                this.vault.drop_older(&sid, row.generation.saturating_add(1));
+            }
+        });
+        let _left_for_the_next_start = emptied.await;
     }
 }
 
-/// Moves a row's token to where the custody keeps it. The session and the generation whose token has left the vault.
-fn move_token(engine: &Engine, row: &mut Row) -> Option<(Sid, u32)> {
+/// Moves a row's token to where the custody keeps it. The session whose token has left the vault.
+fn move_token(engine: &Engine, row: &mut Row) -> Option<Sid> {
     match (engine.custody.refresh, &row.token) {
         // A move that was committed may have left its entry behind.
         (RefreshCustody::Database, Some(_)) => {
             let entries = engine.vault.view(&row.sid).unwrap_or_default();
-            (!entries.is_empty()).then(|| (row.sid.clone(), row.generation))
+            (!entries.is_empty()).then(|| row.sid.clone())
         }
         (RefreshCustody::Database, None) => {
             let Found::Token(token) = engine.vault.get(&row.sid, row.generation) else { return None };
             row.token = Some(token.reveal().to_owned());
-            Some((row.sid.clone(), row.generation))
+            Some(row.sid.clone())
         }
         (RefreshCustody::Local, Some(token)) => {
             let token = RefreshToken::parse(token)?;

@@ -78,23 +78,28 @@ impl Sender {
             }
             return Ok(carried);
         }
-        if !session.is_renewable() && session.access.is_none() {
-            // It goes on where its access token is: in another tab, or nowhere.
-            join(engine, &session.id, session.generation).await;
-            return self.carried_on(&session.id);
-        }
-        let outcome = refresher.refresh(session.id.clone(), session.generation).await;
+        let outcome = self.renew(&session).await;
         if let Err(Error::SessionChanged) = outcome
             && let Some(adopted) = engine.session().filter(|now| now.user.is(&session.user))
         {
             // The same user signed in anew, and nothing of this request is out yet.
             if !adopted.is_usable(engine.platform.now()) {
-                refresher.refresh(adopted.id.clone(), adopted.generation).await?;
+                self.renew(&adopted).await?;
             }
             return self.carried_on(&adopted.id);
         }
         outcome?;
         self.carried_on(&session.id)
+    }
+
+    /// A newer token for `session`. One without a refresh token goes on where its access token is: in another tab, or
+    /// nowhere.
+    async fn renew(&self, session: &Session) -> Result<(), Error> {
+        if session.is_renewable() || session.access.is_some() {
+            return self.refresher.refresh(session.id.clone(), session.generation).await;
+        }
+        join(&self.engine, &session.id, session.generation).await;
+        Ok(())
     }
 
     /// The token of `session` after a refresh of it.
