@@ -60,7 +60,7 @@ const CASES: &[Case] = &[
     ),
     case_in(&["ConflictIsNoEnd"], "idempotent, no locks, bad network, 5 s", crossing),
     case(&["LockBound"]),
-    case(&["CallerBound", "LockBound"]),
+    case(&["CallerBound"]),
     case(&["LogoutWins"]),
     case(&["ElapsedAge"]),
     case(&["RateGate"]),
@@ -134,7 +134,7 @@ const CASES: &[Case] = &[
     case_in(&["LateLoginEnded"], "slow server", |options| options.has(Class::SlowServer)),
     case_in(&["BrokenIsDenied"], "database not opened", |options| options.has(Class::LedgerSilent)),
     case_in(&["SayNotStored"], "database not opened", |options| options.has(Class::LedgerSilent)),
-    case(&["LeaveNewer"]),
+    case_in(&["LeaveNewer"], "records of a newer build", |options| options.has(Class::NewerRecords)),
     case(&["ServersWordOnUser"]),
 ];
 
