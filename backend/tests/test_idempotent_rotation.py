@@ -134,7 +134,7 @@ def test_a_repeated_attempt_whose_successor_is_spent_is_a_409_that_revokes_nothi
     with caplog.at_level(logging.WARNING, "app.sessions"):
         answer = world.refresh(first["refresh_token"], key)
     assert answer.status_code == 409
-    assert set(answer.json()) == {"detail", "error"}
+    assert set(answer.json()) == {"detail", "error", "idempotent_refresh"}
     assert answer.json()["error"] != "invalid_grant"
     assert first["sid"] in caplog.text
     assert world.stored_tokens() == 3

@@ -6,7 +6,7 @@ mod prepare;
 mod recover;
 mod settle;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, WeakShared};
@@ -35,8 +35,9 @@ const PAUSE: u32 = 250;
 pub(crate) struct Refresher {
     engine: Rc<Engine>,
     looks: Rc<Looks>,
-    /// This life of this tab, in flights.
-    owner: String,
+    /// This life of this tab, in flights. Drawn when it is first needed, because a page may be rendered where there is
+    /// no browser.
+    owner: OnceCell<String>,
     flight: RefCell<Option<Flight>>,
     /// Another tab's flight that this one waits for, and since when on the monotonic clock.
     watched: RefCell<Option<(OpenFlight, u64)>>,
@@ -72,8 +73,8 @@ impl Refresher {
     pub(crate) fn new(looks: Rc<Looks>) -> Rc<Self> {
         let engine = looks.engine().clone();
         Rc::new(Self {
-            owner: random_text(&*engine.platform),
             engine,
+            owner: OnceCell::new(),
             looks,
             flight: RefCell::default(),
             watched: RefCell::default(),
@@ -87,6 +88,10 @@ impl Refresher {
         let outcome = self.join_flight(session, generation);
         let in_time = with_deadline(&*self.engine.platform, LONGEST_WAIT, outcome).await;
         in_time.unwrap_or_else(|| Err(self.trouble()))
+    }
+
+    fn owner(&self) -> &str {
+        self.owner.get_or_init(|| random_text(&*self.engine.platform))
     }
 
     /// What a caller hears that waited in vain.

@@ -96,7 +96,7 @@ impl Refresher {
             wall: 0,
             session: session.id.clone(),
             known,
-            owner: self.owner.clone(),
+            owner: self.owner().to_owned(),
             turn,
             watched: None,
             fixed: self.engine.contract.rotation == Rotation::Never,

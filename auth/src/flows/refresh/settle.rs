@@ -137,7 +137,7 @@ impl Refresher {
         let (this, about) = (self.clone(), attempt.clone());
         let back_off = move |page: &mut Page| {
             let wall = this.engine.platform.now().wall;
-            let after = back_off(page, &about, &this.owner, wall, failure, random);
+            let after = back_off(page, &about, this.owner(), wall, failure, random);
             (after, page.row.as_ref().map_or(0, |row| row.failures))
         };
         let (after, failures) = self.engine.transact(session, back_off).await.unwrap_or((random % PAUSE, 0));

@@ -2,7 +2,7 @@
 //! together.
 
 use anyhow::{Result, ensure};
-use e2e::page::Seen;
+use e2e::page::{FETCH, Seen};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, Stored, USERNAME, refused};
 use e2e::sentences::{LOGGED_OUT_ELSEWHERE, NO_LONGER_KEPT};
@@ -43,7 +43,8 @@ async fn a_siblings_dead_token_costs_one_refresh_and_the_request_is_answered(
         "POST /refresh 200",
         "GET /protected-route 200",
     ])?;
-    scene.ensure_kept(2).await?;
+    let kept = scene.kept().await?;
+    ensure!(scene.server.would_take(&kept.refresh).await?, "{kept:#?}");
     scene.ensure_quiet().await
 }
 
@@ -105,14 +106,15 @@ async fn a_server_that_is_rolled_back_keeps_its_sessions(scene: &mut Scene) -> R
     restart_as(scene, Rotation::Strict).await?;
     for _ in 0..3 {
         expire(scene);
-        ensure!(scene.page().fetch().await?.json().is_some());
+        scene.page().press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
         scene.proxy.reset();
     }
     ensure_no_reuse(&scene.server)?;
     restart_as(scene, Rotation::Idempotent).await?;
     expire(scene);
-    ensure!(scene.page().fetch().await?.json().is_some());
-    scene.ensure_kept(4).await?;
+    scene.page().press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
+    let kept = scene.kept().await?;
+    ensure!(scene.server.would_take(&kept.refresh).await?, "{kept:#?}");
     ensure_no_reuse(&scene.server)
 }
 

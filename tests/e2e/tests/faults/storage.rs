@@ -166,8 +166,8 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
         expire(scene);
         let seen = page.press_and_settle(FETCH).await?;
         ensure!(
-            seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses == [UNKEPT],
-            "{seen:#?}"
+            seen.has_data_of(USERNAME) && seen.alerts.is_empty() && seen.statuses.is_empty(),
+            "a reload repeats the attempt, so there is no notice: {seen:#?}"
         );
     }
     ensure!(scene.kept().await?.row.generation == 0, "the row is ahead of what is stored");
@@ -176,7 +176,7 @@ async fn a_full_store_at_a_refresh_costs_no_session(scene: &mut Scene) -> Result
     page.wait_until("signed in", Seen::signed_in).await?;
     expire(scene);
     let seen = page.press_and_settle(FETCH).await?;
-    ensure!(seen.has_data_of(USERNAME) && seen.statuses == [UNKEPT], "{seen:#?}");
+    ensure!(seen.has_data_of(USERNAME) && seen.statuses.is_empty(), "{seen:#?}");
     let attempts = scene.log().matching("POST", "/refresh");
     ensure!(attempts.len() == 3, "{:?}", scene.log().wire());
     ensure_one_attempt(scene.log())?;

@@ -70,7 +70,7 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
     page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     scene.ensure_kept(1).await?;
     // The vault's entry, to which the row belongs, is edited.
-    for change in ["record.v = 9", "record.refresh_token = 7"] {
+    for change in ["record.v = 0", "record.refresh_token = 7"] {
         let case = async {
             let page = scene.signed_in().await?;
             scene.edit("refresh", change).await?;
@@ -86,7 +86,7 @@ async fn what_was_edited_leads_to_the_form_at_worst(scene: &mut Scene) -> Result
     }
     // An unreadable access token is replaced without a message.
     let page = scene.signed_in().await?;
-    scene.edit("access", "record.v = 9").await?;
+    scene.edit("access", "record.v = 0").await?;
     scene.reload().await?;
     let seen = page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
