@@ -167,7 +167,7 @@ const FINDS: u64 = 9;
 /// In so many worlds at least nothing may break while another rule of the set holds.
 const FEWEST: usize = 2_000;
 /// So many worlds are tried for one rule.
-const WORLDS: u64 = 20_000;
+const WORLDS: u64 = 40_000;
 
 fn named(off: &[&str]) -> String {
     off.join(" + ")
