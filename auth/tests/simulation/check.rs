@@ -6,6 +6,7 @@ mod calls;
 mod ends;
 mod excuses;
 mod invariant;
+mod newer;
 mod operations;
 mod patience;
 mod places;

@@ -52,6 +52,8 @@ pub(crate) enum Class {
     SlowServer,
     /// The browser does not open its database for a page: from the page's start, for a while.
     LedgerSilent,
+    /// A newer build of the page, since rolled back, has left its records.
+    NewerRecords,
 }
 
 impl Class {
@@ -95,7 +97,7 @@ impl Class {
 
     /// What befalls few servers, apps and browsers. A stream of chance of its own draws these classes, so that a
     /// world without them is the same as before they were there.
-    pub(crate) const RARE: [Self; 7] = [
+    pub(crate) const RARE: [Self; 8] = [
         Self::NewKey,
         Self::SecondApp,
         Self::TokenOnly,
@@ -103,6 +105,7 @@ impl Class {
         Self::Rollback,
         Self::SlowServer,
         Self::LedgerSilent,
+        Self::NewerRecords,
     ];
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {

@@ -43,6 +43,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "page stays concealed",
     "page suspended after a transaction",
     "previous token used after its successor was lost",
+    "records of a newer build",
     "redeployed with another custody",
     "redeployed without custody",
     "redirect",

@@ -70,6 +70,11 @@ impl Ledger {
         keys
     }
 
+    /// An entry that was there before the world began.
+    pub(crate) fn plant(&mut self, key: String, row: String) {
+        self.rows.insert(key, row);
+    }
+
     pub(crate) fn wipe(&mut self) {
         self.rows.clear();
         self.undo.clear();

@@ -28,6 +28,7 @@ pub(crate) struct Run {
 pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> Run {
     let world = World::new(seed, options, traced);
     world.note(None, || format!("seed {seed}: {}", world.options.told()));
+    world.plant();
     for step in steps {
         world.run_until(world.time() + step.gap);
         if world.is_over() {

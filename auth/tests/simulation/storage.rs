@@ -73,6 +73,16 @@ impl Profile {
         self.entries.values().filter_map(|entry| entry.value.as_deref())
     }
 
+    pub(crate) fn holds(&self, key: &str) -> Option<&str> {
+        self.entries.get(key)?.value.as_deref()
+    }
+
+    /// An entry that was there before the world began.
+    pub(crate) fn plant(&mut self, key: &str, value: String) {
+        let entry = Entry { value: Some(value), before: None, at: 0, number: 0 };
+        self.entries.insert(key.to_owned(), entry);
+    }
+
     /// What there is, and since when.
     pub(crate) fn written(&self) -> impl Iterator<Item = (u64, &str)> {
         self.entries.values().filter_map(|entry| Some((entry.at, entry.value.as_deref()?)))

@@ -65,6 +65,10 @@ impl World {
 
     /// Opens a tab with a page of `app`, and with `session` as its own storage.
     pub(crate) fn open(&self, session: BTreeMap<String, String>, app: App) -> usize {
+        let mut session = session;
+        if session.is_empty() {
+            session.extend(self.planted_in_tab(app));
+        }
         let tab = {
             let mut tabs = self.tabs.borrow_mut();
             tabs.push(Tab { session, app, ..Tab::default() });

@@ -2,6 +2,7 @@
 
 use auth::{EndReason, State};
 
+use crate::check::newer::is_newer;
 use crate::check::{Answered, Call, Invariant};
 use crate::options::Rotation;
 use crate::tasks::Life;
@@ -16,7 +17,7 @@ impl World {
         let own = self.tabs.borrow()[life.tab].session.values().filter_map(|text| newest(text)).max();
         // The other app's notes say nothing about this one's user.
         let scope = format!("yew-jwt-auth:{}:", self.app(life).base());
-        let of_scope = |(key, _): &(&String, &String)| key.starts_with(&scope);
+        let of_scope = |(key, note): &(&String, &String)| key.starts_with(&scope) && !is_newer(note);
         let notes: Vec<String> = self.tabs.borrow()[life.tab]
             .session
             .iter()
@@ -60,6 +61,7 @@ impl World {
         self.check_text("Debug of a state", &format!("{state:?}"), true);
         self.note(life.tab, || format!("shows {state:?}"));
         self.note_reason(life, state);
+        self.check_newer_shown(life, state);
         self.check_user(life, state);
         let reason = match state {
             State::SignedOut(Some(reason)) => *reason,

@@ -19,6 +19,8 @@ pub(crate) enum Invariant {
     Containment,
     /// Refreshes pass the rate gate, and wait for as long as a server asked.
     BoundedRate,
+    /// What a newer build of the page stored stays as it is.
+    LeftAlone,
     /// The page says that a reload ends the session if that is so, and only then.
     Notice,
     /// No session lives on at the server whose login its page refused or gave up.

@@ -19,6 +19,7 @@ impl World {
             self.violate(Invariant::Containment, || format!("a request goes to {}", request.url));
         }
         self.check_text("a URL", &request.url, true);
+        self.check_newer_sent(request);
         let auth = ["/token", "/refresh", "/logout"].contains(&path);
         for (name, value) in &request.headers {
             let bearer = *name == "authorization" && !auth;
@@ -51,6 +52,7 @@ impl World {
     /// A tab writes, or removes, an entry of storage.
     pub(crate) fn stored(&self, life: Life, area: Area, key: &str, value: Option<&str>) {
         self.note(life.tab, || format!("{area:?} storage: {}", timeline::entry(key, value)));
+        self.check_newer_entry(life, area, key);
         let Some(value) = value else { return };
         if let Some(family) = self.named_by(key).filter(|_| key.contains(":left:")) {
             self.leaves_unknown(life, family);
@@ -78,6 +80,7 @@ impl World {
 
     /// A tab's transaction put `value` into the ledger.
     pub(crate) fn committed(&self, life: Life, key: &str, value: Option<&str>) {
+        self.check_newer_row(life, key);
         if let Some(value) = value {
             self.learn_login(life, key);
             self.learn_name(key, value);

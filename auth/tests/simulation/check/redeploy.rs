@@ -2,6 +2,7 @@
 
 use auth::{Custody, EndReason, RefreshCustody, State};
 
+use crate::check::newer::is_newer;
 use crate::check::{Call, Invariant};
 use crate::options::Class;
 use crate::tasks::Life;
@@ -65,7 +66,7 @@ impl World {
     fn stored_session(&self, life: Life) -> Option<usize> {
         let scope = format!("yew-jwt-auth:{}:now", self.app(life).base());
         let ledger = self.ledger.borrow();
-        let (_, now) = ledger.entries().find(|(key, _)| key.starts_with(&scope))?;
+        let (_, now) = ledger.entries().find(|(key, now)| key.starts_with(&scope) && !is_newer(now))?;
         let sid = now.split_once("\"sid\":\"")?.1.split('"').next()?;
         let family = self.check.borrow().names.get(sid).copied()?;
         let live = |(key, row): (&str, &str)| key.ends_with(sid) && !row.contains("\"ended\":{");
