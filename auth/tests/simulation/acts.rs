@@ -108,6 +108,7 @@ fn add_rare(seed: u64, options: &Options, steps: &mut Vec<Step>) {
                     *rng.pick(&[Act::Open, Act::Duplicate, Act::Logout, Act::Login { other: true }])
                 }
                 Class::LedgerSilent => Act::Reload,
+                Class::LetterCase => Act::Login { other: false },
                 Class::SlowServer => Act::SlowDown(*rng.pick(&[60_000, 600_000])),
                 Class::Rollback => Act::RollBack,
                 Class::Redeploy => Act::Redeploy(*rng.pick(&DEPLOYED)),

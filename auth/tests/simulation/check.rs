@@ -9,6 +9,7 @@ mod invariant;
 mod newer;
 mod operations;
 mod patience;
+pub(crate) mod person;
 mod places;
 mod redeploy;
 mod retries;

@@ -54,6 +54,8 @@ pub(crate) enum Class {
     LedgerSilent,
     /// A newer build of the page, since rolled back, has left its records.
     NewerRecords,
+    /// People type their name in one letter case or another. The server knows them by one word.
+    LetterCase,
 }
 
 impl Class {
@@ -97,7 +99,7 @@ impl Class {
 
     /// What befalls few servers, apps and browsers. A stream of chance of its own draws these classes, so that a
     /// world without them is the same as before they were there.
-    pub(crate) const RARE: [Self; 8] = [
+    pub(crate) const RARE: [Self; 9] = [
         Self::NewKey,
         Self::SecondApp,
         Self::TokenOnly,
@@ -106,6 +108,7 @@ impl Class {
         Self::SlowServer,
         Self::LedgerSilent,
         Self::NewerRecords,
+        Self::LetterCase,
     ];
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {

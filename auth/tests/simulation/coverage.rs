@@ -36,6 +36,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "message doubled",
     "message late",
     "message lost",
+    "name typed in another letter case",
     "network down",
     "new tab signed in by a sibling alone",
     "page looked again",

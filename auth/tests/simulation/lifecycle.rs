@@ -2,6 +2,7 @@
 
 use auth::State;
 
+use crate::check::person::person;
 use crate::check::{Invariant, Kind, Outcome};
 use crate::tasks::{Life, Owner};
 use crate::world::World;
@@ -69,7 +70,7 @@ impl World {
         // Another session of the same user shows the same.
         let again = |over: Option<u64>| over.is_none_or(|over| over >= began);
         let mut others = check.families.iter().enumerate().filter(|(at, _)| self.is_of_app(life, *at));
-        let again = others.any(|(_, family)| family.user == **user && again(family.over));
+        let again = others.any(|(_, family)| family.user == person(user) && again(family.over));
         drop(check);
         if over && !again && !self.is_given_up(family) {
             self.violate(Invariant::NoResurrection, || {

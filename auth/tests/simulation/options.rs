@@ -55,13 +55,14 @@ pub(crate) struct Drawn {
     no_endpoint: bool,
     custody: Custody,
     rotation: Rotation,
+    lifetime: Lifetime,
 }
 
 impl Drawn {
-    fn draw(seed: u64, life: u64, custody: Custody, rotation: Rotation) -> Self {
+    fn draw(seed: u64, life: u64, custody: Custody, rotation: Rotation, lifetime: Lifetime) -> Self {
         let rng = Rng::new(seed, 5);
         let long_life = *rng.pick(&[60_000, 900_000, 4 * HOUR, 24 * HOUR]);
-        Self { life, long_life, no_endpoint: rng.percent(30), custody, rotation }
+        Self { life, long_life, no_endpoint: rng.percent(30), custody, rotation, lifetime }
     }
 }
 
@@ -117,20 +118,22 @@ impl Options {
             custody,
             acts: rng.between(4, 22),
             refresh_endpoint: true,
-            drawn: Drawn::draw(seed, life, custody, rotation),
+            drawn: Drawn::draw(seed, life, custody, rotation, lifetime),
         };
         options.shaped()
     }
 
     /// The world as its rare classes make it.
     fn shaped(self) -> Self {
-        let Drawn { life, long_life, no_endpoint, mut custody, rotation } = self.drawn;
+        let Drawn { life, long_life, no_endpoint, mut custody, rotation, lifetime } = self.drawn;
         // A session that its page keeps to itself has nothing that a redeploy could move.
         if self.has(Class::Redeploy) && custody.refresh == RefreshCustody::Memory {
             custody.refresh = RefreshCustody::Local;
         }
         let token_only = self.has(Class::TokenOnly);
         Self {
+            // Only a JWT tells the server's own word.
+            lifetime: if self.has(Class::LetterCase) { Lifetime::Jwt } else { lifetime },
             rotation: if self.has(Class::Rollback) { Rotation::Idempotent } else { rotation },
             life: if token_only { long_life } else { life },
             refresh_endpoint: !(token_only && no_endpoint),

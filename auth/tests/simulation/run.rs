@@ -6,6 +6,7 @@ use auth::State;
 
 use crate::acts::{self, Step};
 use crate::apps::App;
+use crate::check::person::person;
 use crate::check::{Invariant, Outcome};
 use crate::options::{Class, Options, Rotation};
 use crate::tasks::Owner;
@@ -127,7 +128,7 @@ fn judge_app(world: &World, app: App) {
     for tab in world.tabs_of(app) {
         let shown = world.client(tab).map(|client| client.state());
         let shows_it = match &shown {
-            Some(State::SignedIn { user: Some(shown), .. }) => **shown == *user,
+            Some(State::SignedIn { user: Some(shown), .. }) => person(shown) == user,
             Some(State::SignedIn { user: None, .. }) => true,
             _ => false,
         };

@@ -135,7 +135,7 @@ const CASES: &[Case] = &[
     case_in(&["BrokenIsDenied"], "database not opened", |options| options.has(Class::LedgerSilent)),
     case_in(&["SayNotStored"], "database not opened", |options| options.has(Class::LedgerSilent)),
     case_in(&["LeaveNewer"], "records of a newer build", |options| options.has(Class::NewerRecords)),
-    case(&["ServersWordOnUser"]),
+    case_in(&["ServersWordOnUser"], "names in any letter case", |options| options.has(Class::LetterCase)),
 ];
 
 fn idempotent(options: &Options) -> bool {

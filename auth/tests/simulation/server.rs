@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::apps::App;
+use crate::check::person::person;
 use crate::options::{Class, Lifetime, Options, Rotation};
 use crate::token::{Kind, Token, tokens_in};
 
@@ -120,7 +121,7 @@ impl Server {
     fn login(&mut self, request: &HttpRequest, app: App, now: u64) -> Reply {
         let body = request.body.as_deref().unwrap_or_default();
         let user = form_urlencoded::parse(body).find(|(name, _)| name == "username");
-        let user = user.map(|(_, user)| user.into_owned()).unwrap_or_default();
+        let user = user.map(|(_, user)| person(&user)).unwrap_or_default();
         let (spent, access) = (Vec::new(), Vec::new());
         self.families.push(Family { app, user, alive: true, born: now, spent, access });
         let family = self.families.len() - 1;

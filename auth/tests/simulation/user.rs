@@ -4,6 +4,7 @@ use auth::{Method, Request, State};
 
 use crate::acts::{Act, Step};
 use crate::apps::App;
+use crate::check::person::person;
 use crate::check::{Kind, Outcome};
 use crate::options::Class;
 use crate::tasks::Owner;
@@ -137,9 +138,9 @@ impl World {
         let Some(client) = self.client(tab) else { return };
         let life = self.life(tab);
         let id = self.begin(life, Kind::Login, &client.state());
-        let world = self.clone();
+        let (world, user) = (self.clone(), self.typed(user));
         self.spawn(life, async move {
-            let outcome = client.login(user, "secret").await;
+            let outcome = client.login(&user, "secret").await;
             world.end(id, outcome.map_or_else(Outcome::Error, |()| Outcome::Done));
         });
     }
@@ -161,7 +162,7 @@ impl World {
         // without a call.
         let app = self.app(life);
         let newest = check.last_login.get(&app).copied().filter(|family| match &state {
-            State::SignedIn { user: Some(user), .. } => check.families[*family].user == **user,
+            State::SignedIn { user: Some(user), .. } => check.families[*family].user == person(user),
             _ => true,
         });
         let own = check.tab(life).family;

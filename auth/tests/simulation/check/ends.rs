@@ -3,6 +3,7 @@
 use auth::{EndReason, State};
 
 use crate::check::newer::is_newer;
+use crate::check::person::person;
 use crate::check::{Answered, Call, Invariant};
 use crate::options::Rotation;
 use crate::tasks::Life;
@@ -32,7 +33,7 @@ impl World {
         // A tab that notes another user asks for this one, "nothing is adopted silently", and has lost nothing.
         let shared = shared.filter(|family| {
             let user = format!(r#""user":"{}""#, check.family(*family).user);
-            notes.iter().all(|note| note.contains(&user))
+            notes.iter().all(|note| person(note).contains(&user))
         });
         let seen = check.tab(life);
         seen.family = own.or(shared);
@@ -63,6 +64,7 @@ impl World {
         self.note_reason(life, state);
         self.check_newer_shown(life, state);
         self.check_user(life, state);
+        self.check_stranger(life, state);
         let reason = match state {
             State::SignedOut(Some(reason)) => *reason,
             State::SignedInElsewhere { .. } => EndReason::ReplacedElsewhere,
@@ -122,8 +124,7 @@ impl World {
                 continue;
             }
             let seen = check.tab(life);
-            let shown =
-                matches!(&seen.shown, Some(State::SignedIn { user: Some(shown), .. }) if **shown == *user);
+            let shown = matches!(&seen.shown, Some(State::SignedIn { user: Some(shown), .. }) if person(shown) == user);
             let stale = shown && seen.family == Some(family) && seen.running_since <= since && !again;
             drop(check);
             if stale {

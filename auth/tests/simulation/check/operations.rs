@@ -3,6 +3,7 @@
 use auth::{Answer, Error, Instant, State};
 
 use crate::check::Invariant;
+use crate::check::person::person;
 use crate::check::silence::OPENING;
 use crate::options::Class;
 use crate::tasks::Life;
@@ -62,7 +63,7 @@ const MARGIN: u64 = 2_000;
 impl World {
     pub(crate) fn begin(&self, life: Life, kind: Kind, state: &State) -> usize {
         let user = match state {
-            State::SignedIn { user: Some(user), .. } => Some(user.to_string()),
+            State::SignedIn { user: Some(user), .. } => Some(person(user)),
             _ => None,
         };
         let began = self.tabs.borrow()[life.tab].ran(self.monotonic());
@@ -165,7 +166,7 @@ impl World {
             self.violate(Invariant::NoCrossing, || format!("the answer to {as_user:?}'s call is {of}'s"));
         }
         match state {
-            State::SignedIn { user: Some(user), .. } if **user != *of => {
+            State::SignedIn { user: Some(user), .. } if person(user) != of => {
                 self.violate(Invariant::NoCrossing, || {
                     format!("{of}'s answer is given to a page that shows {user}")
                 });

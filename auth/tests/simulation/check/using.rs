@@ -3,6 +3,7 @@
 
 use auth::{Answer, Instant, State};
 
+use crate::check::person::person;
 use crate::check::{Call, Invariant};
 use crate::options::{Class, Lifetime, Options};
 use crate::tasks::Life;
@@ -206,7 +207,7 @@ impl World {
         let mut check = self.check.borrow_mut();
         let seen = check.tab(life);
         let before = seen.user.replace(user.to_string());
-        let Some(before) = before.filter(|before| **before != **user) else { return };
+        let Some(before) = before.filter(|before| person(before) != person(user)) else { return };
         let asked = seen.asked_for_user > 0;
         seen.asked_for_user = seen.asked_for_user.saturating_sub(1);
         drop(check);
