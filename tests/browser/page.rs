@@ -364,7 +364,7 @@ async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_ask
     stand::signed_in().await;
     let page = Page::open(api());
     until("signed in", || button("Fetch Protected Data").is_some()).await;
-    let now = format!("yew-jwt-auth:{}:now", stand::base().origin());
+    let now = format!("yew-jwt-auth:{}:now", stand::base().as_str());
     // Writes what the other tab's login writes into the ledger, and posts its message.
     script::run_async(&another_login(&now)).await;
     until("named", || button("Continue as \u{96fb}").is_some()).await;
@@ -405,7 +405,7 @@ fn another_login(now: &str) -> String {
                      const now = JSON.parse(read.target.result);
                      const key = (sid) => '{now}'.replace(/now$/, 'row:' + sid);
                      store.get(key(now.sid)).onsuccess = (read) => {{
-                         const row = {{...JSON.parse(read.target.result), sid: 'b', sub: '\u{96fb}'}};
+                         const row = {{...JSON.parse(read.target.result), sid: 'b', sub: '\u{96fb}', who: null}};
                          store.put(JSON.stringify(row), key('b'));
                          store.put(JSON.stringify({{...now, sid: 'b'}}), '{now}');
                      }};
@@ -495,12 +495,13 @@ async fn after_a_reload_nobody_is_named_before_the_server_has_answered() {
 #[wasm_bindgen_test]
 async fn garbage_in_storage_is_discarded() {
     reset().await;
-    for garbage in ["", "{", "null", "[]", r#"{"v":99}"#, r#"{"v":1,"sid":"","user":"","generation":-1}"#] {
-        for kind in ["refresh", "access"] {
-            let area = if kind == "refresh" { "localStorage" } else { "sessionStorage" };
+    for garbage in ["", "{", "null", "[]", r#"{"v":0}"#, r#"{"v":1,"sid":"","user":"","generation":-1}"#] {
+        for (area, kind) in
+            [("localStorage", "refresh"), ("localStorage", "refresh:b:7"), ("sessionStorage", "access")]
+        {
             script::run(&format!(
                 "{area}.setItem('yew-jwt-auth:{}:{kind}', '{garbage}')",
-                stand::base().origin()
+                stand::base().as_str()
             ));
         }
         let _page = Page::with_form().await;

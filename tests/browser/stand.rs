@@ -109,7 +109,7 @@ pub(crate) async fn signed_in() -> Client {
 /// Changes the stored access record, then makes a new client as a reload does.
 pub(crate) async fn reload_with(change: impl FnOnce(&mut Value)) -> Client {
     let storage = web_sys::window().unwrap().session_storage().unwrap().unwrap();
-    let key = format!("yew-jwt-auth:{}:access", base().origin());
+    let key = format!("yew-jwt-auth:{}:access", base().as_str());
     let mut record = serde_json::from_str(&storage.get_item(&key).unwrap().unwrap()).unwrap();
     change(&mut record);
     storage.set_item(&key, &record.to_string()).unwrap();

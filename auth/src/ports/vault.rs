@@ -31,7 +31,7 @@ pub(crate) struct Vault {
 
 impl Vault {
     pub(crate) fn new(platform: Rc<dyn Platform>, scope: &Scope) -> Self {
-        let (refresh_prefix, logout_prefix) = (scope.name("refresh:"), scope.name("left:"));
+        let (refresh_prefix, logout_prefix) = (scope.name("refresh"), scope.name("left"));
         Self { platform, refresh_prefix, logout_prefix, seen: RefCell::new(None) }
     }
 
@@ -106,7 +106,8 @@ impl Vault {
         self.keys(&prefix).iter().filter(|key| older(key)).for_each(|key| self.erase(key));
     }
 
-    /// Removes every refresh entry but those of `session`, and every note of a logout but its own.
+    /// Removes every refresh entry but those of `session`, and every note of a logout but its own. The first builds
+    /// kept one entry, at the bare prefix.
     pub(crate) fn sweep(&self, session: Option<&Sid>) {
         let own = session.map(|session| [self.entries(session), self.logout_note(session)]);
         let foreign = |key: &String| own.iter().flatten().all(|own| !key.starts_with(own));
@@ -145,11 +146,11 @@ impl Vault {
     }
 
     fn entries(&self, session: &Sid) -> String {
-        [&self.refresh_prefix, session.as_str(), ":"].concat()
+        [&self.refresh_prefix, ":", session.as_str(), ":"].concat()
     }
 
     fn logout_note(&self, session: &Sid) -> String {
-        [&self.logout_prefix, session.as_str()].concat()
+        [&self.logout_prefix, ":", session.as_str()].concat()
     }
 
     fn keys(&self, prefix: &str) -> Vec<String> {

@@ -122,6 +122,8 @@ pub(crate) struct Family {
     pub(crate) given_up_soon: (u32, u64),
     /// The highest refresh token that an answer brought to a tab.
     pub(crate) received: usize,
+    /// The refresh tokens that came in an answer which did not announce idempotent rotation.
+    pub(crate) unannounced: BTreeSet<usize>,
     /// The access tokens that were refused.
     pub(crate) refused: BTreeSet<usize>,
     /// The patience that the server asked for last.

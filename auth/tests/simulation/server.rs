@@ -9,6 +9,9 @@ use crate::check::person::person;
 use crate::options::{Class, Lifetime, Options, Rotation};
 use crate::token::{Kind, Token, tokens_in};
 
+/// How an answer announces idempotent rotation.
+pub(crate) const ANNOUNCEMENT: &str = r#""idempotent_refresh":true"#;
+
 /// What the server did with a request; the checks judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
@@ -177,7 +180,7 @@ impl Server {
     fn refusal(&self) -> Reply {
         match self.rotation {
             Rotation::Idempotent => {
-                let body = r#"{"error":"invalid_request","idempotent_refresh":true}"#.to_owned();
+                let body = format!(r#"{{"error":"invalid_request",{ANNOUNCEMENT}}}"#);
                 Reply { body, ..terminal(None) }
             }
             _ => terminal(None),
@@ -237,7 +240,7 @@ impl Server {
         // JSON has no 1e400 that a browser reads as a number, but servers write it.
         parts.extend(expires_in.map(|seconds| format!(r#""expires_in":{seconds}"#)));
         if self.rotation == Rotation::Idempotent {
-            parts.push(r#""idempotent_refresh":true"#.to_owned());
+            parts.push(ANNOUNCEMENT.to_owned());
         }
         Reply { status: 200, body: format!("{{{}}}", parts.join(",")), deed }
     }

@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) skew: Cell<i64>,
     /// The server is an older version by now, which is not idempotent.
     pub(crate) rolled_back: Cell<bool>,
+    /// Whether the rolled back server's preflight lets the key's header through.
+    pub(crate) key_passes: Cell<bool>,
     /// Where pages keep their tokens, by deployment. The last one counts for a page that loads now.
     pub(crate) deployments: RefCell<Vec<Custody>>,
     /// Set when all faults are over and the rest must come right.
@@ -93,6 +95,7 @@ impl World {
             slept: Cell::new(0),
             skew: Cell::new(0),
             rolled_back: Cell::new(false),
+            key_passes: Cell::new(false),
             deployments: RefCell::new(vec![options.custody]),
             healed: Cell::new(false),
             chance: Chance {

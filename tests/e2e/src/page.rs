@@ -102,14 +102,24 @@ impl<'a> LoginPage<'a> {
 
     /// Waits until `condition` holds for the page's visible content and returns that content.
     pub async fn wait_until(&self, what: &str, condition: impl Fn(&Seen) -> bool) -> Result<Seen> {
-        let end = Instant::now() + DEADLINE;
+        self.wait_within(DEADLINE, what, condition).await
+    }
+
+    /// As [`wait_until`](Self::wait_until), for what takes longer.
+    pub async fn wait_within(
+        &self,
+        deadline: Duration,
+        what: &str,
+        condition: impl Fn(&Seen) -> bool,
+    ) -> Result<Seen> {
+        let end = Instant::now() + deadline;
         loop {
             let seen = self.seen().await?;
             if condition(&seen) {
                 return Ok(seen);
             }
             if Instant::now() > end {
-                bail!("{what}: not within {DEADLINE:?}, the page has {seen:#?}");
+                bail!("{what}: not within {deadline:?}, the page has {seen:#?}");
             }
             sleep(PAUSE).await;
         }

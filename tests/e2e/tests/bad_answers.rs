@@ -194,7 +194,7 @@ async fn too_many_attempts_are_counted_down_until_the_next_one_may_be_made() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_never_answers_is_given_up_after_ten_seconds() -> Result<()> {
+async fn a_server_that_never_answers_is_given_up_in_time() -> Result<()> {
     let scene = Scene::start(Engine::Chromium).await?;
     let page = scene.signed_in().await?;
     let first = scene.browser.driver().window().await?;
@@ -211,21 +211,30 @@ async fn a_server_that_never_answers_is_given_up_after_ten_seconds() -> Result<(
     page.send_form(USERNAME, PASSWORD).await?;
     let seen = page.wait_until("progress", |seen| seen.says("Signing in…")).await?;
     ensure!(seen.disabled == [LOGIN], "{seen:#?}");
-    let seen = page.wait_until("the login's deadline", |seen| !seen.alerts.is_empty()).await?;
-    ensure!(seen.alerts == [TIMED_OUT] && seen.signed_out(), "{seen:#?}");
-    ensure!(begun.elapsed() >= Duration::from_secs(9), "{:?}", begun.elapsed());
 
+    // A refresh at this server may be repeated, so its first attempt has ten seconds. At its deadline the page also
+    // closes the connection.
+    let second = scene.browser.driver().window().await?;
     scene.browser.switch_to(&first).await?;
     let seen = page.wait_until("the refresh's deadline", |seen| !seen.alerts.is_empty()).await?;
     ensure!(seen.alerts == [TIMED_OUT] && seen.signed_in(), "{seen:#?}");
-    ensure!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let elapsed = begun.elapsed();
+    ensure!((9..20).contains(&elapsed.as_secs()), "{elapsed:?}");
+    let entries = scene.log().wait_for("POST", "/refresh", 1, Duration::from_secs(5)).await?;
+    let hung = entries.iter().find(|entry| entry.is("POST", "/refresh")).context("the request")?;
+    ensure!(hung.outcome == e2e::proxy::Outcome::Abandoned, "{hung:#?}");
 
-    // At its deadline the page also closes the connection.
-    for path in ["/refresh", "/token"] {
-        let entries = scene.log().wait_for("POST", path, 1, Duration::from_secs(5)).await?;
-        let hung = entries.iter().find(|entry| entry.is("POST", path)).context("the request")?;
-        ensure!(hung.outcome == e2e::proxy::Outcome::Abandoned, "{hung:#?}");
-    }
+    // A login has thirty seconds. The page keeps the connection, because an answer that comes too late has opened a
+    // session that it must end.
+    scene.browser.switch_to(&second).await?;
+    let deadline = Duration::from_secs(40);
+    let seen = page.wait_within(deadline, "the login's deadline", |seen| !seen.alerts.is_empty()).await?;
+    ensure!(seen.alerts == [TIMED_OUT] && seen.signed_out(), "{seen:#?}");
+    ensure!(begun.elapsed() >= Duration::from_secs(29), "{:?}", begun.elapsed());
+    let login = scene.log().matching("POST", "/token");
+    ensure!(login.iter().all(|entry| entry.outcome == e2e::proxy::Outcome::Pending), "{login:#?}");
+
+    scene.browser.switch_to(&first).await?;
     scene.proxy.reset();
     let seen = page.press_and_settle(FETCH).await?;
     ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");

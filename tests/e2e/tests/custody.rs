@@ -158,7 +158,10 @@ async fn where_storage_is_denied_the_session_lives_in_memory(engine: Engine) -> 
 async fn what_was_done_to_the_records_leads_to_the_form_at_worst() -> Result<()> {
     let scene = Scene::start(Engine::Chromium).await?;
     let page = scene.form().await?;
-    let set = "localStorage.setItem(args[0] + ':refresh', args[1]); sessionStorage.setItem(args[0] + ':access', args[1])";
+    let set = "
+        for (const name of [':refresh', ':refresh:s:0']) localStorage.setItem(args[0] + name, args[1]);
+        sessionStorage.setItem(args[0] + ':access', args[1]);
+    ";
     let prefix = format!("yew-jwt-auth:{}", scene.proxy.url());
     for garbage in [
         "",

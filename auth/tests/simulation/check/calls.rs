@@ -105,6 +105,7 @@ impl World {
         // A server that was rolled back takes no key.
         let without = self.rolled_back.get() && key.is_none();
         let two_keys = self.rotates() && first != key && !given_up && !refused && !without;
+        let unasked = key.is_some() && family.unannounced.contains(&token.number) && !given_up;
         let spent = family.completed.filter(|done| done.number > token.number && looked > done.step);
         let spent = spent.filter(|_| !refused);
         // The bucket, simulated. A clock that is set forward refills a gate that counts by it, once each time.
@@ -119,6 +120,14 @@ impl World {
         if two_keys {
             self.violate(Invariant::SingleUse, || {
                 format!("RT-{}-{} is sent with a second key", token.family, token.number)
+            });
+        }
+        if unasked {
+            self.violate(Invariant::SingleUse, || {
+                format!(
+                    "RT-{}-{} came without an announcement and is sent with a key",
+                    token.family, token.number
+                )
             });
         }
         if let Some(newer) = spent.filter(|_| self.rotates()) {

@@ -3,7 +3,8 @@
 /// What must hold in every world, after every step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Invariant {
-    /// No refresh token is sent with two keys, nor by a tab to which the ledger showed that it is spent.
+    /// No refresh token is sent with two keys, nor with one that its server did not announce to take, nor by a tab to
+    /// which the ledger showed that it is spent.
     SingleUse,
     /// A session ends only by a logout, by a terminal answer about its current token, or by its expiry.
     NoSpuriousLogout,

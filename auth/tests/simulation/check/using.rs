@@ -6,6 +6,7 @@ use auth::{Answer, Instant, State};
 use crate::check::person::person;
 use crate::check::{Call, Invariant};
 use crate::options::{Class, Lifetime, Options};
+use crate::server::ANNOUNCEMENT;
 use crate::tasks::Life;
 use crate::token::{Kind, Token, tokens_in};
 use crate::world::World;
@@ -71,6 +72,7 @@ impl World {
         let body = answer.filter(|_| brings).map(|answer| String::from_utf8_lossy(&answer.body));
         let brought = |kind| body.as_ref().and_then(|body| tokens_in(body).find(|token| token.kind == kind));
         let new = brought(Kind::Access);
+        let announced = body.as_ref().is_some_and(|body| body.contains(ANNOUNCEMENT));
         let mut received = None;
         if let Some(token) = new {
             seen.granted.insert(token, now.monotonic);
@@ -82,6 +84,9 @@ impl World {
         if let Some((family, number)) = received {
             let family = check.family(family);
             family.received = family.received.max(number);
+            if !announced {
+                family.unannounced.insert(number);
+            }
         }
         if let (None, Some(token), Some(401)) = (new, token, status) {
             check.family(token.family).refused.insert(token.number);
