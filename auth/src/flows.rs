@@ -6,6 +6,8 @@ pub(crate) mod start;
 
 pub(crate) mod enter;
 pub(crate) mod redeploy;
+pub(crate) mod takeover;
+
 pub(crate) mod refresh;
 
 pub(crate) mod look;

@@ -7,7 +7,6 @@ use crate::custody::RefreshCustody;
 use crate::engine::Engine;
 use crate::platform::LedgerError;
 use crate::ports::ledger::{now_entry, write};
-use crate::protocol::attempt::Found;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Now, Page, Row};
 use crate::wire::{EndReason, RefreshToken};
@@ -117,7 +116,7 @@ async fn replace(
     let decide = move |entries: &mut [Option<String>]| {
         let [now, beside, own_row, old_row, older_row] = entries else { return };
         let now = now_entry(now, beside);
-        let Page { now: named, row } = Page::read(now.as_deref(), old_row.as_deref(), old.as_ref());
+        let Page { now: named, row, .. } = Page::read(now.as_deref(), old_row.as_deref(), old.as_ref());
         if own_row.is_some() {
             // An earlier try of this very login was committed all the same, and others may have
             // moved on since: nothing is written twice. This one may be aborted, and found again.
@@ -170,9 +169,6 @@ fn last_token(engine: &Engine, row: &Row) -> Option<RefreshToken> {
     if engine.believes(|belief| belief.has_ended(&row.sid)) {
         return None;
     }
-    let in_row = row.token.as_deref().and_then(RefreshToken::parse);
-    in_row.or_else(|| match engine.vault.get(&row.sid, row.generation) {
-        Found::Token(token) => Some(token),
-        Found::Missing | Found::Unreadable => engine.vault.newest(&row.sid),
-    })
+    let in_vault = || engine.vault.get(&row.sid, row.generation).token();
+    row.refresh_token().or_else(in_vault).or_else(|| engine.vault.newest(&row.sid))
 }

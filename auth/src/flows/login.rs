@@ -147,7 +147,7 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
 fn older_token(engine: &Engine, new: &Sid, stored: bool) -> Option<RefreshToken> {
     let session = engine.session().filter(|session| session.id != *new)?;
     match &session.tenure {
-        Tenure::ThisTab { row, .. } => row.as_ref()?.token.as_deref().and_then(RefreshToken::parse),
+        Tenure::ThisTab { row, .. } => row.as_ref()?.refresh_token(),
         // The ledger that it is in may be denied by now, and gave no token.
         Tenure::Shared { .. } if !stored => engine.vault.newest(&session.id),
         Tenure::Shared { .. } => session.unwritten.map(|unwritten| unwritten.token.clone()),

@@ -74,9 +74,7 @@ pub(crate) fn settle(engine: &Rc<Engine>, sid: Sid) {
 
 fn tokens_of(engine: &Engine, session: &Session) -> Tokens {
     let stored = match &session.tenure {
-        Tenure::ThisTab { row, .. } => {
-            row.as_ref().and_then(|row| row.token.as_deref().and_then(RefreshToken::parse))
-        }
+        Tenure::ThisTab { row, .. } => row.as_ref().and_then(|row| row.refresh_token()),
         Tenure::Shared { .. } if engine.custody.refresh == RefreshCustody::Local => {
             engine.vault.newest(&session.id)
         }
@@ -128,8 +126,7 @@ pub(crate) async fn end_row(
         let (this, id, seen) = (engine.clone(), sid.clone(), found.clone());
         let end = move |page: &mut Page| {
             let Some(row) = page.row.as_mut() else { return };
-            let in_row = row.token.as_deref().and_then(RefreshToken::parse);
-            let token = in_row.or_else(|| this.vault.newest(&id));
+            let token = row.refresh_token().or_else(|| this.vault.newest(&id));
             if row.is_live() {
                 row.end(EndReason::LoggedOut, true);
             }

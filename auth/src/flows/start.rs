@@ -6,8 +6,10 @@ use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES};
 use crate::flows::logout::log_out;
 use crate::flows::look::Looks;
-use crate::flows::redeploy;
+use crate::flows::redeploy::settle_in;
 use crate::flows::refresh::{LONGEST_WAIT, Refresher};
+use crate::flows::takeover::{noted, take_over};
+use crate::platform::Instant;
 use crate::protocol::belief::Next;
 
 /// The pause before a ledger that refused is asked again, in milliseconds.
@@ -18,7 +20,7 @@ const JITTER: u32 = 500;
 /// Takes up the session that an earlier life of the page, or another tab, stored.
 pub(crate) fn start(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     let engine = looks.engine();
-    let noted = redeploy::noted(engine);
+    let noted = noted(engine);
     if !engine.apply(|belief, effects| belief.restore(noted, effects)) {
         return;
     }
@@ -31,21 +33,18 @@ pub(crate) fn start(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
 
 async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     let engine = looks.engine();
-    match engine.custody.refresh {
-        // There is nothing to take over, and nothing that the page waits for.
-        RefreshCustody::Memory => {
-            let engine = engine.clone();
-            engine.clone().spawn(async move { redeploy::take_over(&engine).await });
-        }
-        RefreshCustody::Local | RefreshCustody::Database => redeploy::take_over(engine).await,
+    let started = engine.platform.now();
+    let in_memory = engine.custody.refresh == RefreshCustody::Memory;
+    if !in_memory {
+        take_over(engine, started).await;
     }
-    let mut seen = patiently(looks).await;
+    let mut seen = patiently(looks, started).await;
     for _ in 0..TRIES {
         // A logout that is wanted waits longer, because a slow ledger may yet name the session.
         if seen || !engine.believes(|belief| belief.is_logout_wanted()) {
             break;
         }
-        seen = patiently(looks).await;
+        seen = patiently(looks, engine.platform.now()).await;
     }
     // No look follows a logout that was wanted, because it would take up the session that the user logged out of.
     let look_later = !seen && !engine.believes(|belief| belief.is_logout_wanted());
@@ -57,7 +56,7 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
             log_out(engine);
         }
     } else {
-        redeploy::settle_in(engine).await;
+        settle_in(engine).await;
     }
     // The belief is asked for the session, because a look that another tab caused may have found it.
     if let Some((sid, generation)) = engine.believes(|belief| belief.joining()) {
@@ -71,12 +70,15 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     if look_later {
         looks.until_seen();
     }
+    if in_memory {
+        // Nothing moves, so the page did not wait for it.
+        take_over(engine, engine.platform.now()).await;
+    }
 }
 
-/// A look, repeated for a while if the ledger gives no answer.
-async fn patiently(looks: &Rc<Looks>) -> bool {
+/// A look, repeated for a while since `started` if the ledger gives no answer.
+async fn patiently(looks: &Rc<Looks>, started: Instant) -> bool {
     let engine = looks.engine();
-    let started = engine.platform.now();
     loop {
         let seen = looks.look().await;
         if seen || engine.platform.now().since(started) >= LONGEST_WAIT.into() {

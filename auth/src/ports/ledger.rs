@@ -93,8 +93,9 @@ impl Ledger {
         let (sid, last_read) = (sid.cloned(), self.last_read.clone());
         let on_entries = move |entries: &mut [Option<String>]| {
             let [now, beside, row] = entries else { return };
+            let newer = is_newer(now.as_deref(), VERSION);
             let now = now_entry(now, beside);
-            let mut page = Page::read(now.as_deref(), row.as_deref(), sid.as_ref());
+            let mut page = Page { newer, ..Page::read(now.as_deref(), row.as_deref(), sid.as_ref()) };
             // What was read is committed. What is decided may yet be aborted.
             last_read.borrow_mut().remember(&page);
             decide(&mut page);

@@ -75,10 +75,7 @@ impl Vault {
         let prefix = self.entries(session);
         let generations = self.keys(&prefix);
         let generations = generations.iter().filter_map(|key| key.strip_prefix(&prefix)?.parse().ok());
-        let newest = generations.max().and_then(|generation| match self.get(session, generation) {
-            Found::Token(token) => Some(token),
-            Found::Missing | Found::Unreadable => None,
-        });
+        let newest = generations.max().and_then(|generation| self.get(session, generation).token());
         let seen = || self.seen.borrow().as_ref().filter(|(sid, ..)| sid == session).map(|s| s.2.clone());
         newest.or_else(seen)
     }
@@ -114,6 +111,11 @@ impl Vault {
         let all =
             [&self.refresh_prefix, &self.logout_prefix].into_iter().flat_map(|prefix| self.keys(prefix));
         all.filter(foreign).for_each(|key| self.erase(&key));
+    }
+
+    /// Whether storage shows this tab neither a token nor a note.
+    pub(crate) fn is_empty(&self) -> bool {
+        [&self.refresh_prefix, &self.logout_prefix].into_iter().all(|prefix| self.keys(prefix).is_empty())
     }
 
     /// Forgets all tokens of `session`.

@@ -46,3 +46,12 @@ pub(crate) enum Found {
     /// Storage throws, and this tab has never seen the token.
     Unreadable,
 }
+
+impl Found {
+    pub(crate) fn token(self) -> Option<RefreshToken> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Missing | Self::Unreadable => None,
+        }
+    }
+}

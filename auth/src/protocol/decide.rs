@@ -187,10 +187,7 @@ fn watched(flight: &Flight, facts: &Facts) -> u32 {
 }
 
 fn lookup(row: &Row, generation: u32, vault: impl Fn(u32) -> Found) -> Found {
-    match row.token.as_deref().and_then(RefreshToken::parse) {
-        Some(token) => Found::Token(token),
-        None => vault(generation),
-    }
+    row.refresh_token().map_or_else(|| vault(generation), Found::Token)
 }
 
 /// A server that does not rotate, or has not lately: an older generation's token is the same.

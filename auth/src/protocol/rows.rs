@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::times::{Bucket, Span, Wait};
-use crate::wire::EndReason;
 use crate::wire::json::{Object, Writer};
+use crate::wire::{EndReason, RefreshToken};
 
 /// The version of the rows that this build reads and writes.
 pub(crate) const VERSION: u32 = 1;
@@ -140,6 +140,11 @@ impl Row {
         self.flight = None;
     }
 
+    /// The refresh token that the row itself holds.
+    pub(crate) fn refresh_token(&self) -> Option<RefreshToken> {
+        self.token.as_deref().and_then(RefreshToken::parse)
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.ended.is_none()
     }
@@ -155,19 +160,21 @@ impl Row {
 pub(crate) struct Page {
     pub(crate) now: Option<Now>,
     pub(crate) row: Option<Row>,
+    /// Whether a newer build's session is the one at the name `now`, with entries in the vault.
+    pub(crate) newer: bool,
 }
 
 impl Page {
     /// What cannot be read counts as missing.
     pub(crate) fn read(now: Option<&str>, row: Option<&str>, sid: Option<&Sid>) -> Self {
         let row = row.and_then(Row::read).filter(|row| Some(&row.sid) == sid);
-        Self { now: now.and_then(Now::read), row }
+        Self { now: now.and_then(Now::read), row, newer: false }
     }
 
     /// The page of a ledger that holds nothing but `row`.
     pub(crate) fn of(row: Option<Row>) -> Self {
         let now = row.as_ref().map(|row| Now { sid: row.sid.clone(), before: None, base: None });
-        Self { now, row }
+        Self { now, row, newer: false }
     }
 
     /// The row of `session` if the session lives and is the current one, else why it is over.

@@ -287,7 +287,7 @@ fn without_a_ledger_the_session_lives_in_memory_with_a_notice() {
 fn a_corrupt_row_means_signed_out() {
     let corruptions: [fn(&str) -> String; 5] = [
         |_| String::new(),
-        |row| row.replace("\"v\":1", "\"v\":9"),
+        |row| row.replace("\"v\":1", "\"v\":0"),
         |row| row.replace("\"generation\":0", "\"generation\":-1"),
         |row| row[..row.len() / 2].to_owned(),
         |_| "[]".to_owned(),

@@ -67,6 +67,26 @@ impl Left {
     }
 }
 
+#[test]
+fn a_newer_builds_tokens_stay_although_they_look_like_this_builds() {
+    let world = World::new();
+    let (now, token) = (name("now"), name(&format!("refresh:{NEWER}:4")));
+    world.put_entry(&now, &format!(r#"{{"v":2,"sid":"{NEWER}"}}"#));
+    let text = format!(r#"{{"v":2,"sid":"{NEWER}","generation":4,"refresh_token":"refresh-n"}}"#);
+    world.put_record(&token, &text);
+    let tab = world.tab();
+    for _ in 0..2 {
+        let client = tab.open();
+        world.settle();
+        assert_eq!(client.state(), State::SignedOut(None));
+        world.run(client.login("ann", "secret")).unwrap();
+        assert_eq!(world.profile().get(&token), Some(&text));
+        client.logout();
+        world.settle();
+    }
+    assert_eq!(world.profile().into_iter().collect::<Vec<_>>(), [(token, text)]);
+}
+
 /// A world with a newer build's records, and a page that has started there.
 fn newer(custody: Custody) -> (World, Left, Client) {
     let world = World::new();

@@ -5,8 +5,8 @@ use auth::{Client, Contract, Custody, EndReason, Endpoint, HttpRequest, Method, 
 
 use crate::server::{Dialect, JSON, Rotation};
 use crate::world::{
-    BASE, EARLIER, EARLIER_KEY, Earlier, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me, parsed,
-    signed_in,
+    BASE, EARLIER, EARLIER_KEY, EPOCH, Earlier, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me,
+    parsed, signed_in,
 };
 
 const CRM: &str = "http://localhost:8000/crm";
@@ -268,6 +268,88 @@ fn what_was_logged_out_of_is_not_taken_over() {
         world.settle();
         assert_eq!(again.state(), State::SignedOut(None));
     }
+}
+
+#[test]
+fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() {
+    let (world, earlier) = left();
+    let since = EPOCH + world.time();
+    let span = serde_json::json!({"since": since, "until": since + 600});
+    world
+        .edit_row(|row| row["flight"] = serde_json::json!({"owner": "a tab", "span": span, "locked": false}));
+    let client = earlier.tab.client_at(CRM, Contract::default(), Custody::default());
+    client.start();
+    world.pass(500);
+    assert_eq!((client.state(), world.take_log()), (State::Restoring, vec![]));
+    world.settle();
+    assert_eq!(
+        (client.state(), world.take_log()),
+        (signed_in("ann"), vec!["POST /crm/refresh 200".to_owned()])
+    );
+    is_cleared(&world, &earlier);
+}
+
+#[test]
+fn an_end_whose_commit_was_not_heard_of_still_reaches_the_server() {
+    for which in 0..8 {
+        let world = World::new();
+        world.server_at(CRM, |_| {});
+        let tab = world.tab();
+        let client = tab.open_at(CRM, Contract::default(), Custody::default());
+        world.run(client.login("bob", "secret")).unwrap();
+        let earlier = world.leave_earlier(CRM);
+        world.next_transactions_after(which, LedgerFault::CommitsUnheard);
+        let again = tab.open_at(CRM, Contract::default(), Custody::default());
+        world.settle();
+        assert_eq!(world.run(again.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+        assert_eq!(world.server_at(CRM, |server| (server.reuses, server.alive())), (0, 1), "{which}");
+        assert!(!format!("{} {:?}", world.ledger(), world.profile()).contains(&earlier.refresh), "{which}");
+    }
+}
+
+#[test]
+fn what_lies_under_the_short_names_without_a_session_goes() {
+    let world = World::new();
+    let token = r#"{"v":2,"sid":"gone","generation":0,"refresh_token":"refresh-0"}"#;
+    for name in ["refresh:gone:0", "refresh", "left:gone"] {
+        world.put_record(&earlier_name(name), token);
+    }
+    let newer = earlier_name("refresh:newer:0");
+    world.put_record(&newer, r#"{"v":3}"#);
+    let client = open(&world.tab(), CRM);
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(None));
+    assert_eq!(world.profile().into_keys().collect::<Vec<_>>(), [newer]);
+}
+
+#[test]
+fn in_memory_the_page_says_why_the_session_is_over() {
+    let (world, earlier) = left();
+    let custody = Custody { refresh: RefreshCustody::Memory, ..Custody::default() };
+    let client = earlier.tab.open_at(CRM, Contract::default(), custody);
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::NoLongerKept)));
+    assert_eq!(world.server_at(CRM, |server| server.alive()), 0);
+    is_cleared(&world, &earlier);
+}
+
+#[test]
+fn a_silent_ledger_keeps_no_page_waiting_longer_because_of_an_earlier_build() {
+    let waits = |base: &str| {
+        let world = World::new();
+        world.server_at(base, |_| {});
+        world.next_transactions([LedgerFault::Hangs; 100]);
+        let client = world.tab().client_at(base, Contract::default(), Custody::default());
+        client.start();
+        let mut waited = 0;
+        while client.state() == State::Restoring {
+            world.pass(250);
+            waited += 250;
+        }
+        waited
+    };
+    let (root, path) = (waits(BASE), waits(CRM));
+    assert!(path <= root + 2_500, "{path} ms instead of {root}");
 }
 
 // The tests below assert behaviour that must not change.

@@ -35,8 +35,6 @@ pub(crate) enum Next {
     ReadAgain,
     /// Ask the siblings for the session's access token.
     Ask(Sid, u32),
-    /// The restore asks the server: the session was found without a token that can be sent.
-    Refresh,
     /// Log the session out: a logout came before the page knew it.
     LogOut,
 }
@@ -160,7 +158,8 @@ impl Belief {
         let restored = self.is_unknown() && session.is_renewable();
         let (id, generation) = (session.id.clone(), session.generation);
         self.join(session, effects);
-        if restored { Next::Refresh } else { Next::Ask(id, generation) }
+        // The restore refreshes a session that has joined.
+        if restored { Next::Done } else { Next::Ask(id, generation) }
     }
 
     fn join(&mut self, session: Session, effects: &mut Effects) {

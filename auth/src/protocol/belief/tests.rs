@@ -99,7 +99,7 @@ fn the_tabs_own_session_in_the_ledger_changes_nothing() {
 #[test]
 fn a_live_session_in_the_ledger_is_taken_up_or_asked_about() {
     for (name, user, next, state) in [
-        ("unknown", "bob", Next::Refresh, "restoring"),
+        ("unknown", "bob", Next::Done, "restoring"),
         ("leaving", "bob", Next::LogOut, "out"),
         ("out", "bob", Next::Ask(sid("b"), 0), "out"),
         ("in", "ann", Next::Ask(sid("b"), 0), "in: ann"),
@@ -229,7 +229,8 @@ fn a_page_asks_before_it_goes_on_as_another_user_and_then_does() {
     let mut effects = Effects::default();
     assert!(belief.restore(None, &mut effects));
     let found = reading(&belief, live("b", "bob"));
-    assert_eq!(belief.reconcile(found, &mut effects), Next::Refresh);
+    assert_eq!(belief.reconcile(found, &mut effects), Next::Done);
+    assert_eq!(belief.joining(), Some((sid("b"), 0)));
     let mut loaded_again = phase("unknown");
     loaded_again.restore(Some(User::named("ann")), &mut effects);
     let found = reading(&loaded_again, live("b", "bob"));

@@ -30,7 +30,7 @@ fn row() -> Row {
 }
 
 fn page(row: Row) -> Page {
-    Page { now: Some(now_row()), row: Some(row) }
+    Page { now: Some(now_row()), row: Some(row), newer: false }
 }
 
 fn facts() -> Facts {
@@ -89,8 +89,8 @@ fn a_session_that_is_over_or_not_current_stops() {
     ended.row.as_mut().unwrap().end(EndReason::Disabled, false);
     let mut replaced = page(row());
     replaced.now = Some(Now { sid: Sid::parse("another").unwrap(), before: Some(sid()), base: None });
-    let mut wiped = Page { now: None, row: None };
-    let mut without_now = Page { now: None, row: Some(row()) };
+    let mut wiped = Page { now: None, row: None, newer: false };
+    let mut without_now = Page { now: None, row: Some(row()), newer: false };
     for (page, reason) in [
         (&mut ended, EndReason::Disabled),
         (&mut replaced, EndReason::ReplacedElsewhere),

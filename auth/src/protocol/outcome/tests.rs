@@ -37,7 +37,7 @@ fn row() -> Row {
 }
 
 fn page(row: Row) -> Page {
-    Page { now: Some(now_row()), row: Some(row) }
+    Page { now: Some(now_row()), row: Some(row), newer: false }
 }
 
 fn attempt(generation: u32, key: Key) -> Attempt {
