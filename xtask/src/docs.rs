@@ -21,7 +21,7 @@ fn sources(places: &[&str]) -> BTreeMap<String, String> {
             let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
             let below: Vec<String> = names.map(|name| format!("{place}/{name}")).collect();
             texts.extend(sources(&below.iter().map(String::as_str).collect::<Vec<_>>()));
-        } else if place.ends_with(".rs") && !place.ends_with("/tests.rs") {
+        } else if place.ends_with(".rs") && !place.ends_with("/tests.rs") && !place.contains("/tests/") {
             texts.insert((*place).to_owned(), fs::read_to_string(path).unwrap_or_default());
         }
     }
