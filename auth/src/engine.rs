@@ -204,7 +204,7 @@ impl Engine {
         }
     }
 
-    /// Runs `task` to its end, whoever stops waiting for it.
+    /// Boxes `task` for [`Platform::spawn`].
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.platform.spawn(Box::pin(task));
     }

@@ -35,13 +35,13 @@ const PAUSE: u32 = 250;
 pub(crate) struct Refresher {
     engine: Rc<Engine>,
     looks: Rc<Looks>,
-    /// This life of this tab, in flights. Drawn when it is first needed, because a page may be rendered where there is
-    /// no browser.
+    /// The random name of this tab's life in its flights. It is drawn at its first use, because a server that renders
+    /// the page has no random numbers.
     owner: OnceCell<String>,
     flight: RefCell<Option<Flight>>,
-    /// Another tab's flight that this one waits for, and since when on the monotonic clock.
+    /// Another tab's flight that this tab waits for, and when this tab first saw it, on the monotonic clock.
     watched: RefCell<Option<(OpenFlight, u64)>>,
-    /// The session on whose behalf this tab waits for better times.
+    /// The session that this tab refreshes again later without a caller, because a refresh failed.
     recovering: RefCell<Option<Sid>>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Refresher {
 struct Flight {
     session: Sid,
     generation: u32,
-    /// When somebody asked for it last, on the monotonic clock.
+    /// When a caller last asked for it, on the monotonic clock.
     wanted: Rc<Cell<u64>>,
     /// Weak: its task keeps it alive, and with it the engine.
     outcome: WeakShared<Attempts>,
@@ -94,7 +94,7 @@ impl Refresher {
         self.owner.get_or_init(|| random_text(&*self.engine.platform))
     }
 
-    /// What a caller hears that waited in vain.
+    /// The error for a caller that waited in vain.
     fn trouble(&self) -> Error {
         self.engine.believes(|belief| belief.trouble())
     }
