@@ -74,7 +74,7 @@ impl Sender {
         {
             if age == Age::Ageing && session.is_renewable() {
                 // The request does not wait for it and ignores its failure, because the token in hand is good.
-                let _outcome = refresher.join_flight(session.id, session.generation);
+                let _outcome = refresher.join(session.id, session.generation);
             }
             return Ok(carried);
         }
