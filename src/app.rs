@@ -7,6 +7,7 @@ use crate::components::{
     Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OwnSessions, Progress,
     WAIT_IS_OVER,
 };
+use crate::focus::focus;
 use crate::hooks::{use_protected, use_session};
 use crate::provider::AuthProvider;
 use crate::settings::Settings;
@@ -42,7 +43,7 @@ fn Home() -> Html {
     use_effect_with((), {
         let heading = heading.clone();
         // The login form had the focus and is gone. A screen reader continues at the heading.
-        move |()| crate::components::focus(&heading)
+        move |()| focus(&heading)
     });
     let user = match use_session() {
         State::SignedIn { user: Some(user), .. } => {

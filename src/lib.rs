@@ -38,6 +38,7 @@ mod app;
 mod browser;
 mod components;
 mod device;
+mod focus;
 mod hooks;
 mod json;
 mod provider;

@@ -8,7 +8,7 @@ use yew::prelude::*;
 use yew::scheduler::flush;
 
 use crate::browser::{Browser, resume};
-use crate::components::focused;
+use crate::focus::focused;
 use crate::settings::Settings;
 
 /// The provider's context for components. It holds no token; tokens stay inside the client.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// Who holds which token.
+/// The place of each token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Custody {
     /// The access token's place.
@@ -17,7 +17,7 @@ pub enum AccessCustody {
     /// `session`: this tab's storage; a reload keeps it.
     #[default]
     Session,
-    /// `memory`: nowhere; a reload needs a refresh. The tab's storage notes its user all the same.
+    /// `memory`: the page only, so a reload needs a refresh. The tab's storage still notes the token's user.
     Memory,
 }
 
@@ -29,7 +29,7 @@ pub enum RefreshCustody {
     Local,
     /// `database`: inside the ledger's row, shared by all tabs.
     Database,
-    /// `memory`: nowhere; the session belongs to this page, ledger included, and ends with it.
+    /// `memory`: the page only. The session's row is in the page too, so the session ends with the page.
     Memory,
 }
 

@@ -183,7 +183,7 @@ impl Engine {
         let decide = move |page: &mut Page| slot.set(Some(decide(page)));
         match session.is_this_tabs() {
             true => self.decide_here(&session.id, Box::new(decide)),
-            false => self.ledger.decide_at_last(&session.id, Rc::new(decide)).await?,
+            false => self.ledger.insist(&session.id, Rc::new(decide)).await?,
         }
         decided.take().ok_or(LedgerError::Aborted)
     }
@@ -204,7 +204,7 @@ impl Engine {
         }
     }
 
-    /// Runs `task` to its end, whoever stops waiting for it.
+    /// Boxes `task` for [`Platform::spawn`].
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.platform.spawn(Box::pin(task));
     }

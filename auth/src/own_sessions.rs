@@ -38,15 +38,15 @@ impl Client {
     /// Ends one of the user's sessions by its [`sid`](OwnSession::sid), wherever it is used: `DELETE` of
     /// `{sessions}/{sid}`. One that is over already is no error.
     ///
-    /// The client's own is better [logged out](Self::logout): ended like this, it ends here when the
-    /// server next refuses it.
+    /// For the client's own session [`logout`](Self::logout) is better, because after `end_session` this tab
+    /// shows the session until the server next refuses it.
     pub async fn end_session(&self, sid: &str) -> Result<(), Error> {
         if !is_name(sid) {
             return Err(Error::NotFound);
         }
         let answer = self.ask_of_sessions(Method::Delete, &["/", sid].concat()).await?;
         if answer.status == 404 {
-            // The name is from a list, so there are sessions, but none of this name any more.
+            // The server lists sessions, because this name is from its list. So the 404 says that this one is over.
             return Ok(());
         }
         offered(answer).map(drop)
@@ -55,8 +55,8 @@ impl Client {
     /// Ends all other sessions of the user's, then this one as [`logout`](Self::logout) does: `DELETE` of
     /// the contract's `sessions`.
     ///
-    /// Where the others could not be ended, or nobody knows whether they were, the error says why, and this
-    /// session goes on: it is the one that can try again.
+    /// If the server did not confirm the end of the others, the error says why. This session then goes on,
+    /// because a second try needs it.
     pub async fn logout_everywhere(&self) -> Result<(), Error> {
         offered(self.ask_of_sessions(Method::Delete, "").await?)?;
         self.logout();

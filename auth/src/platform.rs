@@ -30,7 +30,7 @@ pub trait Platform: 'static {
     /// Ends after `milliseconds`, or later (a frozen page's timers wait with it).
     fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()>;
 
-    /// Runs `task` to its end, whoever stops waiting for it.
+    /// Runs `task` to its end, even if its caller stops waiting.
     fn spawn(&self, task: LocalBoxFuture<'static, ()>);
 
     /// The text stored under `key`, `None` if there is none.

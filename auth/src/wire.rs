@@ -1,9 +1,5 @@
 //! What crosses the wire, and how it is spelled: the ring below the engine. It knows data, bytes and names; it
 //! waits for nothing, stores nothing and decides nothing.
-//!
-//! Imports go one way: each module of this line may import those before it, and none behind it.
-//!
-//! `clock`, `date`, `json`, `address`, `token`, `error`, `http`, `cache`, `target`, `contract`, `request`, `answer`
 
 mod address;
 mod answer;

@@ -1,7 +1,8 @@
 use auth::Error;
 use yew::prelude::*;
 
-use super::{Countdown, Message, focus, has_focus};
+use super::{Countdown, Message};
+use crate::focus::{focus, has_focus};
 
 /// Properties of [`Failure`].
 #[derive(Clone, Debug, PartialEq, Properties)]

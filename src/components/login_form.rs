@@ -2,7 +2,8 @@ use auth::{EndReason, Error, FormFields, State};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{Failure, Progress, WAIT_IS_OVER, focus};
+use super::{Failure, Progress, WAIT_IS_OVER};
+use crate::focus::focus;
 use crate::hooks::{Calls, use_calls, use_client, use_session};
 
 /// The login form, with the reason why the last session ended.

@@ -1,6 +1,6 @@
 use yew::prelude::*;
 
-use super::focus;
+use crate::focus::focus;
 
 /// Properties of [`Message`].
 #[derive(Clone, Debug, PartialEq, Properties)]

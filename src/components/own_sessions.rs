@@ -2,8 +2,9 @@ use auth::OwnSession;
 use js_sys::{Date, Object, Reflect};
 use yew::prelude::*;
 
-use super::{Failure, Progress, WAIT_IS_OVER, focus};
+use super::{Failure, Progress, WAIT_IS_OVER};
 use crate::device::device_name;
+use crate::focus::focus;
 use crate::hooks::use_own_sessions;
 
 /// The list of the user's sessions (ASVS 7.5.2), fetched when the user opens it. Each entry shows the

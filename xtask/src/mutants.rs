@@ -20,7 +20,7 @@ first, then the simulation against what those let pass. Installs cargo-mutants o
 mutants, and if one that was missed is not explained in docs/mutants.md. Those that were missed are listed in
 target/xtask/mutants/mutants.out/missed.txt.
 
-  --file GLOB   only the mutants of these files, such as auth/src/decide.rs
+  --file GLOB   only the mutants of these files, such as auth/src/wire/date.rs
   --shard K/N   only the K-th of N parts, counted from 0, for a run in pieces
 
 All of them take about an hour on two cores that do nothing else.";
@@ -46,7 +46,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             .args(["mutants", "--package", "auth", "--no-shuffle", "--jobs", JOBS, "--output"])
             .arg(&folder);
         command.args(pass.arguments);
-        // For the build as well: the other tests take as long to compile as these.
+        // `--cargo-arg` limits the build too, because the other tests take as long to compile as these.
         command.args(pass.tests.iter().map(|test| format!("--cargo-arg={test}")));
         for (option, value) in [("--file", &file), ("--shard", &shard)] {
             if let Some(value) = value {
@@ -54,16 +54,16 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             }
         }
         command.env("SIM_SEEDS", SEEDS);
-        // Each job builds in its tree's own folder: in one for both, each would run the other's mutants.
+        // Each job builds in its own tree's folder, because in a shared folder it would run the other job's mutant.
         for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
             command.env_remove(name);
         }
-        // Its exit code says whether anything was missed, which the lists say as well.
+        // The exit code counts only without lists, because it also reports missed mutants, which the lists name.
         let outcome = process::run(&mut command, "cargo-mutants");
         if process::interrupted() || !found.join("missed.txt").exists() {
             return outcome;
         }
-        // The first tries all of them.
+        // The first pass has the largest number, because it tries all mutants.
         viable = viable.max(keep_noticed(&found)?);
     }
     if viable == 0 {

@@ -121,7 +121,8 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         unwritten: None,
     };
     let unheard = entered.unheard;
-    // Its row could not be ended: it would be taken up again after this session.
+    // Without a ledger the login does not end the row of the session before. It is ended here, because a look would
+    // take it up again after this session.
     let shared = engine.session().filter(|before| before.id != session.id && !before.is_this_tabs());
     let left_behind = shared.filter(|_| !entered.stored).map(|before| before.id);
     engine.apply(|belief, effects| {
@@ -137,7 +138,7 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         settle(engine, sid);
     }
     if unheard {
-        // The row may have moved on, or be another login's, since the try that nobody heard of.
+        // Since the unheard try another tab may have refreshed the row or logged in.
         looks.until_seen();
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::platform::{Guard, random_text, with_deadline};
 use crate::protocol::attempt::Attempt;
 use crate::protocol::decide::{Decision, Turn};
 use crate::protocol::ids::Sid;
-use crate::protocol::rows::Flight as OpenFlight;
+use crate::protocol::rows::Flight;
 use crate::protocol::session::Session;
 use crate::wire::{self, Answer, EndReason, Error, Grant};
 
@@ -35,21 +35,21 @@ const PAUSE: u32 = 250;
 pub(crate) struct Refresher {
     engine: Rc<Engine>,
     looks: Rc<Looks>,
-    /// This life of this tab, in flights. Drawn when it is first needed, because a page may be rendered where there is
-    /// no browser.
+    /// The random name of this tab's life in its flights. It is drawn at its first use, because a server that renders
+    /// the page has no random numbers.
     owner: OnceCell<String>,
-    flight: RefCell<Option<Flight>>,
-    /// Another tab's flight that this one waits for, and since when on the monotonic clock.
-    watched: RefCell<Option<(OpenFlight, u64)>>,
-    /// The session on whose behalf this tab waits for better times.
+    under_way: RefCell<Option<UnderWay>>,
+    /// Another tab's flight that this tab waits for, and when this tab first saw it, on the monotonic clock.
+    watched: RefCell<Option<(Flight, u64)>>,
+    /// The session that this tab refreshes again later without a caller, because a refresh failed.
     recovering: RefCell<Option<Sid>>,
 }
 
 /// The one refresh under way in this tab. Later callers share its outcome.
-struct Flight {
+struct UnderWay {
     session: Sid,
     generation: u32,
-    /// When somebody asked for it last, on the monotonic clock.
+    /// When a caller last asked for it, on the monotonic clock.
     wanted: Rc<Cell<u64>>,
     /// Weak: its task keeps it alive, and with it the engine.
     outcome: WeakShared<Attempts>,
@@ -76,16 +76,15 @@ impl Refresher {
             engine,
             owner: OnceCell::new(),
             looks,
-            flight: RefCell::default(),
+            under_way: RefCell::default(),
             watched: RefCell::default(),
             recovering: RefCell::default(),
         })
     }
 
-    /// Refreshes `generation` of `session`, or joins the flight that does, for as long as a caller
-    /// waits.
+    /// Refreshes `generation` of `session`, or joins the refresh that does, for as long as a caller waits.
     pub(crate) async fn refresh(self: &Rc<Self>, session: Sid, generation: u32) -> Result<(), Error> {
-        let outcome = self.join_flight(session, generation);
+        let outcome = self.join(session, generation);
         let in_time = with_deadline(&*self.engine.platform, LONGEST_WAIT, outcome).await;
         in_time.unwrap_or_else(|| Err(self.trouble()))
     }
@@ -94,29 +93,29 @@ impl Refresher {
         self.owner.get_or_init(|| random_text(&*self.engine.platform))
     }
 
-    /// What a caller hears that waited in vain.
+    /// The error for a caller that waited in vain.
     fn trouble(&self) -> Error {
         self.engine.believes(|belief| belief.trouble())
     }
 
-    /// One flight at a time per tab and session: that of a later generation brings what is asked for,
-    /// that of an earlier one ends first, since it may be about to send the very token. It is a task of
-    /// its own: a caller that goes away does not cancel it, since its answer carries the only copy of the
-    /// next refresh token.
-    pub(crate) fn join_flight(self: &Rc<Self>, session: Sid, generation: u32) -> Outcome {
+    /// Joins the session's refresh that is under way, or begins one. A refresh of a later generation serves this
+    /// caller too. A refresh of an earlier generation ends before the new one begins, because it may be about to send
+    /// the same token.
+    pub(crate) fn join(self: &Rc<Self>, session: Sid, generation: u32) -> Outcome {
         let now = self.engine.platform.now().monotonic;
-        let under_way = self.flight.borrow().as_ref().and_then(|flight| {
-            let outcome = flight.outcome.upgrade().filter(|_| flight.session == session)?;
-            flight.wanted.set(now);
-            Some((flight.generation, outcome))
+        let found = self.under_way.borrow().as_ref().and_then(|under_way| {
+            let outcome = under_way.outcome.upgrade().filter(|_| under_way.session == session)?;
+            under_way.wanted.set(now);
+            Some((under_way.generation, outcome))
         });
-        match under_way {
+        match found {
             Some((later, outcome)) if later >= generation => outcome,
-            earlier => self.take_off(session, generation, earlier.map(|(_, outcome)| outcome)),
+            earlier => self.begin(session, generation, earlier.map(|(_, outcome)| outcome)),
         }
     }
 
-    fn take_off(self: &Rc<Self>, session: Sid, generation: u32, earlier: Option<Outcome>) -> Outcome {
+    /// Begins a refresh after `earlier`. It is a task of its own, because its caller may go away.
+    fn begin(self: &Rc<Self>, session: Sid, generation: u32, earlier: Option<Outcome>) -> Outcome {
         let (this, named) = (self.clone(), session.clone());
         let wanted = Rc::new(Cell::new(self.engine.platform.now().monotonic));
         let asked = wanted.clone();
@@ -125,10 +124,10 @@ impl Refresher {
                 let _of_another_generation = earlier.await;
                 asked.set(this.engine.platform.now().monotonic);
             }
-            let outcome = this.fly(&named, generation, &asked).await;
-            let landed = |flight: &mut Flight| flight.session == named && flight.generation == generation;
-            let landed = this.flight.borrow_mut().take_if(landed);
-            drop(landed);
+            let outcome = this.rounds(&named, generation, &asked).await;
+            let is_this = |now: &mut UnderWay| now.session == named && now.generation == generation;
+            let ended = this.under_way.borrow_mut().take_if(is_this);
+            drop(ended);
             if let Err(error) = outcome
                 && error.retry_helps()
                 && this.engine.is_current(&named)
@@ -139,14 +138,19 @@ impl Refresher {
         };
         let outcome = outcome.boxed_local().shared();
         if let Some(weak) = outcome.downgrade() {
-            *self.flight.borrow_mut() = Some(Flight { session, generation, wanted, outcome: weak });
+            *self.under_way.borrow_mut() = Some(UnderWay { session, generation, wanted, outcome: weak });
         }
         self.engine.spawn(outcome.clone().map(drop));
         outcome
     }
 
     /// Rounds of the protocol, for as long as a caller may wait: elapsed time, as on the callers' timers.
-    async fn fly(self: &Rc<Self>, session: &Sid, generation: u32, wanted: &Cell<u64>) -> Result<(), Error> {
+    async fn rounds(
+        self: &Rc<Self>,
+        session: &Sid,
+        generation: u32,
+        wanted: &Cell<u64>,
+    ) -> Result<(), Error> {
         let mut known = generation;
         loop {
             let Some(current) = self.engine.session().filter(|current| current.id == *session) else {

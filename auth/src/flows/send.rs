@@ -74,7 +74,7 @@ impl Sender {
         {
             if age == Age::Ageing && session.is_renewable() {
                 // The request does not wait for it and ignores its failure, because the token in hand is good.
-                let _outcome = refresher.join_flight(session.id, session.generation);
+                let _outcome = refresher.join(session.id, session.generation);
             }
             return Ok(carried);
         }
@@ -115,7 +115,7 @@ impl Sender {
         let bearer = HttpRequest::bearer(request, url.to_owned(), token, cache, REQUEST_BODY_LIMIT);
         let answer = engine.exchange(bearer, REQUEST_DEADLINE).await;
         if !engine.is_current(&carried.session) {
-            // The answer is another user's business now, or nobody's.
+            // The page does not have the request's session any more, so its caller must not get the answer.
             return Err(Error::SessionChanged);
         }
         engine.heard(&carried.session, answer.as_ref());

@@ -127,11 +127,7 @@ impl Ledger {
     }
 
     /// As [`decide_once`](Self::decide_once), repeated with the same values if it is aborted.
-    pub(crate) async fn decide_at_last(
-        &self,
-        sid: &Sid,
-        decide: Rc<dyn Fn(&mut Page)>,
-    ) -> Result<(), LedgerError> {
+    pub(crate) async fn insist(&self, sid: &Sid, decide: Rc<dyn Fn(&mut Page)>) -> Result<(), LedgerError> {
         let attempt = || {
             let decide = decide.clone();
             self.decide_once(Some(sid), Box::new(move |page| decide(page)))

@@ -96,7 +96,7 @@ pub(crate) struct Carried {
 /// What follows from a 401.
 #[derive(Debug)]
 pub(crate) enum On401 {
-    /// The session ended or another began: nobody wants the answer.
+    /// The answer is dropped, because the session ended or another began.
     Drop,
     /// The 401 is the caller's answer.
     Answer,

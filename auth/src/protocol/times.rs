@@ -19,8 +19,9 @@ impl Span {
         u32::try_from(self.until.saturating_sub(self.since)).unwrap_or(u32::MAX)
     }
 
-    /// Milliseconds that are left of it. Long before its beginning the clock was set back: it is over. One
-    /// that is longer than `cap` was never written here, and would keep all tabs out again and again: it is over too.
+    /// Milliseconds until its end. A span is over if `now` lies before its beginning by more than its length, because
+    /// the clock was set back. A span longer than `cap` is over too, because only an edited row has one and all tabs
+    /// would wait for it.
     pub(crate) fn left(self, now: u64, cap: u32) -> u32 {
         let length = self.until.saturating_sub(self.since);
         let left = self.until.saturating_sub(now);
@@ -31,13 +32,13 @@ impl Span {
     }
 }
 
-/// Until when nobody refreshes (`not_before`).
+/// The time in which no tab refreshes (`not_before`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) span: Span,
     /// Whether the server asked for it (`Retry-After`).
     pub(crate) asked: bool,
-    /// Whether it did because there were too many attempts (429).
+    /// Whether the server asked for it because of too many attempts (429).
     pub(crate) limited: bool,
 }
 

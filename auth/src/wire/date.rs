@@ -1,14 +1,13 @@
 //! Dates as HTTP writes them.
 
-/// What an IMF-fixdate looks like: letters and digits where this has `a` and `0`, itself elsewhere.
+/// The form of an IMF-fixdate: `a` stands for a letter, `0` for a digit, every other character for itself.
 const FORM: &[u8] = b"aaa, 00 aaa 0000 00:00:00 GMT";
 const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/// Seconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7), such as `Sun, 06 Nov 1994 08:49:37 GMT`. The name of
-/// the weekday says nothing that the date does not say, so it is not compared.
+/// Seconds since 1970 of an IMF-fixdate (RFC 9110 §5.6.7), such as `Sun, 06 Nov 1994 08:49:37 GMT`. The
+/// weekday is not compared, because the date implies it.
 ///
-/// The RFC asks a recipient to read two obsolete forms as well. They are unreadable here, because servers have
-/// sent none of them for decades, and an unreadable date only means that nobody knows how long to wait.
+/// ARCHITECTURE.md ("Decisions") says why this function does not read the RFC's two obsolete forms.
 pub(super) fn epoch_seconds(text: &str) -> Option<u64> {
     let fits = |(byte, form): (u8, &u8)| match form {
         b'a' => byte.is_ascii_alphabetic(),

@@ -90,17 +90,17 @@ pub enum EndReason {
     LoggedOutHereOnly,
     /// The user logged out in another tab.
     LoggedOutElsewhere,
-    /// Somebody signed in anew in another tab.
+    /// A login in another tab replaced it.
     ReplacedElsewhere,
     /// The browser no longer has what was stored.
     Lost,
-    /// The page keeps no sessions in this browser any more, and ended the one that it had kept.
+    /// The page ended the stored session, because its settings no longer keep sessions in this browser.
     NoLongerKept,
     /// The session's time was up.
     Expired,
     /// The session was ended at the server.
     Revoked,
-    /// A refresh token was used twice: somebody else may have held it.
+    /// The server ended it because a refresh token was used twice and may have been stolen.
     Reuse,
     /// The password was changed.
     PasswordChanged,

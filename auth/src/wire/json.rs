@@ -1,11 +1,7 @@
-//! JSON without a general value: texts are read field by field, and written one field after the other.
+//! JSON, read and written field by field. ARCHITECTURE.md ("Decisions") says why there is no general value.
 //!
-//! `serde_json` checks a text as a whole. The parts of a checked text are then found by counting its brackets. A
-//! value is interpreted only where somebody asks for it, so unknown fields cost nothing, and no number is ever read
-//! as a float.
-//!
-//! `serde_json` could read typed values as well. That weighs 12 KB more in a page (brotli), because its errors name
-//! what it found instead, floats included.
+//! `serde_json` checks a text as a whole. This module then finds the parts of the checked text by counting its
+//! brackets. It interprets a part only when a caller reads it, so unknown fields cost nothing.
 
 use std::str::Chars;
 

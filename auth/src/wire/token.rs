@@ -96,7 +96,7 @@ impl Claims {
     }
 }
 
-/// A name for somebody: a text that is not empty, or a whole number, which some servers write.
+/// A user's name: a text of at least one character, or a whole number, because some servers write a number.
 pub(super) fn word(value: Raw<'_>) -> Option<String> {
     let word = value.text().or_else(|| value.number::<u64>().map(|number| number.to_string()))?;
     (!word.is_empty()).then_some(word)

@@ -1,5 +1,5 @@
-//! The production client in a simulated world: several tabs, virtual time, every fault that the design names,
-//! and the invariants of refresh-protocol.md checked after every step.
+//! The production client in a simulated world of several tabs, virtual time and faults. The invariants of
+//! docs/protocol.md are checked after every step.
 //!
 //! A seed is a world. `SIM_SEED=7 cargo test -p auth --test simulation -- --nocapture` replays one, shrinks it
 //! and prints its timeline (`SIM_WHOLE=1`: unshrunk); `SIM_SEEDS` and `SIM_FROM` say which are run.

@@ -40,8 +40,6 @@ pub struct Options {
     /// Whether the browser denies storage to pages. WebKit has no such setting: serve its pages with
     /// `Content-Security-Policy: sandbox allow-scripts allow-forms` instead.
     pub storage_denied: bool,
-    /// Chromium's preferences or Firefox's `about:config`.
-    pub preferences: Map<String, Value>,
 }
 
 /// The system's colour scheme as the page sees it.
@@ -226,11 +224,6 @@ impl Browser {
         self.driver.screenshot(&path).await?;
         Ok(path)
     }
-
-    /// Ends the browser by WebDriver, so that storage reaches the disk. A drop ends the browser without that.
-    pub async fn quit(self) -> Result<()> {
-        Ok(self.driver.clone().quit().await?)
-    }
 }
 
 impl Drop for Browser {
@@ -325,7 +318,6 @@ fn capabilities(engine: Engine, options: &Options, profile: &Path) -> Map<String
             }
             // The bubble that offers to save the password would take the focus.
             preferences.insert("credentials_enable_service".to_owned(), json!(false));
-            preferences.extend(options.preferences.clone());
             let mut arguments: Vec<String> =
                 CHROMIUM_ARGUMENTS.iter().map(|&argument| argument.to_owned()).collect();
             arguments.push(format!("--user-data-dir={}", profile.join("chromium").display()));
@@ -339,7 +331,6 @@ fn capabilities(engine: Engine, options: &Options, profile: &Path) -> Map<String
             if options.storage_denied {
                 preferences.insert("network.cookie.cookieBehavior".to_owned(), json!(2));
             }
-            preferences.extend(options.preferences.clone());
             let mut firefox = json!({"args": ["-headless"], "prefs": preferences});
             set_binary(&mut firefox, "E2E_FIREFOX", None);
             capabilities.insert("browserName".to_owned(), json!("firefox"));

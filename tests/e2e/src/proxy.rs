@@ -86,16 +86,6 @@ impl Proxy {
     /// Listens on `port` (0: any free port) and forwards requests by `routes`. Each connection carries one
     /// request: on a reused connection a browser may repeat a request by itself, which hides a fault.
     pub async fn with_routes(port: u16, routes: Vec<Route>) -> Result<Self> {
-        Self::listen(port, routes, false).await
-    }
-
-    /// Like [`with_routes`](Self::with_routes), but with reused connections. A browser may then repeat a
-    /// request whose connection closed without an answer. The product must survive that repetition too.
-    pub async fn with_keep_alive(port: u16, routes: Vec<Route>) -> Result<Self> {
-        Self::listen(port, routes, true).await
-    }
-
-    async fn listen(port: u16, routes: Vec<Route>, keep_alive: bool) -> Result<Self> {
         let shared = Arc::new(Shared {
             routes,
             rules: Mutex::default(),
@@ -104,7 +94,7 @@ impl Proxy {
         });
         let handler = Arc::clone(&shared);
         let serving =
-            Serving::start(port, keep_alive, move |request| handle(Arc::clone(&handler), request)).await?;
+            Serving::start(port, false, move |request| handle(Arc::clone(&handler), request)).await?;
         Ok(Self { serving, shared })
     }
 

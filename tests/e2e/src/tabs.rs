@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use thirtyfour::WindowHandle;
 
-use crate::browser::{Browser, Engine};
+use crate::browser::Browser;
 use crate::page::{LoginPage, Seen};
 
 /// The tabs of one browser, in the order in which they were opened.
@@ -119,11 +119,6 @@ impl<'a> Tabs<'a> {
             ensure!(complaints.is_empty(), "tab {tab}: {complaints:#?}");
         }
         Ok(())
-    }
-
-    /// Whether this engine treats the tabs that are not current as hidden.
-    pub fn has_background(&self) -> bool {
-        self.browser.engine() != Engine::WebKit
     }
 }
 

@@ -1,4 +1,4 @@
-//! Checks that the arrows of ARCHITECTURE.md are the imports of the auth service.
+//! Checks that the arrows of ARCHITECTURE.md are the imports of the page and of the auth service.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,14 @@ use anyhow::{Context as _, Result, ensure};
 use super::sources;
 use crate::project;
 
-/// The document's list begins here: groups of modules. A module imports from the groups behind its own.
-const BEGIN: &str = "```text\nown_sessions";
+/// The sources of each crate, and where its list begins in the document. A list has groups of modules, and a module
+/// imports from the groups behind its own.
+const PAGE: (&str, &str) = ("src", "```text\napp");
+const AUTH: (&str, &str) = ("auth/src", "```text\nown_sessions");
 
 /// The group of each module.
-fn groups(document: &str) -> Result<BTreeMap<String, usize>> {
-    let begin = document.find(BEGIN).context("ARCHITECTURE.md has no list of arrows.")?;
+fn groups(document: &str, begin: &str) -> Result<BTreeMap<String, usize>> {
+    let begin = document.find(begin).context("ARCHITECTURE.md lacks a list of arrows.")?;
     let list = document.get(begin..).unwrap_or_default().split("```").nth(1).unwrap_or_default();
     let groups =
         list.trim_start_matches("text").split(['→', '\n']).map(str::trim).filter(|group| !group.is_empty());
@@ -50,15 +52,15 @@ fn imports(module: &str, source: &str) -> Vec<String> {
     [named("crate::", ""), named("super::", &parent)].concat()
 }
 
-/// `flows::refresh` of `auth/src/flows/refresh.rs`.
-fn module_of(file: &str) -> String {
-    file.trim_start_matches("auth/src/").trim_end_matches(".rs").replace('/', "::")
+/// `flows::refresh` of `auth/src/flows/refresh.rs` in the folder `auth/src`.
+fn module_of(folder: &str, file: &str) -> String {
+    file.trim_start_matches(folder).trim_start_matches('/').trim_end_matches(".rs").replace('/', "::")
 }
 
-fn check(document: &str, sources: &BTreeMap<String, String>) -> Result<()> {
-    let groups = groups(document)?;
+fn check(document: &str, (folder, begin): (&str, &str), sources: &BTreeMap<String, String>) -> Result<()> {
+    let groups = groups(document, begin)?;
     for (file, source) in sources {
-        let module = module_of(file);
+        let module = module_of(folder, file);
         for import in imports(&module, source) {
             let (own, group) = place(&groups, &module).with_context(|| {
                 format!("The arrows of ARCHITECTURE.md lack {module}, which imports {import}.")
@@ -77,10 +79,12 @@ fn check(document: &str, sources: &BTreeMap<String, String>) -> Result<()> {
 
 #[test]
 fn the_arrows_of_the_document_are_the_codes() {
-    let mut sources = sources(&["auth/src"]);
-    sources.remove("auth/src/lib.rs");
     let document = project::read("ARCHITECTURE.md").unwrap();
-    check(&document, &sources).unwrap_or_else(|error| panic!("{error}"));
+    for (folder, begin) in [PAGE, AUTH] {
+        let mut sources = sources(&[folder]);
+        sources.remove(&format!("{folder}/lib.rs"));
+        check(&document, (folder, begin), &sources).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 #[test]
@@ -95,10 +99,11 @@ fn the_protocol_waits_for_nothing() {
 
 #[test]
 fn what_points_back_is_said_in_one_sentence() {
-    let document = format!("{BEGIN} → client\n→ flows::send, flows::start → wire → wire::json\n```\n");
+    let (folder, begin) = AUTH;
+    let document = format!("{begin} → client\n→ flows::send, flows::start → wire → wire::json\n```\n");
     let said = |file: &str, source: &str| {
-        let sources = BTreeMap::from([(format!("auth/src/{file}"), source.to_owned())]);
-        check(&document, &sources).map_err(|error| error.to_string()).err().unwrap_or_default()
+        let sources = BTreeMap::from([(format!("{folder}/{file}"), source.to_owned())]);
+        check(&document, AUTH, &sources).map_err(|error| error.to_string()).err().unwrap_or_default()
     };
     let fine = "use crate::flows::{send, start};\nuse crate::wire::{self, Answer};\n/// [`x`](crate::own_sessions)\n";
     assert_eq!(said("client.rs", fine), "");

@@ -21,8 +21,8 @@ impl Belief {
         self.login = None;
     }
 
-    /// The login of `session` is in the ledger, or in this tab. With `unheard`, an earlier try had entered it, and
-    /// the page may have come across it since.
+    /// The login of `session` is in the ledger, or in this tab. With `unheard`, an earlier try had entered it without
+    /// an answer from the ledger, so the page may have found the session there since.
     pub(crate) fn logged_in(&mut self, mut session: Session, unheard: bool, effects: &mut Effects) {
         let before =
             self.session().map(|before| (before.id.clone(), before.generation, before.access.is_some()));
@@ -31,10 +31,11 @@ impl Belief {
                 if has_access {
                     return self.show();
                 }
-                // Another tab may have refreshed it by now, and this page be about to.
+                // The page's generation may be newer, because another tab may have refreshed the session.
                 session.generation = generation;
             }
-            // A session that was found since the try that nobody heard of may have replaced this one.
+            // The login replaced the page's session. With `unheard` it may be the other way round, because the page may
+            // have found a later login.
             Some((id, ..)) if !unheard => effects.forget.push(id),
             _ => {}
         }

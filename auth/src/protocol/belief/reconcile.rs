@@ -117,7 +117,7 @@ impl Belief {
         self.take_up(Session::kept(kept), at, effects)
     }
 
-    /// There is no session, and nobody else's to ask about.
+    /// Signs the page out, because there is neither a session of its user nor one of another user to offer.
     fn settled(&mut self, effects: &mut Effects) -> Next {
         if !matches!(self.phase, Phase::SignedOut(_)) {
             self.turn_to(Phase::SignedOut(None), effects);
@@ -137,7 +137,7 @@ impl Belief {
     ) -> Next {
         if let Some(session) = self.session() {
             effects.forget.push(session.id.clone());
-            // Its answer can be committed no more, and no other flow has that token.
+            // The token cannot be committed any more, and only this session holds it.
             effects.revoke.extend(session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()));
         }
         if !own && self.whose.as_ref().is_some_and(|user| !user.is(&row.user)) {
