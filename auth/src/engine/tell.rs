@@ -58,7 +58,7 @@ async fn tell_server(engine: &Engine, token: &RefreshToken) -> Result<(), Error>
     match answer.status {
         408 | 429 | 500..=599 => Err(Error::from_token_answer(&answer)),
         // A captive portal's page under status 200: the server has heard nothing.
-        200..300 if answer.is_html() => Err(Error::Unintelligible),
+        200..300 if answer.is_markup() => Err(Error::Unintelligible),
         // Done, or the family is unknown, or the server has no such endpoint: nothing is owed.
         _ => Ok(()),
     }

@@ -66,11 +66,15 @@ async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<Ans
 }
 
 fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
-    match answer.status {
-        200..300 => Grant::read(answer, &engine.contract).inspect_err(|_| refuse(engine, answer)),
-        _ if engine.contract.is_wrong_credentials(answer) => Err(Error::WrongCredentials),
-        422 => Err(Error::InvalidFields(wire::invalid_fields(answer, &engine.contract))),
-        _ => Err(Error::from_token_answer(answer)),
+    let contract = &engine.contract;
+    let granted = match answer.status {
+        422 => Err(Error::InvalidFields(wire::invalid_fields(answer, contract))),
+        _ => Grant::read(answer, contract).inspect_err(|_| refuse(engine, answer)),
+    };
+    // A success without an access token may be an error under the wrong status.
+    match contract.login_refusal(answer).filter(|_| granted.is_err()) {
+        Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
+        None => granted,
     }
 }
 

@@ -226,23 +226,15 @@ impl Refresher {
         let sent = self.engine.platform.now();
         let answer = self.attempt(&attempt).await;
         self.engine.heard(&session.id, answer.as_ref());
-        let error = match &answer {
-            Ok(answer) if (200..300).contains(&answer.status) => {
-                match Grant::read(answer, &self.engine.contract) {
-                    Ok(grant) => {
-                        let received = sent.midpoint(answer.received);
-                        return Round::Done(self.commit(session, attempt, grant, received).await);
-                    }
-                    Err(error) => error,
-                }
+        let error = match answer.as_ref().map(|answer| Grant::read(answer, &self.engine.contract)) {
+            Ok(Ok(grant)) => {
+                let received = answer.map_or(sent, |answer| sent.midpoint(answer.received));
+                return Round::Done(self.commit(session, attempt, grant, received).await);
             }
-            Ok(answer) if answer.status == 409 || self.engine.contract.is_terminal(answer) => {
-                return self.terminal(session, &attempt, answer).await;
-            }
-            Ok(answer) => Error::from_token_answer(answer),
+            Ok(Err(error)) => error,
             Err(error) => *error,
         };
-        self.no_usable_answer(session, &attempt, answer.as_ref().ok(), error).await
+        self.refused(session, &attempt, answer.as_ref().ok(), error).await
     }
 
     /// Step 3. Send token and key; the key only to a server that announced it, since an unknown header

@@ -2,9 +2,10 @@
 
 use super::contract::Contract;
 use super::date::epoch_seconds;
-use super::error::{Error, FormFields};
+use super::error::{EndReason, Error, FormFields};
 use super::http::Answer;
-use super::json::Raw;
+use super::json::{Object, Raw};
+use super::refusal::{Meaning, at};
 use super::token::{AccessToken, RefreshToken, seconds, word};
 
 /// What an answer to a login or a refresh gave (RFC 6749 §5.1).
@@ -21,34 +22,44 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
-    /// Reads a 2xx answer. A body that is no such JSON object gives [`Error::Unintelligible`].
+    /// Reads an answer. One that is no success gives the error of its status. A body that is no such JSON object gives [`Error::Unintelligible`]; a token that no request
+    /// can carry, or that needs more than a bearer header, gives [`Error::UnusableToken`].
     pub(crate) fn read(answer: &Answer, contract: &Contract) -> Result<Self, Error> {
-        Self::read_object(answer, contract).ok_or(Error::Unintelligible)
+        if !(200..300).contains(&answer.status) {
+            return Err(Error::from_token_answer(answer));
+        }
+        let read = |object: &Object<'_>| Self::read_object(object, contract);
+        answer.read(read).unwrap_or(Err(Error::Unintelligible))
     }
 
-    fn read_object(answer: &Answer, contract: &Contract) -> Option<Self> {
+    /// `None` if the object has no access token.
+    fn read_object(object: &Object<'_>, contract: &Contract) -> Option<Result<Self, Error>> {
         let names = &contract.fields;
-        let object = answer.object()?;
-        // A known field that holds `null` counts as absent, because servers without rotation send it so.
-        let optional = |name: &str| object.optional(name, Raw::text);
-        if optional(&names.token_type)?.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-            return None;
-        }
-        let access = AccessToken::parse(&object.text(&names.access_token)?)?;
-        let refresh = match optional(&names.refresh_token)? {
-            None => None,
-            Some(given) => Some(RefreshToken::parse(&given)?),
+        // A known field that holds `null` or an empty text counts as absent, because servers without rotation send
+        // these.
+        let given = |name: &str| at(object, name).and_then(Raw::text).filter(|text| !text.is_empty());
+        let access = given(&names.access_token)?;
+        let kind = given(&names.token_type).unwrap_or_default();
+        let bound = BOUND.iter().any(|bound| kind.eq_ignore_ascii_case(bound));
+        let access = AccessToken::parse(&access).filter(|_| !bound);
+        let refresh = given(&names.refresh_token).map(|given| RefreshToken::parse(&given));
+        let (Some(access), Some(refresh)) = (access, refresh.map_or(Some(None), |parsed| parsed.map(Some))) else {
+            return Some(Err(Error::UnusableToken));
         };
-        let announced = object.raw(&names.expires_in).and_then(seconds);
+        let announced = at(object, &names.expires_in).and_then(seconds);
         let claims = access.claims();
         let lifetime = announced.or(claims.lifetime);
         // A lifetime of zero counts as unknown, because a refresh before each request would never end.
         let lifetime = lifetime.filter(|seconds| *seconds > 0);
-        let idempotent = object.flag(&names.idempotent_refresh) == Some(true);
-        let named = names.user.as_ref().and_then(|name| object.raw(name)).and_then(word);
-        Some(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) })
+        let idempotent = at(object, &names.idempotent_refresh).and_then(Raw::flag) == Some(true);
+        let named = names.user.as_ref().and_then(|name| at(object, name)).and_then(word);
+        Some(Ok(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) }))
     }
 }
+
+/// Types of tokens that prove more than possession (RFC 9449, RFC 6749 §7.1). A header alone does not do for them. Every
+/// other type is taken as `bearer`, because servers write `BearerToken` or `JWT`.
+const BOUND: [&str; 3] = ["DPoP", "mac", "pop"];
 
 impl Answer {
     /// The answer itself if its status is 2xx, else the error that names its status.
@@ -75,6 +86,18 @@ impl Error {
         }
     }
 
+    /// The error that a refusal's meaning is to whoever logs in.
+    pub(crate) fn from_meaning(meaning: Meaning, status: u16) -> Self {
+        match meaning {
+            Meaning::NotAccepted | Meaning::Expired | Meaning::Revoked => Self::WrongCredentials,
+            Meaning::Disabled => Self::AccountDisabled,
+            Meaning::NotVerified => Self::AccountNotVerified,
+            Meaning::Locked => Self::AccountLocked,
+            Meaning::Trouble => Self::ServerError { status },
+            Meaning::Misconfigured => Self::NotRegistered { status },
+        }
+    }
+
     /// The error that the status of an answer to a token call means. The answer is no success, and the contract
     /// has said that it is about neither the credentials nor the session's end.
     pub(crate) fn from_token_answer(answer: &Answer) -> Self {
@@ -86,25 +109,35 @@ impl Error {
     }
 }
 
+/// The reason that a refusal names for the session's end (the reference server's `reason`).
+pub(crate) fn end_named(answer: &Answer) -> Option<EndReason> {
+    answer.read(|object| EndReason::named(&object.text("reason")?))
+}
+
 /// Whether an answer of the refresh endpoint to a question without a token announces idempotent rotation. `None` if the
 /// answer may be another server's: a gateway's or a captive portal's.
 pub(crate) fn announces_idempotence(answer: &Answer, contract: &Contract) -> Option<bool> {
-    let object = answer.object().filter(|_| matches!(answer.status, 400 | 401 | 422))?;
-    Some(object.flag(&contract.fields.idempotent_refresh) == Some(true))
+    if !matches!(answer.status, 400 | 401 | 422) {
+        return None;
+    }
+    let flag = |object: &Object<'_>| at(object, &contract.fields.idempotent_refresh).and_then(Raw::flag);
+    answer.read(|object| Some(flag(object) == Some(true)))
 }
 
 /// The refresh token in a success that is of no other use.
 pub(crate) fn refresh_token_of(answer: &Answer, contract: &Contract) -> Option<RefreshToken> {
-    let object = answer.object().filter(|_| (200..300).contains(&answer.status))?;
-    RefreshToken::parse(&object.text(&contract.fields.refresh_token)?)
+    if !(200..300).contains(&answer.status) {
+        return None;
+    }
+    answer.read(|object| RefreshToken::parse(&at(object, &contract.fields.refresh_token)?.text()?))
 }
 
 /// Which of the two login fields a 422 complains about: FastAPI's `detail[].loc` ends in the
 /// field's name. Its `input` and `ctx` repeat what was typed and are never looked at.
 pub(crate) fn invalid_fields(answer: &Answer, contract: &Contract) -> FormFields {
-    let problems = answer.object().and_then(|object| object.list("detail")).unwrap_or_default();
     let field = |problem: &Raw<'_>| problem.object()?.list("loc")?.last()?.text();
-    let fields: Vec<String> = problems.iter().filter_map(field).collect();
+    let named = |object: &Object<'_>| Some(object.list("detail")?.iter().filter_map(field).collect());
+    let fields: Vec<String> = answer.read(named).unwrap_or_default();
     let is_named = |name: &str| fields.iter().any(|field| field == name);
     FormFields {
         username: is_named(&contract.fields.username),

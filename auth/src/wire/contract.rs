@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::http::{Answer, Method};
+use super::refusal::{self, Matcher, Meaning, Rule, meaning};
 
 type Name = Cow<'static, str>;
 
@@ -41,12 +42,12 @@ pub struct Contract {
     pub sessions: Option<Name>,
     /// The names in requests and answers.
     pub fields: Fields,
-    /// Answers to a login that mean "no such user with this password".
-    pub wrong_credentials: Vec<Matcher>,
+    /// What the refusal of a login means. What no rule fits is told by its status.
+    pub login_refusals: Vec<Rule>,
+    /// What the refusal of a refresh means: the session's end, or trouble. What no rule fits is trouble.
+    pub refresh_refusals: Vec<Rule>,
     /// Answers to an application request that mean "this access token is not accepted".
     pub expired: Vec<Matcher>,
-    /// Answers to a refresh that mean "this session is over". Everything else is transient.
-    pub terminal: Vec<Matcher>,
     /// What is known of the server's rotation.
     pub rotation: Rotation,
 }
@@ -123,53 +124,8 @@ pub struct Fields {
     pub user: Option<Name>,
 }
 
-/// Recognises an answer by its status and, if asked to, one field of its JSON object.
-#[derive(Clone, Debug)]
-pub struct Matcher {
-    /// The status.
-    pub status: u16,
-    /// A top-level field and what it must hold: `Some` text, or `None` for "is absent, or null".
-    pub field: Option<(Name, Option<Name>)>,
-}
-
-impl Matcher {
-    /// Any answer of `status`.
-    pub fn status(status: u16) -> Self {
-        Self { status, field: None }
-    }
-
-    /// An answer of `status` whose `field` holds the text `value`.
-    pub fn with(status: u16, field: impl Into<Name>, value: impl Into<Name>) -> Self {
-        Self { status, field: Some((field.into(), Some(value.into()))) }
-    }
-
-    /// An answer of `status` whose JSON object has no `field`.
-    pub fn without(status: u16, field: impl Into<Name>) -> Self {
-        Self { status, field: Some((field.into(), None)) }
-    }
-
-    fn matches(&self, answer: &Answer) -> bool {
-        let field_fits = || match &self.field {
-            None => true,
-            Some((name, wanted)) => answer.object().is_some_and(|object| match wanted {
-                Some(wanted) => object.text(name).is_some_and(|found| found == **wanted),
-                // A field that holds anything but text is there all the same: gateways put an object into `error`.
-                None => object.raw(name).is_none(),
-            }),
-        };
-        self.status == answer.status && field_fits()
-    }
-}
-
 impl Default for Contract {
     fn default() -> Self {
-        // RFC 6749 §5.2 names both a wrong password and a dead refresh token `invalid_grant`;
-        // FastAPI's tutorials answer 400 or 401 without any `error`.
-        let refused = vec![
-            Matcher::status(401),
-            Matcher::with(400, "error", "invalid_grant"),
-            Matcher::without(400, "error"),
-        ];
         Self {
             login: Endpoint::post("/token"),
             login_encoding: Encoding::Form,
@@ -178,9 +134,9 @@ impl Default for Contract {
             logout: Some(Endpoint::post("/logout")),
             sessions: Some("/sessions".into()),
             fields: Fields::default(),
+            login_refusals: refusal::of_login(),
+            refresh_refusals: refusal::of_refresh(),
             expired: vec![Matcher::status(401)],
-            wrong_credentials: refused.clone(),
-            terminal: refused,
             rotation: Rotation::Unknown,
         }
     }
@@ -202,77 +158,18 @@ impl Default for Fields {
 }
 
 impl Contract {
-    // An answer in HTML decides nothing about credentials and sessions, because a captive portal or a proxy may have
-    // sent it. It may say that an access token is not accepted, because the refresh that follows does no harm.
-
-    pub(crate) fn is_wrong_credentials(&self, answer: &Answer) -> bool {
-        !answer.is_html() && self.wrong_credentials.iter().any(|matcher| matcher.matches(answer))
+    /// What the refusal of a login means, if a rule fits it.
+    pub(crate) fn login_refusal(&self, answer: &Answer) -> Option<Meaning> {
+        meaning(&self.login_refusals, answer)
     }
 
+    /// What the refusal of a refresh means, if a rule fits it.
+    pub(crate) fn refresh_refusal(&self, answer: &Answer) -> Option<Meaning> {
+        meaning(&self.refresh_refusals, answer)
+    }
+
+    /// Whether an access token is not accepted. Markup may say so as well, because the refresh that follows does no harm.
     pub(crate) fn is_expired(&self, answer: &Answer) -> bool {
         self.expired.iter().any(|matcher| matcher.matches(answer))
-    }
-
-    pub(crate) fn is_terminal(&self, answer: &Answer) -> bool {
-        !answer.is_html() && self.terminal.iter().any(|matcher| matcher.matches(answer))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::clock::Instant;
-
-    fn answer(status: u16, body: &str) -> Answer {
-        let received = Instant { monotonic: 0, wall: 0 };
-        Answer { status, headers: Vec::new(), body: body.into(), received }
-    }
-
-    #[test]
-    fn only_the_closed_list_is_terminal() {
-        let contract = Contract::default();
-        for (status, body) in [
-            (401, r#"{"detail":"x"}"#),
-            (401, ""),
-            (400, r#"{"error":"invalid_grant"}"#),
-            (400, r#"{"detail":"x"}"#),
-            (400, r#"{"detail":"x","error":null}"#),
-        ] {
-            assert!(contract.is_terminal(&answer(status, body)), "{status} {body}");
-        }
-        for (status, body) in [
-            (400, r#"{"error":"invalid_request"}"#),
-            (400, r#"{"error":{"code":400}}"#),
-            (400, r#"{"error":400}"#),
-            (400, "not json"),
-            (400, ""),
-            (401, "<html>sign in to the hotel's network</html>"),
-            (403, "{}"),
-            (404, "{}"),
-            (405, "{}"),
-            (409, "{}"),
-            (422, "{}"),
-            (429, "{}"),
-            (500, "{}"),
-            (503, "{}"),
-            (200, "{}"),
-        ] {
-            assert!(!contract.is_terminal(&answer(status, body)), "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn a_contract_can_say_that_422_or_403_means_expired() {
-        let contract = Contract {
-            expired: vec![
-                Matcher::with(422, "error_type", "TokenExpiredError"),
-                Matcher::with(403, "detail", "Could not validate credentials"),
-            ],
-            ..Contract::default()
-        };
-        assert!(contract.is_expired(&answer(422, r#"{"error_type":"TokenExpiredError"}"#)));
-        assert!(contract.is_expired(&answer(403, r#"{"detail":"Could not validate credentials"}"#)));
-        assert!(!contract.is_expired(&answer(403, r#"{"detail":"Not enough permissions"}"#)));
-        assert!(!contract.is_expired(&answer(422, r#"{"detail":[{"loc":["body",0],"msg":"x"}]}"#)));
     }
 }

@@ -13,6 +13,12 @@ pub enum Error {
     EmptyFields(FormFields),
     /// The server knows no such user with this password.
     WrongCredentials,
+    /// The account is disabled, or not active yet.
+    AccountDisabled,
+    /// The user has to confirm the account first.
+    AccountNotVerified,
+    /// The account is locked for a while.
+    AccountLocked,
     /// The server found the form's fields malformed (422).
     InvalidFields(FormFields),
     /// Another login is still under way.
@@ -51,6 +57,12 @@ pub enum Error {
         /// The status code.
         status: u16,
     },
+    /// The sign-in service does not take this page's calls: its registration (`client_id`), the kind of its request, or
+    /// the scope that it asks for is wrong.
+    NotRegistered {
+        /// The status code.
+        status: u16,
+    },
     /// The server answered with a redirect, which is never followed with a token.
     Redirected,
     /// No connection, or an answer the browser does not let the page read (CORS).
@@ -64,8 +76,13 @@ pub enum Error {
     StorageSilent,
     /// The connection ended in the middle of the answer.
     Interrupted,
-    /// A success whose body is not what it should be: HTML, empty, truncated, of another shape, or too large.
+    /// A success whose body is not what it should be: markup, empty, truncated, or of another shape.
     Unintelligible,
+    /// The answer has more bytes than the page reads.
+    TooLarge,
+    /// The server sent a token that no request can carry: it has control characters or blanks, more than 64 KiB, or needs
+    /// a proof besides.
+    UnusableToken,
     /// The request's address is not on the API's origin; nothing was sent.
     ForeignOrigin,
     /// A header of the request cannot be written into an HTTP message; nothing was sent.
@@ -106,6 +123,8 @@ pub enum EndReason {
     PasswordChanged,
     /// The account was disabled.
     Disabled,
+    /// The server's answer to a refresh held a token that no request can carry.
+    UnusableToken,
 }
 
 impl Error {
@@ -118,6 +137,11 @@ impl Error {
             Self::EmptyFields(FormFields { username: true, .. }) => "Enter your username.",
             Self::EmptyFields(_) => "Enter your password.",
             Self::WrongCredentials => "Incorrect username or password.",
+            Self::AccountDisabled => "This account is not active. Ask whoever runs this service.",
+            Self::AccountNotVerified => {
+                "This account is not confirmed yet. Follow the message that you got when you signed up, then try again."
+            }
+            Self::AccountLocked => "This account is locked for now. Try again later.",
             Self::InvalidFields(FormFields { username: true, password: false }) => {
                 "The server does not accept this username. Check it and try again."
             }
@@ -141,6 +165,9 @@ impl Error {
             Self::Misconfigured { status } => {
                 return format!("The sign-in service was not found at the configured address ({status}). Tell whoever runs this page.").into();
             }
+            Self::NotRegistered { status } => {
+                return format!("The sign-in service does not accept this page ({status}). Tell whoever runs this page.").into();
+            }
             Self::Redirected => {
                 "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page."
             }
@@ -152,6 +179,10 @@ impl Error {
             }
             Self::Interrupted => "The connection broke off before the answer was complete. Try again.",
             Self::Unintelligible => "The server's answer could not be understood. Try again later.",
+            Self::TooLarge => "The server's answer is too large for this page.",
+            Self::UnusableToken => {
+                "The server sent a token that this page cannot use. Tell whoever runs this page."
+            }
             Self::MalformedHeader => "This request was not sent, because one of its headers is malformed.",
             Self::ForeignOrigin => {
                 "This request was not sent, because its address does not belong to the server."
@@ -210,6 +241,9 @@ impl EndReason {
             Self::Reuse => "You were signed out for your safety: this session was used from somewhere else.",
             Self::PasswordChanged => "Your password was changed. Log in with the new one.",
             Self::Disabled => "This account is disabled.",
+            Self::UnusableToken => {
+                "Your session was ended, because the server sent a token that this page cannot use. Log in again."
+            }
         }
     }
 
@@ -226,6 +260,7 @@ impl EndReason {
             Self::Reuse => "reuse",
             Self::PasswordChanged => "password_changed",
             Self::Disabled => "disabled",
+            Self::UnusableToken => "unusable_token",
         }
     }
 
@@ -235,19 +270,21 @@ impl EndReason {
             "logged_out" => Self::LoggedOutElsewhere,
             "replaced" => Self::ReplacedElsewhere,
             "lost" => Self::Lost,
-            name => Self::named(Some(name)),
+            name => Self::named(name).unwrap_or(Self::Expired),
         }
     }
 
-    /// The reason that a terminal answer names (the reference server's `reason`).
-    pub(crate) fn named(name: Option<&str>) -> Self {
-        match name {
-            Some("reuse") => Self::Reuse,
-            Some("revoked") => Self::Revoked,
-            Some("password_changed") => Self::PasswordChanged,
-            Some("disabled") => Self::Disabled,
-            _ => Self::Expired,
-        }
+    /// The reason of this name, as the reference server and the ledger write it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "reuse" => Self::Reuse,
+            "revoked" => Self::Revoked,
+            "password_changed" => Self::PasswordChanged,
+            "disabled" => Self::Disabled,
+            "expired" => Self::Expired,
+            "unusable_token" => Self::UnusableToken,
+            _ => return None,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Requests and answers as they cross the platform.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::clock::Instant;
@@ -163,6 +164,9 @@ impl fmt::Debug for HttpRequest {
     }
 }
 
+/// The byte order mark in UTF-8. RFC 8259 §8.1 lets a reader skip it.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A server's answer, read to its end.
 ///
 /// `Debug` shows the status only: bodies carry tokens.
@@ -188,26 +192,25 @@ impl Answer {
     /// The body as JSON text, checked to be JSON (RFC 8259).
     ///
     /// A captive portal's HTML under status 200 is [`Error::Unintelligible`].
-    pub fn json(&self) -> Result<&str, Error> {
-        self.text().filter(|text| Raw::read(text).is_some()).ok_or(Error::Unintelligible)
+    pub fn json(&self) -> Result<Cow<'_, str>, Error> {
+        Some(self.text()).filter(|text| Raw::read(text).is_some()).ok_or(Error::Unintelligible)
     }
 
-    /// The body as a JSON object.
-    pub(crate) fn object(&self) -> Option<Object<'_>> {
-        Object::read(self.text()?)
+    /// The body as text (UTF-8). A byte order mark is left out, and a replacement character stands for bytes that are no
+    /// UTF-8, because one such byte in a field that nobody reads would otherwise hide the others.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.body.strip_prefix(MARK).unwrap_or(&self.body))
     }
 
-    fn text(&self) -> Option<&str> {
-        std::str::from_utf8(&self.body).ok()
+    /// Reads the body's JSON object; `None` if it is anything else.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Option<T> {
+        read(&Object::read(&self.text())?)
     }
 
-    /// Whether the body is HTML, by its media type or its first character: the answer of a captive portal or a
-    /// proxy instead of the server's.
-    pub(crate) fn is_html(&self) -> bool {
-        const HTML: &str = "text/html";
-        let media_type = self.header("content-type").and_then(|value| value.get(..HTML.len()));
-        media_type.is_some_and(|begin| begin.eq_ignore_ascii_case(HTML))
-            || self.body.trim_ascii_start().starts_with(b"<")
+    /// Whether the body begins like markup: the answer of a captive portal or a proxy instead of the server's. The media
+    /// type is not asked, because servers label JSON and empty bodies as `text/html`.
+    pub(crate) fn is_markup(&self) -> bool {
+        self.body.strip_prefix(MARK).unwrap_or(&self.body).trim_ascii_start().starts_with(b"<")
     }
 }
 
@@ -237,7 +240,7 @@ impl From<HttpError> for Error {
             HttpError::Unreachable => Self::Unreachable,
             HttpError::Interrupted => Self::Interrupted,
             HttpError::Redirected => Self::Redirected,
-            HttpError::TooLarge => Self::Unintelligible,
+            HttpError::TooLarge => Self::TooLarge,
         }
     }
 }

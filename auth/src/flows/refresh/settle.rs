@@ -118,6 +118,37 @@ impl Refresher {
         self.engine.apply(|belief, effects| belief.refreshed(sid, generation, access, stored, effects));
     }
 
+    /// An answer that brings no tokens, or none: the end, or trouble.
+    pub(super) async fn refused(
+        self: &Rc<Self>,
+        session: &Session,
+        attempt: &Attempt,
+        answer: Option<&Answer>,
+        error: Error,
+    ) -> Round {
+        let meaning = answer.and_then(|answer| self.engine.contract.refresh_refusal(answer));
+        let end = match (answer, meaning.map(Meaning::end)) {
+            (Some(answer), _) if answer.status == 409 => Some(match attempt.previous {
+                // The lost token is spent as well: by an attempt whose answer was lost, or by a thief.
+                true => EndReason::Lost,
+                // The token and its successor are both spent, so another party holds the next one.
+                false => EndReason::Reuse,
+            }),
+            // The token is spent, and sent again it would look stolen.
+            _ if error == Error::UnusableToken && !attempt.harmless => Some(EndReason::UnusableToken),
+            (Some(answer), Some(Some(reason))) => Some(wire::end_named(answer).unwrap_or(reason)),
+            _ => None,
+        };
+        if let Some(reason) = end {
+            return self.terminal(session, attempt, answer, reason).await;
+        }
+        let error = match (meaning, answer) {
+            (Some(meaning), Some(answer)) => Error::from_meaning(meaning, answer.status),
+            _ => error,
+        };
+        self.no_usable_answer(session, attempt, answer, error).await
+    }
+
     /// Step 5. No usable answer: the session stays, and no tab tries again before the row's `not_before`.
     pub(super) async fn no_usable_answer(
         self: &Rc<Self>,
@@ -159,16 +190,9 @@ impl Refresher {
         self: &Rc<Self>,
         session: &Session,
         attempt: &Attempt,
-        answer: &Answer,
+        answer: Option<&Answer>,
+        reason: EndReason,
     ) -> Round {
-        let spent = answer.status == 409;
-        let reason = match spent {
-            // The lost token is spent as well: by an attempt whose answer was lost, or by a thief.
-            true if attempt.previous => EndReason::Lost,
-            // The token and its successor are both spent, so another party holds the next one.
-            true => EndReason::Reuse,
-            false => EndReason::named(answer.object().and_then(|body| body.text("reason")).as_deref()),
-        };
         let (this, about) = (self.clone(), attempt.clone());
         let verdict = move |page: &mut Page| {
             terminal(page, &about, reason, |generation| !this.lacks(&about.session, generation))
@@ -177,8 +201,12 @@ impl Refresher {
         // The end that is found may be this tab's own, which was committed and heard of too late, or that of a tab
         // which had no token to tell the server with.
         let over = matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(_)));
-        if spent && over {
-            self.engine.apply(|_, effects| effects.revoke.push(attempt.token.clone()));
+        let spent = answer.is_some_and(|answer| answer.status == 409);
+        // A token that came with one that cannot be used is of no use either.
+        let brought = answer.and_then(|answer| wire::refresh_token_of(answer, &self.engine.contract));
+        let revoke = brought.or_else(|| spent.then(|| attempt.token.clone()));
+        if let Some(token) = revoke.filter(|_| over) {
+            self.engine.apply(|_, effects| effects.revoke.push(token));
         }
         let again = |after| Round::Again { known: attempt.leaves(), after, because: Error::Unavailable };
         match verdict {

@@ -1,0 +1,272 @@
+//! What a refusal means, by its meaning and not by its status alone. The rules are data: a contract holds a list for its
+//! login and one for its refresh, and the first rule that fits an answer decides.
+
+use std::borrow::Cow;
+
+use super::error::EndReason;
+use super::http::Answer;
+use super::json::{Object, Raw};
+
+type Name = Cow<'static, str>;
+
+/// What the server means by an answer that brings no tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// There is no such user with this password. At a refresh: the session is over.
+    NotAccepted,
+    /// The account is disabled, or not active yet.
+    Disabled,
+    /// The user has to confirm the account first, usually by a mail.
+    NotVerified,
+    /// The account is locked for a while, usually after too many attempts.
+    Locked,
+    /// The session's time was up.
+    Expired,
+    /// The session was ended at the server.
+    Revoked,
+    /// The server has a problem of its own, which passes.
+    Trouble,
+    /// The server does not take this page: its registration (`client_id`) or its way to ask is wrong.
+    Misconfigured,
+}
+
+impl Meaning {
+    /// Why a session is over of which a refresh got this answer. `None` if it is not over.
+    pub(crate) fn end(self) -> Option<EndReason> {
+        match self {
+            Self::NotAccepted | Self::Expired => Some(EndReason::Expired),
+            Self::Revoked => Some(EndReason::Revoked),
+            Self::Disabled | Self::NotVerified | Self::Locked => Some(EndReason::Disabled),
+            Self::Trouble | Self::Misconfigured => None,
+        }
+    }
+}
+
+/// A rule: answers that fit `when` mean `then`.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Which answers.
+    pub when: Matcher,
+    /// What they mean.
+    pub then: Meaning,
+}
+
+impl Rule {
+    /// Answers that fit `when` mean `then`.
+    pub fn new(when: Matcher, then: Meaning) -> Self {
+        Self { when, then }
+    }
+}
+
+/// The meaning of an answer by the first rule that fits. Markup decides nothing, because a captive portal or a proxy may
+/// have sent it.
+pub(crate) fn meaning(rules: &[Rule], answer: &Answer) -> Option<Meaning> {
+    if answer.is_markup() {
+        return None;
+    }
+    rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.then)
+}
+
+/// Recognises an answer by its status and by what its JSON object says.
+///
+/// ```
+/// # use auth::Matcher;
+/// // 403 whose `detail.code` is one of two words, and that has no `retry`.
+/// let matcher = Matcher::status(403).is("detail.code", &["expired", "gone"]).lacks("retry");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Matcher {
+    /// The statuses; any if the list is empty.
+    pub statuses: Vec<u16>,
+    /// What must hold of the body, all of it.
+    pub tests: Vec<Test>,
+}
+
+/// A test of an answer's JSON object. A path names a field within fields: `detail.code`. Text is compared without regard
+/// to the case of ASCII letters.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// The field holds one of these texts.
+    Is(Name, Vec<Name>),
+    /// The field holds none of these texts, or is not there.
+    IsNot(Name, Vec<Name>),
+    /// There is an object, and it lacks the field, or holds `null` there.
+    Lacks(Name),
+    /// One of the fields in which servers explain themselves contains one of these texts.
+    Says(Vec<Name>),
+}
+
+impl Matcher {
+    /// An answer of any status.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// An answer of `status`.
+    pub fn status(status: u16) -> Self {
+        Self::statuses(&[status])
+    }
+
+    /// An answer of one of `statuses`.
+    pub fn statuses(statuses: &[u16]) -> Self {
+        Self { statuses: statuses.into(), tests: Vec::new() }
+    }
+
+    /// … whose field at `path` holds one of `texts`.
+    #[must_use]
+    pub fn is(self, path: &'static str, texts: &[&'static str]) -> Self {
+        self.test(Test::Is(path.into(), names(texts)))
+    }
+
+    /// … whose field at `path` holds none of `texts`.
+    #[must_use]
+    pub fn is_not(self, path: &'static str, texts: &[&'static str]) -> Self {
+        self.test(Test::IsNot(path.into(), names(texts)))
+    }
+
+    /// … that has an object without a field at `path`.
+    #[must_use]
+    pub fn lacks(self, path: &'static str) -> Self {
+        self.test(Test::Lacks(path.into()))
+    }
+
+    /// … that explains itself with one of `texts`.
+    #[must_use]
+    pub fn says(self, texts: &[&'static str]) -> Self {
+        self.test(Test::Says(names(texts)))
+    }
+
+    fn test(mut self, test: Test) -> Self {
+        self.tests.push(test);
+        self
+    }
+
+    pub(crate) fn matches(&self, answer: &Answer) -> bool {
+        let status_fits = self.statuses.is_empty() || self.statuses.contains(&answer.status);
+        if !status_fits || self.tests.is_empty() {
+            return status_fits;
+        }
+        let text = answer.text();
+        let object = Object::read(&text);
+        self.tests.iter().all(|test| test.holds(object.as_ref()))
+    }
+}
+
+fn names(texts: &[&'static str]) -> Vec<Name> {
+    texts.iter().map(|text| (*text).into()).collect()
+}
+
+impl Test {
+    fn holds(&self, object: Option<&Object<'_>>) -> bool {
+        let text_at = |path: &str| at(object?, path)?.text();
+        let is_one = |path: &str, texts: &[Name]| {
+            text_at(path).is_some_and(|found| texts.iter().any(|text| found.eq_ignore_ascii_case(text)))
+        };
+        match self {
+            Self::Is(path, texts) => is_one(path, texts),
+            Self::IsNot(path, texts) => !is_one(path, texts),
+            Self::Lacks(path) => object.is_some_and(|object| at(object, path).is_none()),
+            Self::Says(texts) => object.is_some_and(|object| {
+                let words = explanation(object);
+                texts.iter().any(|text| words.contains(&**text))
+            }),
+        }
+    }
+}
+
+/// The value at a path of field names, separated by dots.
+pub(super) fn at<'a>(object: &Object<'a>, path: &str) -> Option<Raw<'a>> {
+    match path.split_once('.') {
+        None => object.raw(path),
+        Some((name, rest)) => at(&object.object(name)?, rest),
+    }
+}
+
+/// The fields in which servers say what is wrong (RFC 6749 §5.2, FastAPI, Django REST framework, RFC 9457).
+const EXPLAINING: [&str; 9] =
+    ["error", "error_description", "error_type", "code", "detail", "message", "msg", "title", "type"];
+
+/// What an answer says of itself in lower case, with spaces for the marks that join words in codes. What `error` and
+/// `detail` hold may be an object with such fields in turn.
+fn explanation(object: &Object<'_>) -> String {
+    let mut words = String::new();
+    let nested = ["error", "detail"].into_iter().filter_map(|name| object.object(name));
+    let own = |object: &Object<'_>| EXPLAINING.into_iter().filter_map(|name| object.text(name)).collect::<Vec<_>>();
+    for text in own(object).into_iter().chain(nested.flat_map(|object| own(&object))) {
+        words.push_str(&text.to_ascii_lowercase());
+        words.push('\n');
+    }
+    words.replace(['_', '-'], " ")
+}
+
+/// Errors that speak of the page's registration at the server, or of its way to ask (RFC 6749 §5.2).
+const OF_THE_PAGE: [&str; 4] = ["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
+/// Errors that speak of the server itself (RFC 6749 §4.1.2.1, RFC 8628 §3.5).
+const OF_THE_SERVER: [&str; 3] = ["temporarily_unavailable", "server_error", "slow_down"];
+/// The statuses under which servers say why they refuse.
+const REFUSALS: [u16; 5] = [400, 401, 403, 404, 422];
+
+/// What no status changes: errors that are about neither credentials nor sessions.
+fn of_others() -> [Rule; 2] {
+    [
+        Rule::new(Matcher::any().is("error", &OF_THE_PAGE), Meaning::Misconfigured),
+        Rule::new(Matcher::any().is("error", &OF_THE_SERVER), Meaning::Trouble),
+    ]
+}
+
+/// What servers say of an account that nobody may use.
+fn of_accounts() -> [Rule; 4] {
+    let says = |texts: &[&'static str]| Matcher::statuses(&REFUSALS).says(texts);
+    [
+        Rule::new(Matcher::status(423), Meaning::Locked),
+        Rule::new(says(&["account locked", "is locked", "user locked", "locked out"]), Meaning::Locked),
+        Rule::new(says(&["not verified", "unverified", "not confirmed", "unconfirmed"]), Meaning::NotVerified),
+        Rule::new(says(&["inactive", "not active", "disabled", "deactivated", "suspended"]), Meaning::Disabled),
+    ]
+}
+
+/// The default contract's rules for a login: RFC 6749 §5.2, the answers of FastAPI's tutorials (400 or 401 without any
+/// `error`), and what other servers say in words.
+pub(super) fn of_login() -> Vec<Rule> {
+    const WRONG: [&str; 7] = [
+        "credential",
+        "password",
+        "user not found",
+        "no such user",
+        "unknown user",
+        "invalid username",
+        "invalid email",
+    ];
+    let rules = [
+        Rule::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
+        Rule::new(Matcher::statuses(&[400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
+        Rule::new(Matcher::status(401), Meaning::NotAccepted),
+        Rule::new(Matcher::status(400).lacks("error"), Meaning::NotAccepted),
+    ];
+    of_others().into_iter().chain(of_accounts()).chain(rules).collect()
+}
+
+/// The default contract's rules for a refresh. A status alone ends no session but 401, and 400 without any `error`.
+pub(super) fn of_refresh() -> Vec<Rule> {
+    const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
+    const REVOKED: [&str; 3] = ["revoked", "blacklisted", "logged out"];
+    const EXPIRED: [&str; 6] = [
+        "expired",
+        "invalid refresh token",
+        "invalid token",
+        "session not found",
+        "user not found",
+        "could not validate credentials",
+    ];
+    let rules = [
+        Rule::new(Matcher::any().is("error", &OVER), Meaning::Expired),
+        Rule::new(Matcher::statuses(&REFUSALS).says(&REVOKED), Meaning::Revoked),
+        Rule::new(Matcher::statuses(&REFUSALS).says(&EXPIRED), Meaning::Expired),
+        Rule::new(Matcher::status(401).is_not("error", &["invalid_request"]), Meaning::Expired),
+        Rule::new(Matcher::status(400).lacks("error"), Meaning::Expired),
+    ];
+    of_others().into_iter().chain(of_accounts()).chain(rules).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use super::Meaning::{
+    Disabled, Expired, Locked, Misconfigured, NotAccepted, NotVerified, Revoked, Trouble,
+};
+use super::*;
+use crate::wire::Contract;
+use crate::wire::clock::Instant;
+
+fn answer(status: u16, body: &str) -> Answer {
+    let received = Instant { monotonic: 0, wall: 0 };
+    // A label outranks nothing.
+    let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+    Answer { status, headers, body: body.into(), received }
+}
+
+fn detail(text: &str) -> String {
+    format!(r#"{{"detail":"{text}"}}"#)
+}
+
+/// Asserts what the default contract takes each answer for.
+fn each(of: impl Fn(&Contract, &Answer) -> Option<Meaning>, cases: &[(u16, &str, Option<Meaning>)]) {
+    let contract = Contract::default();
+    for (status, body, meaning) in cases {
+        assert_eq!(of(&contract, &answer(*status, body)), *meaning, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_one_in_any_words() {
+    each(
+        Contract::login_refusal,
+        &[
+            (401, &detail("Incorrect username or password"), Some(NotAccepted)),
+            (401, "", Some(NotAccepted)),
+            (400, &detail("LOGIN_BAD_CREDENTIALS"), Some(NotAccepted)),
+            (400, r#"{"error":"invalid_grant"}"#, Some(NotAccepted)),
+            (200, r#"{"error":"invalid_grant"}"#, Some(NotAccepted)),
+            (404, &detail("Invalid Credentials"), Some(NotAccepted)),
+            (403, &detail("User not found"), Some(NotAccepted)),
+            (403, r#"{"message":"Bad credentials","documentation_url":"/"}"#, Some(NotAccepted)),
+            (404, r#"{"detail":{"code":"USER_NOT_FOUND"}}"#, Some(NotAccepted)),
+            (400, r#"{"error":"Bad Request","message":"Wrong password"}"#, Some(NotAccepted)),
+            (401, r#"{"error":"Unauthorized","message":"x","statusCode":401}"#, Some(NotAccepted)),
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_word_on_the_password_is_told_by_its_status() {
+    each(
+        Contract::login_refusal,
+        &[
+            (404, &detail("Not Found"), None),
+            (405, &detail("Method Not Allowed"), None),
+            (403, r#"{"message":"Forbidden"}"#, None),
+            (403, "<!doctype html><title>Checking your browser</title>", None),
+            (401, "\u{feff}\n <html>the hotel's network</html>", None),
+            (400, "upstream connect error or disconnect/reset before headers", None),
+            (400, r#"{"error":"invalid_request"}"#, None),
+            (422, r#"{"detail":[{"loc":["body","password"],"msg":"Field required"}]}"#, None),
+            (500, &detail("password hashing failed"), None),
+            (200, "{}", None),
+        ],
+    );
+}
+
+#[test]
+fn an_account_that_nobody_may_use_has_its_own_word() {
+    for of in [Contract::login_refusal, Contract::refresh_refusal] {
+        each(
+            of,
+            &[
+                (400, &detail("Inactive user"), Some(Disabled)),
+                (403, &detail("Account is disabled"), Some(Disabled)),
+                (401, r#"{"detail":"User is inactive","code":"user_inactive"}"#, Some(Disabled)),
+                (400, r#"{"error":"invalid_grant","error_description":"user_deactivated"}"#, Some(Disabled)),
+                (403, r#"{"message":"This account has been suspended."}"#, Some(Disabled)),
+                (400, &detail("LOGIN_USER_NOT_VERIFIED"), Some(NotVerified)),
+                (401, r#"{"error":"invalid_grant","error_description":"Email not confirmed"}"#, Some(NotVerified)),
+                (403, r#"{"code":"email_not_verified"}"#, Some(NotVerified)),
+                (423, &detail("Account locked"), Some(Locked)),
+                (423, "", Some(Locked)),
+                (401, r#"{"message":"Your account is locked for 15 minutes"}"#, Some(Locked)),
+                (403, r#"{"detail":{"code":"ACCOUNT_LOCKED"}}"#, Some(Locked)),
+            ],
+        );
+    }
+}
+
+#[test]
+fn errors_of_the_server_or_of_the_page_are_no_words_on_the_user() {
+    for of in [Contract::login_refusal, Contract::refresh_refusal] {
+        each(
+            of,
+            &[
+                (401, r#"{"error":"invalid_client"}"#, Some(Misconfigured)),
+                (400, r#"{"error":"unauthorized_client"}"#, Some(Misconfigured)),
+                (200, r#"{"error":"unsupported_grant_type"}"#, Some(Misconfigured)),
+                (400, r#"{"error":"INVALID_SCOPE"}"#, Some(Misconfigured)),
+                (401, r#"{"error":"temporarily_unavailable"}"#, Some(Trouble)),
+                (400, r#"{"error":"server_error"}"#, Some(Trouble)),
+                (403, r#"{"error":"slow_down"}"#, Some(Trouble)),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_session_is_over_in_any_words() {
+    each(
+        Contract::refresh_refusal,
+        &[
+            (401, &detail("x"), Some(Expired)),
+            (401, "", Some(Expired)),
+            (400, &detail("x"), Some(Expired)),
+            (400, r#"{"detail":"x","error":null}"#, Some(Expired)),
+            (403, r#"{"error":"invalid_grant"}"#, Some(Expired)),
+            (200, r#"{"error":"bad_refresh_token"}"#, Some(Expired)),
+            (422, &detail("Signature has expired"), Some(Expired)),
+            (422, r#"{"message":"Token has expired","error_type":"TokenExpiredError"}"#, Some(Expired)),
+            (404, &detail("Session not found"), Some(Expired)),
+            (401, r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#, Some(Revoked)),
+            (403, r#"{"error":{"code":"REFRESH_TOKEN_REVOKED"}}"#, Some(Revoked)),
+            (401, r#"{"statusCode":401,"message":"Unauthorized"}"#, Some(Expired)),
+        ],
+    );
+}
+
+#[test]
+fn only_what_means_it_ends_a_session() {
+    each(
+        Contract::refresh_refusal,
+        &[
+            (400, r#"{"error":"invalid_request"}"#, None),
+            (401, r#"{"error":"invalid_request"}"#, None),
+            (400, r#"{"error":{"code":400}}"#, None),
+            (400, r#"{"error":400}"#, None),
+            (400, "not json", None),
+            (400, "", None),
+            (401, "<html>sign in to the hotel's network</html>", None),
+            (403, "{}", None),
+            (404, &detail("Not Found"), None),
+            (405, "{}", None),
+            (409, "{}", None),
+            (422, r#"{"detail":[{"loc":["body","refresh_token"],"msg":"expired"}]}"#, None),
+            (429, &detail("expired"), None),
+            (500, &detail("token expired"), None),
+            (503, "{}", None),
+            (200, "{}", None),
+        ],
+    );
+}
+
+#[test]
+fn a_matcher_asks_all_that_it_is_told_to() {
+    let matcher = Matcher::statuses(&[403, 422]).is("detail.code", &["expired", "gone"]).lacks("retry");
+    for (status, body, fits) in [
+        (403, r#"{"detail":{"code":"EXPIRED"}}"#, true),
+        (422, r#"{"detail":{"code":"gone"},"retry":null}"#, true),
+        (403, r#"{"detail":{"code":"gone"},"retry":1}"#, false),
+        (403, r#"{"detail":{"code":"other"}}"#, false),
+        (403, r#"{"detail":"gone"}"#, false),
+        (401, r#"{"detail":{"code":"gone"}}"#, false),
+        (403, "", false),
+    ] {
+        assert_eq!(matcher.matches(&answer(status, body)), fits, "{status} {body}");
+    }
+    let other = Matcher::any().is_not("code", &["a"]);
+    assert!(other.matches(&answer(200, "")) && other.matches(&answer(200, r#"{"code":"b"}"#)));
+    assert!(!other.matches(&answer(200, r#"{"code":"A"}"#)));
+}
