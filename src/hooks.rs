@@ -89,7 +89,7 @@ pub fn use_protected(path: &'static str) -> Protected {
             let (client, data) = (client.clone(), data.clone());
             caller.call(async move {
                 let answer = client.send(&Request::get(path)).await;
-                match answer.and_then(|answer| answer.success()?.json().map(indent)) {
+                match answer.and_then(|answer| answer.success()?.json().map(|text| indent(&text))) {
                     Ok(text) => data.set(text.into()),
                     Err(failure) => {
                         // After a transient failure the last answer stays. After a refusal it is removed.

@@ -79,8 +79,8 @@ fn offered(answer: Answer) -> Result<Answer, Error> {
 }
 
 fn read(answer: &Answer) -> Result<Vec<OwnSession>, Error> {
-    let list = answer.object().and_then(|object| object.list("sessions"));
-    list.and_then(|list| list.into_iter().map(read_one).collect()).ok_or(Error::Unintelligible)
+    let read = |object: &Object<'_>| object.list("sessions")?.into_iter().map(read_one).collect();
+    answer.read(read).ok_or(Error::Unintelligible)
 }
 
 /// A session without a name cannot be read; anything else that it lacks is unknown.

@@ -15,13 +15,15 @@ mod request;
 mod target;
 mod token;
 
-pub(crate) use answer::{Grant, announces_idempotence, end_named, invalid_fields, refresh_token_of, retry_after};
+pub(crate) use answer::{
+    Grant, announces_idempotence, end_named, invalid_fields, refresh_token_of, retry_after,
+};
 pub(crate) use cache::Unstored;
 pub use clock::Instant;
 pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 pub use error::{EndReason, Error, FormFields};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
-pub use refusal::{Matcher, Meaning, Rule, Test};
+pub use refusal::{FieldTest, Matcher, Meaning, Refusal};
 pub(crate) use request::{IDEMPOTENCY_KEY, carrying, login, probe};
 pub use target::{BaseUrl, InvalidBaseUrl};
 pub use token::{AccessToken, RefreshToken};

@@ -43,7 +43,8 @@ impl Grant {
         let bound = BOUND.iter().any(|bound| kind.eq_ignore_ascii_case(bound));
         let access = AccessToken::parse(&access).filter(|_| !bound);
         let refresh = given(&names.refresh_token).map(|given| RefreshToken::parse(&given));
-        let (Some(access), Some(refresh)) = (access, refresh.map_or(Some(None), |parsed| parsed.map(Some))) else {
+        let (Some(access), Some(refresh)) = (access, refresh.map_or(Some(None), |parsed| parsed.map(Some)))
+        else {
             return Some(Err(Error::UnusableToken));
         };
         let announced = at(object, &names.expires_in).and_then(seconds);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::http::{Answer, Method};
-use super::refusal::{self, Matcher, Meaning, Rule, meaning};
+use super::refusal::{self, Matcher, Meaning, Refusal, meaning};
 
 type Name = Cow<'static, str>;
 
@@ -43,9 +43,9 @@ pub struct Contract {
     /// The names in requests and answers.
     pub fields: Fields,
     /// What the refusal of a login means. What no rule fits is told by its status.
-    pub login_refusals: Vec<Rule>,
+    pub login_refusals: Vec<Refusal>,
     /// What the refusal of a refresh means: the session's end, or trouble. What no rule fits is trouble.
-    pub refresh_refusals: Vec<Rule>,
+    pub refresh_refusals: Vec<Refusal>,
     /// Answers to an application request that mean "this access token is not accepted".
     pub expired: Vec<Matcher>,
     /// What is known of the server's rotation.

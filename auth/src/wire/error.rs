@@ -166,7 +166,10 @@ impl Error {
                 return format!("The sign-in service was not found at the configured address ({status}). Tell whoever runs this page.").into();
             }
             Self::NotRegistered { status } => {
-                return format!("The sign-in service does not accept this page ({status}). Tell whoever runs this page.").into();
+                return format!(
+                    "The sign-in service does not accept this page ({status}). Tell whoever runs this page."
+                )
+                .into();
             }
             Self::Redirected => {
                 "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page."

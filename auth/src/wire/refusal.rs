@@ -44,14 +44,14 @@ impl Meaning {
 
 /// A rule: answers that fit `when` mean `then`.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub struct Refusal {
     /// Which answers.
     pub when: Matcher,
     /// What they mean.
     pub then: Meaning,
 }
 
-impl Rule {
+impl Refusal {
     /// Answers that fit `when` mean `then`.
     pub fn new(when: Matcher, then: Meaning) -> Self {
         Self { when, then }
@@ -60,7 +60,7 @@ impl Rule {
 
 /// The meaning of an answer by the first rule that fits. Markup decides nothing, because a captive portal or a proxy may
 /// have sent it.
-pub(crate) fn meaning(rules: &[Rule], answer: &Answer) -> Option<Meaning> {
+pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     if answer.is_markup() {
         return None;
     }
@@ -79,13 +79,13 @@ pub struct Matcher {
     /// The statuses; any if the list is empty.
     pub statuses: Vec<u16>,
     /// What must hold of the body, all of it.
-    pub tests: Vec<Test>,
+    pub tests: Vec<FieldTest>,
 }
 
 /// A test of an answer's JSON object. A path names a field within fields: `detail.code`. Text is compared without regard
 /// to the case of ASCII letters.
 #[derive(Clone, Debug)]
-pub enum Test {
+pub enum FieldTest {
     /// The field holds one of these texts.
     Is(Name, Vec<Name>),
     /// The field holds none of these texts, or is not there.
@@ -115,28 +115,28 @@ impl Matcher {
     /// … whose field at `path` holds one of `texts`.
     #[must_use]
     pub fn is(self, path: &'static str, texts: &[&'static str]) -> Self {
-        self.test(Test::Is(path.into(), names(texts)))
+        self.test(FieldTest::Is(path.into(), names(texts)))
     }
 
     /// … whose field at `path` holds none of `texts`.
     #[must_use]
     pub fn is_not(self, path: &'static str, texts: &[&'static str]) -> Self {
-        self.test(Test::IsNot(path.into(), names(texts)))
+        self.test(FieldTest::IsNot(path.into(), names(texts)))
     }
 
     /// … that has an object without a field at `path`.
     #[must_use]
     pub fn lacks(self, path: &'static str) -> Self {
-        self.test(Test::Lacks(path.into()))
+        self.test(FieldTest::Lacks(path.into()))
     }
 
     /// … that explains itself with one of `texts`.
     #[must_use]
     pub fn says(self, texts: &[&'static str]) -> Self {
-        self.test(Test::Says(names(texts)))
+        self.test(FieldTest::Says(names(texts)))
     }
 
-    fn test(mut self, test: Test) -> Self {
+    fn test(mut self, test: FieldTest) -> Self {
         self.tests.push(test);
         self
     }
@@ -156,7 +156,7 @@ fn names(texts: &[&'static str]) -> Vec<Name> {
     texts.iter().map(|text| (*text).into()).collect()
 }
 
-impl Test {
+impl FieldTest {
     fn holds(&self, object: Option<&Object<'_>>) -> bool {
         let text_at = |path: &str| at(object?, path)?.text();
         let is_one = |path: &str, texts: &[Name]| {
@@ -191,7 +191,8 @@ const EXPLAINING: [&str; 9] =
 fn explanation(object: &Object<'_>) -> String {
     let mut words = String::new();
     let nested = ["error", "detail"].into_iter().filter_map(|name| object.object(name));
-    let own = |object: &Object<'_>| EXPLAINING.into_iter().filter_map(|name| object.text(name)).collect::<Vec<_>>();
+    let own =
+        |object: &Object<'_>| EXPLAINING.into_iter().filter_map(|name| object.text(name)).collect::<Vec<_>>();
     for text in own(object).into_iter().chain(nested.flat_map(|object| own(&object))) {
         words.push_str(&text.to_ascii_lowercase());
         words.push('\n');
@@ -200,34 +201,41 @@ fn explanation(object: &Object<'_>) -> String {
 }
 
 /// Errors that speak of the page's registration at the server, or of its way to ask (RFC 6749 §5.2).
-const OF_THE_PAGE: [&str; 4] = ["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
+const OF_THE_PAGE: [&str; 4] =
+    ["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
 /// Errors that speak of the server itself (RFC 6749 §4.1.2.1, RFC 8628 §3.5).
 const OF_THE_SERVER: [&str; 3] = ["temporarily_unavailable", "server_error", "slow_down"];
 /// The statuses under which servers say why they refuse.
 const REFUSALS: [u16; 5] = [400, 401, 403, 404, 422];
 
 /// What no status changes: errors that are about neither credentials nor sessions.
-fn of_others() -> [Rule; 2] {
+fn of_others() -> [Refusal; 2] {
     [
-        Rule::new(Matcher::any().is("error", &OF_THE_PAGE), Meaning::Misconfigured),
-        Rule::new(Matcher::any().is("error", &OF_THE_SERVER), Meaning::Trouble),
+        Refusal::new(Matcher::any().is("error", &OF_THE_PAGE), Meaning::Misconfigured),
+        Refusal::new(Matcher::any().is("error", &OF_THE_SERVER), Meaning::Trouble),
     ]
 }
 
 /// What servers say of an account that nobody may use.
-fn of_accounts() -> [Rule; 4] {
+fn of_accounts() -> [Refusal; 4] {
     let says = |texts: &[&'static str]| Matcher::statuses(&REFUSALS).says(texts);
     [
-        Rule::new(Matcher::status(423), Meaning::Locked),
-        Rule::new(says(&["account locked", "is locked", "user locked", "locked out"]), Meaning::Locked),
-        Rule::new(says(&["not verified", "unverified", "not confirmed", "unconfirmed"]), Meaning::NotVerified),
-        Rule::new(says(&["inactive", "not active", "disabled", "deactivated", "suspended"]), Meaning::Disabled),
+        Refusal::new(Matcher::status(423), Meaning::Locked),
+        Refusal::new(says(&["account locked", "is locked", "user locked", "locked out"]), Meaning::Locked),
+        Refusal::new(
+            says(&["not verified", "unverified", "not confirmed", "unconfirmed"]),
+            Meaning::NotVerified,
+        ),
+        Refusal::new(
+            says(&["inactive", "not active", "disabled", "deactivated", "suspended"]),
+            Meaning::Disabled,
+        ),
     ]
 }
 
 /// The default contract's rules for a login: RFC 6749 §5.2, the answers of FastAPI's tutorials (400 or 401 without any
 /// `error`), and what other servers say in words.
-pub(super) fn of_login() -> Vec<Rule> {
+pub(super) fn of_login() -> Vec<Refusal> {
     const WRONG: [&str; 7] = [
         "credential",
         "password",
@@ -238,16 +246,16 @@ pub(super) fn of_login() -> Vec<Rule> {
         "invalid email",
     ];
     let rules = [
-        Rule::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
-        Rule::new(Matcher::statuses(&[400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
-        Rule::new(Matcher::status(401), Meaning::NotAccepted),
-        Rule::new(Matcher::status(400).lacks("error"), Meaning::NotAccepted),
+        Refusal::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
+        Refusal::new(Matcher::statuses(&[400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
+        Refusal::new(Matcher::status(401), Meaning::NotAccepted),
+        Refusal::new(Matcher::status(400).lacks("error"), Meaning::NotAccepted),
     ];
     of_others().into_iter().chain(of_accounts()).chain(rules).collect()
 }
 
 /// The default contract's rules for a refresh. A status alone ends no session but 401, and 400 without any `error`.
-pub(super) fn of_refresh() -> Vec<Rule> {
+pub(super) fn of_refresh() -> Vec<Refusal> {
     const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
     const REVOKED: [&str; 3] = ["revoked", "blacklisted", "logged out"];
     const EXPIRED: [&str; 6] = [
@@ -259,11 +267,11 @@ pub(super) fn of_refresh() -> Vec<Rule> {
         "could not validate credentials",
     ];
     let rules = [
-        Rule::new(Matcher::any().is("error", &OVER), Meaning::Expired),
-        Rule::new(Matcher::statuses(&REFUSALS).says(&REVOKED), Meaning::Revoked),
-        Rule::new(Matcher::statuses(&REFUSALS).says(&EXPIRED), Meaning::Expired),
-        Rule::new(Matcher::status(401).is_not("error", &["invalid_request"]), Meaning::Expired),
-        Rule::new(Matcher::status(400).lacks("error"), Meaning::Expired),
+        Refusal::new(Matcher::any().is("error", &OVER), Meaning::Expired),
+        Refusal::new(Matcher::statuses(&REFUSALS).says(&REVOKED), Meaning::Revoked),
+        Refusal::new(Matcher::statuses(&REFUSALS).says(&EXPIRED), Meaning::Expired),
+        Refusal::new(Matcher::status(401).is_not("error", &["invalid_request"]), Meaning::Expired),
+        Refusal::new(Matcher::status(400).lacks("error"), Meaning::Expired),
     ];
     of_others().into_iter().chain(of_accounts()).chain(rules).collect()
 }

@@ -24,7 +24,8 @@ impl AccessToken {
     /// Accepts visible ASCII without blanks, 64 KiB at most. These are the characters that a header's value can end with
     /// (RFC 9110 §5.5). `b64token` (RFC 6750 §2.1) allows fewer, but servers send `1|abc` and `tok:a`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let fits = !text.is_empty() && text.len() <= TOKEN_LIMIT && text.bytes().all(|b| b.is_ascii_graphic());
+        let fits =
+            !text.is_empty() && text.len() <= TOKEN_LIMIT && text.bytes().all(|b| b.is_ascii_graphic());
         fits.then(|| Self(text.into()))
     }
 
@@ -175,10 +176,20 @@ mod tests {
 
     #[test]
     fn what_could_break_a_header_is_no_access_token() {
-        for text in ["", " ", "a b", "a ", "a\r\nX: y", "a\0", "a\t", "\u{7f}", "tökén", &"a".repeat(65_537)] {
+        for text in ["", " ", "a b", "a ", "a\r\nX: y", "a\0", "a\t", "\u{7f}", "tökén", &"a".repeat(65_537)]
+        {
             assert!(AccessToken::parse(text).is_none(), "{text:?}");
         }
-        for text in ["az09-._~+/==", "x.eyJzdWIiOiJhIn0=.y", "1|abc", "00D!AQ", "tok:a", "=", "a,b;c", &"a".repeat(65_536)] {
+        for text in [
+            "az09-._~+/==",
+            "x.eyJzdWIiOiJhIn0=.y",
+            "1|abc",
+            "00D!AQ",
+            "tok:a",
+            "=",
+            "a,b;c",
+            &"a".repeat(65_536),
+        ] {
             assert!(AccessToken::parse(text).is_some(), "{text:?}");
         }
     }

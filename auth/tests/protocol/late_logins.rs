@@ -45,7 +45,10 @@ fn a_late_answer_does_not_touch_the_login_that_was_made_meanwhile() {
         assert_eq!((world.server(|server| server.alive()), client.state()), (1, signed_in(user)));
         assert!(seen.take().is_empty());
         world.pass(900_000);
-        assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(&*format!(r#"{{"user":"{user}"}}"#)));
+        assert_eq!(
+            world.run(client.send(&me())).unwrap().json(),
+            Ok(format!(r#"{{"user":"{user}"}}"#).into())
+        );
     }
 }
 

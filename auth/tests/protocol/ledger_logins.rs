@@ -171,7 +171,7 @@ fn a_login_without_a_ledger_revokes_the_session_that_the_ledger_had() {
     assert_eq!(world.take_log(), ["POST /token 200", "POST /logout 204"]);
     assert_eq!(world.server(|server| server.alive()), 1);
     assert!(!tab.stored().contains("refresh-1"));
-    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_login_where_the_ledger_is_broken_lives_in_memory_with_a_notice() {
     assert_eq!(client.state(), State::SignedIn { user: Some("bob".into()), degraded: None, kept: false });
     assert_eq!(world.server(|server| server.alive()), 1);
     world.pass(900_000);
-    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
     client.logout();
     world.settle();
     assert_eq!(world.server(|server| server.alive()), 0);
@@ -211,7 +211,7 @@ fn a_login_that_the_disk_has_no_room_for_outlives_a_reload_although_an_older_row
         world.settle();
         assert_eq!(again.state(), State::SignedIn { user: None, degraded: None, kept: false });
         let me = world.run(again.send(&me())).unwrap();
-        assert_eq!(me.json(), Ok(&*format!(r#"{{"user":"{user}"}}"#)));
+        assert_eq!(me.json(), Ok(format!(r#"{{"user":"{user}"}}"#).into()));
     }
 }
 

@@ -115,7 +115,7 @@ fn a_login_over_a_session_revokes_the_older_one() {
     assert_eq!(logout.body.as_deref().unwrap(), br#"{"refresh_token":"refresh-1"}"#);
     assert_eq!(seen.take(), [signed_in("bob")]);
     assert!(!tab.stored().contains("refresh-1") && !tab.stored().contains("access-1"));
-    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn the_old_sessions_refresh_does_not_touch_a_new_one() {
         assert_eq!(client.state(), signed_in("bob"));
         assert_eq!(tab.stored(), after_login.into_inner());
         assert_eq!(world.server(|server| server.alive()), 1);
-        assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+        assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
         assert!(world.sent().iter().filter(|r| r.url.ends_with("/me")).count() == 1);
     }
 }
@@ -156,7 +156,7 @@ fn the_new_session_refreshes_while_the_old_ones_refresh_is_out() {
         })
         .await
     });
-    assert_eq!(answer.unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(answer.unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
     world.settle();
     assert_eq!(client.state(), signed_in("bob"));
 }

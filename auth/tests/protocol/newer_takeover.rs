@@ -46,7 +46,7 @@ fn a_session_that_a_newer_build_took_over_ends_here_and_is_left_to_it() {
             world.run(client.login("bob", "secret")).unwrap();
             left.is_untouched("a login");
             world.pass(900_000);
-            assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+            assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
             client.logout();
             world.settle();
             left.is_untouched("a logout");

@@ -85,7 +85,7 @@ fn a_login_that_two_others_have_overtaken_is_not_made_once_more() {
     world.settle();
     assert_eq!((there.state(), world.server(|server| server.alive())), (signed_in("bob"), 1));
     world.pass(900_000);
-    assert_eq!(world.run(there.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(there.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn an_app_with_a_session_of_its_own_ends_the_one_that_was_left() {
         let told = world.sent().pop().unwrap().body.unwrap();
         assert!(String::from_utf8(told).unwrap().contains(&earlier.refresh));
         assert!(!format!("{} {:?}", world.ledger(), world.profile()).contains(&earlier.refresh));
-        assert_eq!(world.run(again.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+        assert_eq!(world.run(again.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
         assert_eq!(world.server_at(CRM, |server| (server.reuses, server.alive())), (0, 1));
         let row = world.entries().remove(&earlier_name(&format!("row:{EARLIER}")));
         assert!(row.is_none_or(|row| !parsed(&row)["ended"].is_null()));
@@ -44,7 +44,7 @@ fn an_end_whose_commit_was_not_heard_of_still_reaches_the_server() {
         world.next_transactions_after(which, LedgerFault::CommitsUnheard);
         let again = tab.open_at(CRM, Contract::default(), Custody::default());
         world.settle();
-        assert_eq!(world.run(again.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+        assert_eq!(world.run(again.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
         assert_eq!(world.server_at(CRM, |server| (server.reuses, server.alive())), (0, 1), "{which}");
         assert!(!format!("{} {:?}", world.ledger(), world.profile()).contains(&earlier.refresh), "{which}");
     }

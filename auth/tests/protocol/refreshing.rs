@@ -190,7 +190,7 @@ fn a_login_in_another_tab_is_not_adopted_silently() {
     assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
     assert_eq!(world.take_log(), [""; 0]);
     assert!(!tab.stored().contains("access-1") && !world.profile().is_empty(), "bob's is not ann's to wipe");
-    assert_eq!(world.run(second.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(second.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
 }
 
 #[test]

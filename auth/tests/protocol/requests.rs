@@ -12,7 +12,7 @@ use crate::world::{Fault, World, me, watch};
 fn a_fresh_token_is_sent_without_asking_anyone() {
     let (world, _tab, client) = World::signed_in();
     let answer = world.run(client.send(&me())).unwrap();
-    assert_eq!(answer.json(), Ok(r#"{"user":"ann"}"#));
+    assert_eq!(answer.json(), Ok(r#"{"user":"ann"}"#.into()));
     assert_eq!(world.take_log(), ["GET /me 200"]);
 }
 

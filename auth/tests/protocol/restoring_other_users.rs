@@ -17,7 +17,7 @@ fn a_reload_takes_up_no_other_users_session_unasked() {
     world.settle();
     assert_eq!(client.state(), signed_in("bob"));
     assert!(!tab.stored().contains("access-1"));
-    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
 }
 
 #[test]

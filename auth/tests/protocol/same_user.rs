@@ -53,7 +53,7 @@ impl Logins {
         let (tab, client, _other) = self.one_after_the_other(first, second);
         assert_eq!(client.state(), signed_in(second.0), "{first:?} {second:?}");
         let answer = self.world.run(client.send(&me())).unwrap();
-        assert_eq!(answer.json(), Ok(&*format!(r#"{{"user":"{}"}}"#, second.0)));
+        assert_eq!(answer.json(), Ok(format!(r#"{{"user":"{}"}}"#, second.0).into()));
         assert_eq!(self.world.count("POST /refresh"), 0);
         let again = self.open(&tab);
         assert_eq!(again.state(), UNCONFIRMED);
@@ -152,7 +152,7 @@ fn waits_while(second: Login) -> (World, Result<auth::Answer, Error>) {
 #[test]
 fn a_request_that_waits_goes_on_with_the_next_session_of_the_same_user() {
     let (_world, answer) = waits_while(("Ann", SEVEN));
-    assert_eq!(answer.unwrap().json(), Ok(r#"{"user":"Ann"}"#));
+    assert_eq!(answer.unwrap().json(), Ok(r#"{"user":"Ann"}"#.into()));
 }
 
 #[test]

@@ -49,8 +49,8 @@ fn two_apis_below_one_origin_have_a_session_each() {
         world.settle();
         for _ in 0..2 {
             assert_eq!((crm.state(), hr.state()), (signed_in("ann"), signed_in("bob")));
-            assert_eq!(world.run(crm.send(&me())).unwrap().json(), Ok(r#"{"user":"ann"}"#));
-            assert_eq!(world.run(hr.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+            assert_eq!(world.run(crm.send(&me())).unwrap().json(), Ok(r#"{"user":"ann"}"#.into()));
+            assert_eq!(world.run(hr.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
             world.pass(900_000);
         }
         for base in [CRM, HR] {
@@ -75,7 +75,7 @@ fn a_tab_that_goes_from_one_app_to_the_other_and_back_keeps_both_sessions() {
         let client = open(&tab, base);
         assert_eq!(client.state(), UNCONFIRMED, "{base}");
         let answer = world.run(client.send(&me())).unwrap();
-        assert_eq!(answer.json(), Ok(&*format!(r#"{{"user":"{user}"}}"#)));
+        assert_eq!(answer.json(), Ok(format!(r#"{{"user":"{user}"}}"#).into()));
     }
     assert_eq!(world.take_log(), ["GET /crm/me 200", "GET /hr/me 200", "GET /crm/me 200"]);
     tokens_stay_put(&world);
@@ -128,7 +128,7 @@ fn two_contracts_at_one_base_have_a_session_each() {
     world.settle();
     assert_eq!(boss.state(), signed_in("bob"));
     let boss_me = auth::Request::get("/admin/me");
-    assert_eq!(world.run(boss.send(&boss_me)).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(boss.send(&boss_me)).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
     assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
 }
 

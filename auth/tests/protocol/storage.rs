@@ -51,7 +51,7 @@ fn a_full_storage_at_login_leaves_nothing_of_the_older_session() {
     world.break_storage(Broken::FULL);
     world.run(client.login("bob", "secret")).unwrap();
     assert!(tab.is_wiped());
-    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
 }
 
 #[test]

@@ -84,11 +84,11 @@ fn another_users_login_elsewhere_is_shown_and_not_adopted() {
     assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
     assert!(!tab.stored().contains("access-1"));
     assert_eq!(world.run(client.send(&me())).err(), Some(Error::NotSignedIn));
-    assert_eq!(world.run(other.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(other.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
     // On request the tab takes up what there is.
     client.start();
     world.settle();
-    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
     assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
 }
 

@@ -59,7 +59,7 @@ fn an_update_signs_nobody_out_whose_api_lies_below_a_path() {
         assert!(!earlier.tab.stored().contains(&earlier.access));
         for _ in 0..2 {
             world.pass(900_000);
-            assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"ann"}"#));
+            assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"ann"}"#.into()));
         }
         client.logout();
         world.settle();

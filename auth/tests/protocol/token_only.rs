@@ -50,7 +50,7 @@ impl Stage {
 
     pub(crate) fn uses(&self, client: &Client, user: &str) {
         let answer = self.world.run(client.send(&me())).unwrap();
-        assert_eq!(answer.json(), Ok(&*format!(r#"{{"user":"{user}"}}"#)));
+        assert_eq!(answer.json(), Ok(format!(r#"{{"user":"{user}"}}"#).into()));
     }
 }
 

@@ -129,6 +129,6 @@ fn what_another_session_could_not_write_does_not_push_out_what_this_one_has_stil
     assert_eq!(older.err(), Some(Error::SessionChanged));
     world.settle();
     world.pass(900_000);
-    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#));
+    assert_eq!(world.run(client.send(&me())).unwrap().json(), Ok(r#"{"user":"bob"}"#.into()));
     assert_eq!(world.server(|server| server.reuses), 0);
 }

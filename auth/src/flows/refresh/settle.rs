@@ -10,7 +10,7 @@ use crate::protocol::ids::Sid;
 use crate::protocol::outcome::{Committed, Failure, Patience, Received, Verdict, back_off, commit, terminal};
 use crate::protocol::rows::Page;
 use crate::protocol::session::{Access, Session};
-use crate::wire::{self, Answer, EndReason, Error, Grant};
+use crate::wire::{self, Answer, EndReason, Error, Grant, Meaning};
 
 impl Refresher {
     /// Step 4. Commit: compares and stores in one transaction; releases the waiters only then; and removes

@@ -1,6 +1,4 @@
-use super::Meaning::{
-    Disabled, Expired, Locked, Misconfigured, NotAccepted, NotVerified, Revoked, Trouble,
-};
+use super::Meaning::{Disabled, Expired, Locked, Misconfigured, NotAccepted, NotVerified, Revoked, Trouble};
 use super::*;
 use crate::wire::Contract;
 use crate::wire::clock::Instant;
@@ -75,7 +73,11 @@ fn an_account_that_nobody_may_use_has_its_own_word() {
                 (400, r#"{"error":"invalid_grant","error_description":"user_deactivated"}"#, Some(Disabled)),
                 (403, r#"{"message":"This account has been suspended."}"#, Some(Disabled)),
                 (400, &detail("LOGIN_USER_NOT_VERIFIED"), Some(NotVerified)),
-                (401, r#"{"error":"invalid_grant","error_description":"Email not confirmed"}"#, Some(NotVerified)),
+                (
+                    401,
+                    r#"{"error":"invalid_grant","error_description":"Email not confirmed"}"#,
+                    Some(NotVerified),
+                ),
                 (403, r#"{"code":"email_not_verified"}"#, Some(NotVerified)),
                 (423, &detail("Account locked"), Some(Locked)),
                 (423, "", Some(Locked)),
