@@ -1,7 +1,7 @@
 use auth::{Degraded, State};
 use yew::prelude::*;
 
-use crate::hooks::use_session;
+use crate::hooks::{use_client, use_session};
 
 /// Properties of [`Notices`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -23,16 +23,26 @@ pub fn Notices(NoticesProps { exposed }: &NoticesProps) -> Html {
         State::SignedIn { degraded: Some(Degraded::ServerUnavailable), .. } => {
             Some("The server is not available at the moment. You stay signed in.")
         }
+        State::SignedIn { degraded: Some(Degraded::NotRenewed), .. } => {
+            Some("The server does not renew your session. Log in again to go on.")
+        }
         _ => None,
     };
+    let client = use_client();
+    let not_renewed = matches!(state, State::SignedIn { degraded: Some(Degraded::NotRenewed), .. });
     let unkept = matches!(state, State::SignedIn { kept: false, .. })
         .then_some("This browser does not let the page remember you: you will be signed out when you close or reload it.");
     let exposed = exposed.then_some(
         "The connection to the server is not encrypted. Others on your network can read your password.",
     );
     html! {
-        <div class="notices" role="status">
-            { for [exposed, unkept, degraded].into_iter().flatten().map(|text| html! { <p>{ text }</p> }) }
-        </div>
+        <>
+            <div class="notices" role="status">
+                { for [exposed, unkept, degraded].into_iter().flatten().map(|text| html! { <p>{ text }</p> }) }
+            </div>
+            if not_renewed {
+                <button type="button" onclick={move |_| client.logout()}>{ "Log in again" }</button>
+            }
+        </>
     }
 }

@@ -63,7 +63,12 @@ struct Health {
     failed: Option<Instant>,
     /// Why the session's last attempt had no usable answer.
     trouble: Option<Error>,
+    /// How many attempts in a row were refused with that same answer.
+    refusals: u32,
 }
+
+/// After so many equal refusals in a row the page says that the session cannot be renewed.
+const REFUSALS: u32 = 3;
 
 impl Default for Belief {
     fn default() -> Self {
@@ -167,7 +172,7 @@ impl Belief {
         stored: bool,
         effects: &mut Effects,
     ) {
-        self.health.trouble = None;
+        (self.health.trouble, self.health.refusals) = (None, 0);
         if let Some(session) = self.session_mut(sid) {
             session.confirmed = true;
             session.set_stored(stored);
@@ -207,8 +212,7 @@ impl Belief {
     ) {
         // The server has answered the sibling since it failed here.
         if self.health.failed.is_none_or(|failed| access.received.monotonic > failed.monotonic) {
-            self.health.degraded = None;
-            self.health.trouble = None;
+            (self.health.degraded, self.health.trouble, self.health.refusals) = (None, None, 0);
         }
         if let Some(session) = self.session_mut(sid) {
             session.confirmed |= confirmed;
@@ -235,10 +239,16 @@ impl Belief {
         }
     }
 
-    pub(crate) fn set_trouble(&mut self, sid: &Sid, trouble: Error) {
-        if self.session_of(sid).is_some() {
-            self.health.trouble = Some(trouble);
+    /// An attempt of `sid` had no usable answer. A `refused` one had an answer that a repeat is likely to get again.
+    pub(crate) fn set_trouble(&mut self, sid: &Sid, trouble: Error, refused: bool) {
+        if self.session_of(sid).is_none() {
+            return;
         }
+        let before = self.health.trouble.replace(trouble);
+        self.health.refusals = match (refused, before == Some(trouble)) {
+            (true, true) => self.health.refusals.saturating_add(1),
+            (refused, _) => refused.into(),
+        };
     }
 
     /// Changes what the session has learnt, if `sid` is still the current one.
@@ -267,7 +277,7 @@ impl Belief {
         }
         let now = now.map(|(id, _)| id);
         if now != before {
-            (self.health.degraded, self.health.trouble) = (None, None);
+            self.health = Health { failed: self.health.failed, ..Health::default() };
             self.epoch += 1;
         }
         // The tab notes whose page it is, so that each reload asks before it takes up another user's session.

@@ -48,4 +48,6 @@ pub enum Degraded {
     Unreachable,
     /// A gateway or the server answers that it cannot serve (502, 503, 504).
     ServerUnavailable,
+    /// The server refuses again and again to renew the session, and does not say that it is over.
+    NotRenewed,
 }

@@ -157,7 +157,8 @@ impl Refresher {
         answer: Option<&Answer>,
         error: Error,
     ) -> Round {
-        self.engine.apply(|belief, _| belief.set_trouble(&session.id, error));
+        let refused = answer.is_some() && !matches!(error, Error::ServerError { .. } | Error::TooManyRequests { .. });
+        self.engine.apply(|belief, _| belief.set_trouble(&session.id, error, refused));
         let patience = answer.and_then(|answer| {
             let limited = answer.status == 429;
             wire::retry_after(answer).map(|seconds| Patience { seconds, limited })

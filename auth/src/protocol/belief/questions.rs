@@ -1,6 +1,6 @@
 //! What a belief answers. Each method reads, and none changes anything.
 
-use super::{Belief, Phase};
+use super::{Belief, Phase, REFUSALS};
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::session::Session;
 use crate::protocol::state::{Degraded, State};
@@ -9,7 +9,8 @@ use crate::wire::Error;
 impl Belief {
     /// What components render.
     pub(crate) fn state(&self) -> State {
-        self.phase.face(self.health.degraded)
+        let refused = (self.health.refusals >= REFUSALS).then_some(Degraded::NotRenewed);
+        self.phase.face(self.health.degraded.or(refused))
     }
 
     pub(crate) fn session(&self) -> Option<&Session> {

@@ -129,7 +129,7 @@ fn trouble_and_its_end_are_shown_and_go_with_the_session() {
     let (mut belief, mut effects) = (phase("in"), Effects::default());
     belief.heard(&sid("a"), Some(Degraded::Unreachable), AT);
     belief.heard(&sid("z"), None, AT);
-    belief.set_trouble(&sid("a"), Error::Unreachable);
+    belief.set_trouble(&sid("a"), Error::Unreachable, false);
     assert!(belief.is_degraded() && belief.trouble() == Error::Unreachable);
     belief.logged_in(session("b", "ann"), false, &mut effects);
     assert!(!belief.is_degraded() && belief.trouble() == Error::Unavailable);
