@@ -22,7 +22,7 @@ use crate::wire::{Answer, BaseUrl, Contract, Error, HttpRequest};
 
 mod tell;
 
-pub(crate) use tell::{Logout, TRIES, can_tell, pause_before, revoke};
+pub(crate) use tell::{Logout, TRIES, can_tell, can_tell_with, pause_before, revoke};
 
 /// What the flows share.
 pub(crate) struct Engine {

@@ -15,15 +15,14 @@ mod request;
 mod target;
 mod token;
 
-pub(crate) use answer::{
-    Grant, announces_idempotence, end_named, invalid_fields, refresh_token_of, retry_after,
-};
+pub(crate) use answer::{Grant, announces_idempotence, end_named, invalid_fields, retry_after, tokens_of};
 pub(crate) use cache::Unstored;
 pub use clock::Instant;
 pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 pub use error::{EndReason, Error, FormFields};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
 pub use refusal::{FieldTest, Matcher, Meaning, Refusal};
-pub(crate) use request::{IDEMPOTENCY_KEY, carrying, login, probe};
+pub(crate) use request::{IDEMPOTENCY_KEY, authorization, carrying, login, probe};
 pub use target::{BaseUrl, InvalidBaseUrl};
+pub(crate) use token::Tokens;
 pub use token::{AccessToken, RefreshToken};

@@ -7,7 +7,7 @@ use crate::protocol::decide::ATTEMPT_DEADLINE;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::protocol::times::BACKOFF;
-use crate::wire::{self, Error, HttpRequest, RefreshToken};
+use crate::wire::{self, Contract, Error, HttpRequest, Tokens};
 
 /// How often the server is told. No token is kept for it beyond the page.
 pub(crate) const TRIES: u32 = 8;
@@ -17,18 +17,24 @@ pub(crate) struct Logout {
     pub(crate) owed: Option<Sid>,
 }
 
-/// Whether the contract names a way to tell.
+/// Whether the contract names a way to tell. A server without refresh tokens is not told with one.
 pub(crate) fn can_tell(engine: &Engine) -> bool {
-    engine.contract.logout.is_some() && engine.contract.refresh.is_some()
+    let Contract { logout, refresh, .. } = &engine.contract;
+    logout.as_ref().is_some_and(|logout| refresh.is_some() || logout.refresh_token.is_none())
 }
 
-/// Tells the server, in the background, to end the family of `token`. If that fails, the user of a `logout`
-/// is told. The ledger's debt is struck out when it is paid.
-pub(crate) fn revoke(engine: &Rc<Engine>, token: RefreshToken, logout: Option<Logout>) {
-    let this = engine.clone();
+/// Whether the server can be told with `tokens`, or need not be.
+pub(crate) fn can_tell_with(engine: &Engine, tokens: &Tokens) -> bool {
+    engine.contract.logout.as_ref().is_none_or(|logout| logout.is_served_by(tokens))
+}
+
+/// Tells the server, in the background, to end the session of `tokens`. If that fails, the user of a `logout` is told.
+/// The ledger's debt is struck out when it is paid.
+pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>, logout: Option<Logout>) {
+    let (this, tokens) = (engine.clone(), tokens.into());
     engine.spawn(async move {
         for n in 0..TRIES {
-            let outcome = tell_server(&this, &token).await;
+            let outcome = tell_server(&this, &tokens).await;
             if logout.is_some() {
                 this.apply(|belief, _| belief.told(outcome.is_ok()));
             }
@@ -51,9 +57,9 @@ async fn strike_out(engine: &Engine, owed: Option<Sid>) {
     let _owed_still = engine.ledger.transact(Some(&session), paid).await;
 }
 
-async fn tell_server(engine: &Engine, token: &RefreshToken) -> Result<(), Error> {
+async fn tell_server(engine: &Engine, tokens: &Tokens) -> Result<(), Error> {
     let Some(endpoint) = &engine.contract.logout else { return Ok(()) };
-    let request = wire::carrying(&engine.base, &engine.contract, endpoint, token)?;
+    let request = wire::carrying(&engine.base, &engine.contract, endpoint, tokens)?;
     let answer = engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
     match answer.status {
         408 | 429 | 500..=599 => Err(Error::from_token_answer(&answer)),

@@ -80,9 +80,7 @@ fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
 
 /// Ends at the server the session that an unusable or late answer opened there.
 fn refuse(engine: &Rc<Engine>, answer: &Answer) {
-    if let Some(token) = wire::refresh_token_of(answer, &engine.contract) {
-        revoke(engine, token, None);
-    }
+    revoke(engine, wire::tokens_of(answer, &engine.contract), None);
 }
 
 /// Where the session lives is fixed here: in this tab alone if there is no ledger or no vault to share.

@@ -5,21 +5,22 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::custody::RefreshCustody;
-use crate::engine::{Engine, Logout, TRIES, can_tell, pause_before, revoke};
+use crate::engine::{Engine, Logout, TRIES, can_tell, can_tell_with, pause_before, revoke};
 use crate::platform::LedgerError;
 use crate::protocol::attempt::Found;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::protocol::session::{Session, Tenure};
-use crate::wire::{EndReason, RefreshToken};
+use crate::wire::{AccessToken, EndReason, RefreshToken, Tokens};
 
 /// The tokens that the server can be told with, the newest first.
 #[derive(Default)]
-struct Tokens {
-    /// The one that no commit could store.
+struct Known {
+    /// The refresh token that no commit could store.
     unwritten: Option<RefreshToken>,
     /// The one that storage shows.
     stored: Option<RefreshToken>,
+    access: Option<AccessToken>,
 }
 
 /// Ends the session here, at once, and tells the ledger, the other tabs and the server in the background: this works
@@ -30,30 +31,29 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
     };
     let id = session.id.clone();
     let shared = !session.is_this_tabs();
-    let tokens = tokens_of(engine, &session);
+    let known = known_of(engine, &session);
     if shared && !vault_holds(engine, &session) {
         // No wipe takes the token out of the row if the page goes before the ledger has heard of it.
         engine.vault.note_logout(&id);
     }
     // A reload may have left an access token alone, and an access token ends no session.
-    let told = tokens.stored.is_some() || shared || !can_tell(engine);
+    let told = known.stored.is_some() || shared || !can_tell(engine);
     let reason = if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly };
     engine.apply(|belief, effects| {
         belief.end_here(&id);
         belief.close(&id, reason, effects);
     });
-    let renewable = session.is_renewable();
+    // A session without a refresh token is none of a server's business that is told with one.
+    let logout = engine.contract.logout.as_ref();
+    let owed = session.is_renewable() || logout.is_some_and(|logout| logout.refresh_token.is_none());
     let this = engine.clone();
     engine.spawn(async move {
         let told = match shared {
-            true => settle_row(&this, &id, tokens).await || !renewable,
-            false => match tokens.unwritten.or(tokens.stored) {
-                Some(token) => {
-                    revoke(&this, token, Some(Logout { owed: None }));
-                    true
-                }
-                None => false,
-            },
+            true => settle_row(&this, &id, known).await || !owed,
+            false => {
+                let tokens = Tokens { refresh: known.unwritten.or(known.stored), access: known.access };
+                tell(&this, tokens, None)
+            }
         };
         if !told && can_tell(&this) {
             this.apply(|belief, _| belief.told(false));
@@ -65,14 +65,14 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
 pub(crate) fn settle(engine: &Rc<Engine>, sid: Sid) {
     let this = engine.clone();
     engine.spawn(async move {
-        let told = settle_row(&this, &sid, Tokens::default()).await;
+        let told = settle_row(&this, &sid, Known::default()).await;
         if !told && can_tell(&this) {
             this.apply(|belief, _| belief.told(false));
         }
     });
 }
 
-fn tokens_of(engine: &Engine, session: &Session) -> Tokens {
+fn known_of(engine: &Engine, session: &Session) -> Known {
     let stored = match &session.tenure {
         Tenure::ThisTab { row, .. } => row.as_ref().and_then(|row| row.refresh_token()),
         Tenure::Shared { .. } if engine.custody.refresh == RefreshCustody::Local => {
@@ -80,7 +80,20 @@ fn tokens_of(engine: &Engine, session: &Session) -> Tokens {
         }
         Tenure::Shared { .. } => None,
     };
-    Tokens { unwritten: session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()), stored }
+    Known {
+        unwritten: session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()),
+        stored,
+        access: session.access.as_ref().map(|access| access.token.clone()),
+    }
+}
+
+/// Tells the server with `tokens`, if it can be told with these. Whether it can.
+fn tell(engine: &Rc<Engine>, tokens: Tokens, owed: Option<Sid>) -> bool {
+    let can_tell = can_tell_with(engine, &tokens);
+    if can_tell {
+        revoke(engine, tokens, Some(Logout { owed }));
+    }
+    can_tell
 }
 
 fn vault_holds(engine: &Engine, session: &Session) -> bool {
@@ -90,8 +103,8 @@ fn vault_holds(engine: &Engine, session: &Session) -> bool {
 
 /// The row ended and owed, the vault wiped once more, the tabs told, then the server. Whether there was a token to tell
 /// it with.
-async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut tokens: Tokens) -> bool {
-    let mut told = None;
+async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> bool {
+    let mut told: Option<Tokens> = None;
     // A ledger that is silent holds up neither tabs nor server; what it gives at last may be another token.
     for tries in [0..1, 1..TRIES] {
         let (heard, found) = end_row(engine, sid, tries).await;
@@ -99,10 +112,11 @@ async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut tokens: Tokens) -> bool 
             effects.forget.push(sid.clone());
             effects.announce = true;
         });
-        let newest = tokens.unwritten.take().or(found).or(tokens.stored.take());
-        if let Some(newest) = newest.filter(|newest| told.as_ref() != Some(newest)) {
-            revoke(engine, newest.clone(), Some(Logout { owed: Some(sid.clone()) }));
-            told = Some(newest);
+        let newest = known.unwritten.take().or(found).or(known.stored.take());
+        let again = told.as_ref().is_some_and(|told| newest.is_none() || told.refresh == newest);
+        let tokens = Tokens { refresh: newest, access: known.access.clone() };
+        if !again && tell(engine, tokens.clone(), Some(sid.clone())) {
+            told = Some(tokens);
         }
         if heard {
             break;

@@ -242,9 +242,10 @@ impl Refresher {
     async fn attempt(&self, attempt: &Attempt) -> Result<Answer, Error> {
         let contract = &self.engine.contract;
         let endpoint = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
-        let mut request = wire::carrying(&self.engine.base, contract, endpoint, &attempt.token)?;
+        let mut request =
+            wire::carrying(&self.engine.base, contract, endpoint, &attempt.token.clone().into())?;
         if attempt.idempotent {
-            request.headers.push((wire::IDEMPOTENCY_KEY, attempt.key.0.clone()));
+            request.headers.push((wire::IDEMPOTENCY_KEY.into(), attempt.key.0.clone()));
         }
         self.engine.exchange(request, attempt.deadline).await
     }

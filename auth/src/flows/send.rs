@@ -9,7 +9,7 @@ use crate::flows::refresh::Refresher;
 use crate::platform::Instant;
 use crate::protocol::ids::Sid;
 use crate::protocol::session::{Age, Carried, On401, Session};
-use crate::wire::{Answer, Error, HttpRequest, Request, Unstored};
+use crate::wire::{self, Answer, Error, HttpRequest, Request, Unstored};
 
 /// The longest time an application request may take, in milliseconds.
 const REQUEST_DEADLINE: u32 = 30_000;
@@ -111,9 +111,9 @@ impl Sender {
     async fn transmit(&self, request: &Request, url: &str, carried: &Carried) -> Result<Answer, Error> {
         let (engine, method) = (&self.engine, request.method);
         let cache = self.learnt(carried, |unstored| unstored.mode(method, url));
-        let token = &carried.access.token;
-        let bearer = HttpRequest::bearer(request, url.to_owned(), token, cache, REQUEST_BODY_LIMIT);
-        let answer = engine.exchange(bearer, REQUEST_DEADLINE).await;
+        let header = wire::authorization(&engine.contract.scheme, carried.access.token.reveal());
+        let request = HttpRequest::authorized(request, url.to_owned(), header, cache, REQUEST_BODY_LIMIT);
+        let answer = engine.exchange(request, REQUEST_DEADLINE).await;
         if !engine.is_current(&carried.session) {
             // The page does not have the request's session any more, so its caller must not get the answer.
             return Err(Error::SessionChanged);

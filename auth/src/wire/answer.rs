@@ -6,7 +6,7 @@ use super::error::{EndReason, Error, FormFields};
 use super::http::Answer;
 use super::json::{Object, Raw};
 use super::refusal::{Meaning, at};
-use super::token::{AccessToken, RefreshToken, seconds, word};
+use super::token::{AccessToken, RefreshToken, Tokens, seconds, word};
 
 /// What an answer to a login or a refresh gave (RFC 6749 §5.1).
 #[derive(Debug)]
@@ -125,12 +125,18 @@ pub(crate) fn announces_idempotence(answer: &Answer, contract: &Contract) -> Opt
     answer.read(|object| Some(flag(object) == Some(true)))
 }
 
-/// The refresh token in a success that is of no other use.
-pub(crate) fn refresh_token_of(answer: &Answer, contract: &Contract) -> Option<RefreshToken> {
-    if !(200..300).contains(&answer.status) {
-        return None;
-    }
-    answer.read(|object| RefreshToken::parse(&at(object, &contract.fields.refresh_token)?.text()?))
+/// The tokens in a success that is of no other use.
+pub(crate) fn tokens_of(answer: &Answer, contract: &Contract) -> Tokens {
+    let names = &contract.fields;
+    let read = |object: &Object<'_>| {
+        let text = |name: &str| at(object, name)?.text();
+        Some(Tokens {
+            refresh: text(&names.refresh_token).and_then(|text| RefreshToken::parse(&text)),
+            access: text(&names.access_token).and_then(|text| AccessToken::parse(&text)),
+        })
+    };
+    let success = (200..300).contains(&answer.status);
+    success.then(|| answer.read(read)).flatten().unwrap_or_default()
 }
 
 /// Which of the two login fields a 422 complains about: FastAPI's `detail[].loc` ends in the

@@ -4,22 +4,22 @@ use std::borrow::Cow;
 
 use super::http::{Answer, Method};
 use super::refusal::{self, Matcher, Meaning, Refusal, meaning};
+use super::token::Tokens;
 
 type Name = Cow<'static, str>;
 
-/// Paths, encodings, field names and matchers of one server. [`Default`] is the contract of README.md:
-/// form `POST /token`, JSON `POST /refresh`, JSON `POST /logout`.
+/// What one server calls things, and what its answers mean. [`Default`] is the contract of README.md: form `POST /token`,
+/// JSON `POST /refresh`, JSON `POST /logout`.
 ///
 /// A server that differs is described by what differs:
 ///
 /// ```
-/// # use auth::{Carrier, Contract, Encoding, Endpoint, Fields, Method};
+/// # use auth::{Carrier, Contract, Endpoint, Fields};
+/// let token = || Carrier::Field("refresh".into());
 /// let simple_jwt = Contract {
-///     login: Endpoint::post("/api/token/"),
-///     login_encoding: Encoding::Json,
-///     refresh: Some(Endpoint::post("/api/token/refresh/")),
-///     refresh_carrier: Carrier::Json("refresh".into()),
-///     logout: Some(Endpoint::post("/api/token/blacklist/")),
+///     login: Endpoint::post("/api/token/").json(),
+///     refresh: Some(Endpoint::post("/api/token/refresh/").json().refresh_token(token())),
+///     logout: Some(Endpoint::post("/api/token/blacklist/").json().refresh_token(token())),
 ///     fields: Fields { access_token: "access".into(), refresh_token: "refresh".into(), ..Fields::default() },
 ///     ..Contract::default()
 /// };
@@ -29,12 +29,8 @@ type Name = Cow<'static, str>;
 pub struct Contract {
     /// Where user name and password go.
     pub login: Endpoint,
-    /// How they are written.
-    pub login_encoding: Encoding,
     /// Where a refresh token is exchanged; `None` if the server has no refresh.
     pub refresh: Option<Endpoint>,
-    /// How the refresh token travels, to `refresh` and to `logout`.
-    pub refresh_carrier: Carrier,
     /// Where a session is ended; `None` if the server cannot be told.
     pub logout: Option<Endpoint>,
     /// Where the user's sessions are listed (`GET`) and all others are ended (`DELETE`). `DELETE` of
@@ -42,6 +38,8 @@ pub struct Contract {
     pub sessions: Option<Name>,
     /// The names in requests and answers.
     pub fields: Fields,
+    /// The word before an access token in `Authorization` (RFC 9110 §11.1).
+    pub scheme: Name,
     /// What the refusal of a login means. What no rule fits is told by its status.
     pub login_refusals: Vec<Refusal>,
     /// What the refusal of a refresh means: the session's end, or trouble. What no rule fits is trouble.
@@ -65,40 +63,109 @@ pub enum Rotation {
     Never,
 }
 
-/// A method and a path below the base URL.
+/// A call of the server: where it goes, and how it is written.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The method.
     pub method: Method,
     /// The path, beginning with a slash.
     pub path: Name,
+    /// How the call's fields are written.
+    pub encoding: Encoding,
+    /// Fields that each call has, such as `client_id`.
+    pub fields: Vec<(Name, Name)>,
+    /// Headers that each call has, such as an API key.
+    pub headers: Vec<(Name, Name)>,
+    /// How the refresh token travels, if it does.
+    pub refresh_token: Option<Carrier>,
+    /// How the access token travels, if it does.
+    pub access_token: Option<Carrier>,
 }
 
 impl Endpoint {
-    /// `POST path`.
+    /// `method path`, with a form.
+    pub fn new(method: Method, path: impl Into<Name>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            encoding: Encoding::Form,
+            fields: Vec::new(),
+            headers: Vec::new(),
+            refresh_token: None,
+            access_token: None,
+        }
+    }
+
+    /// `POST path`, with a form.
     pub fn post(path: impl Into<Name>) -> Self {
-        Self { method: Method::Post, path: path.into() }
+        Self::new(Method::Post, path)
+    }
+
+    /// … with JSON.
+    #[must_use]
+    pub fn json(self) -> Self {
+        Self { encoding: Encoding::Json, ..self }
+    }
+
+    /// … with its fields in the query.
+    #[must_use]
+    pub fn query(self) -> Self {
+        Self { encoding: Encoding::Query, ..self }
+    }
+
+    /// … with a field that is always the same.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<Name>, value: impl Into<Name>) -> Self {
+        self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// … with a header that is always the same.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<Name>, value: impl Into<Name>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// … with the refresh token.
+    #[must_use]
+    pub fn refresh_token(self, carrier: Carrier) -> Self {
+        Self { refresh_token: Some(carrier), ..self }
+    }
+
+    /// Whether `tokens` has what the call must carry.
+    pub(crate) fn is_served_by(&self, tokens: &Tokens) -> bool {
+        (self.refresh_token.is_none() || tokens.refresh.is_some())
+            && (self.access_token.is_none() || tokens.access.is_some())
+    }
+
+    /// … with the access token.
+    #[must_use]
+    pub fn access_token(self, carrier: Carrier) -> Self {
+        Self { access_token: Some(carrier), ..self }
     }
 }
 
-/// How credentials are written into a request.
+/// How a call's fields are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// `application/x-www-form-urlencoded`, with `grant_type=password` (RFC 6749 §4.3.2).
+    /// `application/x-www-form-urlencoded`, as RFC 6749 has it.
     Form,
     /// A JSON object.
     Json,
+    /// In the URL's query. Servers and proxies log URLs, so this is for servers that take nothing else.
+    Query,
 }
 
-/// How a refresh token travels.
+/// How a token travels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// A JSON object with one field of this name.
-    Json(Name),
-    /// A form with `grant_type=refresh_token` (RFC 6749 §6) and a field of this name.
-    Form(Name),
-    /// `Authorization: Bearer`, as AuthX and fastapi-jwt-auth take it.
-    Bearer,
+    /// In a field of this name.
+    Field(Name),
+    /// In a header of this name, as it is.
+    Header(Name),
+    /// In `Authorization`, after the contract's [`scheme`](Contract::scheme).
+    Authorization,
 }
 
 /// The names of fields.
@@ -126,14 +193,14 @@ pub struct Fields {
 
 impl Default for Contract {
     fn default() -> Self {
+        let token = || Carrier::Field("refresh_token".into());
         Self {
-            login: Endpoint::post("/token"),
-            login_encoding: Encoding::Form,
-            refresh: Some(Endpoint::post("/refresh")),
-            refresh_carrier: Carrier::Json("refresh_token".into()),
-            logout: Some(Endpoint::post("/logout")),
+            login: Endpoint::post("/token").field("grant_type", "password"),
+            refresh: Some(Endpoint::post("/refresh").json().refresh_token(token())),
+            logout: Some(Endpoint::post("/logout").json().refresh_token(token())),
             sessions: Some("/sessions".into()),
             fields: Fields::default(),
+            scheme: "Bearer".into(),
             login_refusals: refusal::of_login(),
             refresh_refusals: refusal::of_refresh(),
             expired: vec![Matcher::status(401)],

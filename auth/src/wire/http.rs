@@ -6,7 +6,6 @@ use std::fmt;
 use super::clock::Instant;
 use super::error::Error;
 use super::json::{Object, Raw};
-use super::token::AccessToken;
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +111,7 @@ pub struct HttpRequest {
     /// An absolute URL on the configured origin.
     pub url: String,
     /// Header names, in lower case, and values.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body, if there is one.
     pub body: Option<Vec<u8>>,
     /// Whether the request may outlive the page (fetch's `keepalive`): a logout must.
@@ -135,17 +134,18 @@ pub enum CacheMode {
 }
 
 impl HttpRequest {
-    /// `request` on its way to `url` with a bearer token (RFC 6750 §2.1).
-    pub(crate) fn bearer(
+    /// `request` on its way to `url` with a header that carries the access token.
+    pub(crate) fn authorized(
         request: &Request,
         url: String,
-        token: &AccessToken,
+        authorization: (Cow<'static, str>, String),
         cache: CacheMode,
         body_limit: usize,
     ) -> Self {
-        let own = |(name, _): &&(&'static str, String)| !name.eq_ignore_ascii_case("authorization");
-        let mut headers: Vec<_> = request.headers.iter().filter(own).cloned().collect();
-        headers.push(("authorization", ["Bearer ", token.reveal()].concat()));
+        let own = |(name, _): &&(&'static str, String)| !name.eq_ignore_ascii_case(&authorization.0);
+        let copied = |(name, value): &(&'static str, String)| ((*name).into(), value.clone());
+        let mut headers: Vec<_> = request.headers.iter().filter(own).map(copied).collect();
+        headers.push(authorization);
         Self {
             method: request.method,
             url,

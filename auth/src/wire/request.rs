@@ -1,11 +1,15 @@
 //! Requests that carry a password or a refresh token, written as the contract says.
 
+use std::borrow::Cow;
+
 use super::contract::{Carrier, Contract, Encoding, Endpoint};
 use super::error::Error;
 use super::http::{CacheMode, HttpRequest};
 use super::json::Writer;
 use super::target::BaseUrl;
-use super::token::RefreshToken;
+use super::token::{AccessToken, RefreshToken, Tokens};
+
+type Name = Cow<'static, str>;
 
 /// The most bytes that are read of an answer to one of these requests, which has a few hundred.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -21,64 +25,93 @@ pub(crate) fn login(
     password: &str,
 ) -> Result<HttpRequest, Error> {
     let names = &contract.fields;
-    let (media_type, body) = match contract.login_encoding {
-        Encoding::Form => {
-            let pairs =
-                [("grant_type", "password"), (&names.username, username), (&names.password, password)];
-            (FORM, form(&pairs))
-        }
-        Encoding::Json => {
-            let object = Writer::new().text(&names.username, username).text(&names.password, password);
-            (JSON, object.finish())
-        }
-    };
-    call(base, &contract.login, ("content-type", media_type.to_owned()), Some(body))
+    let given = [(&*names.username, username), (&*names.password, password)];
+    call(base, &contract.login, given.into(), Vec::new())
 }
 
-/// A call that carries a refresh token: the refresh itself, or the logout.
+/// A call that carries tokens: the refresh itself, or the logout. Without a token that it needs it is
+/// [`Error::NotSignedIn`].
 pub(crate) fn carrying(
     base: &BaseUrl,
     contract: &Contract,
     endpoint: &Endpoint,
-    token: &RefreshToken,
+    tokens: &Tokens,
 ) -> Result<HttpRequest, Error> {
-    let token = token.reveal();
-    let content = |media_type: &str| ("content-type", media_type.to_owned());
-    let (header, body) = match &contract.refresh_carrier {
-        Carrier::Json(name) => (content(JSON), Some(Writer::new().text(name, token).finish())),
-        Carrier::Form(name) => (content(FORM), Some(form(&[("grant_type", "refresh_token"), (name, token)]))),
-        Carrier::Bearer => (("authorization", ["Bearer ", token].concat()), None),
-    };
-    call(base, endpoint, header, body)
+    let refresh = tokens.refresh.as_ref().map(RefreshToken::reveal);
+    let access = tokens.access.as_ref().map(AccessToken::reveal);
+    let (mut given, mut headers) = (Vec::new(), Vec::new());
+    for (carrier, token) in [(&endpoint.refresh_token, refresh), (&endpoint.access_token, access)] {
+        let Some(carrier) = carrier else { continue };
+        let token = token.ok_or(Error::NotSignedIn)?;
+        match carrier {
+            Carrier::Field(name) => given.push((&**name, token)),
+            Carrier::Header(name) => headers.push((name.clone(), token.to_owned())),
+            Carrier::Authorization => headers.push(authorization(&contract.scheme, token)),
+        }
+    }
+    call(base, endpoint, given, headers)
 }
 
 /// The header that carries an attempt's key.
 pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A question to the refresh endpoint that carries no token.
-pub(crate) fn probe(base: &BaseUrl, contract: &Contract, endpoint: &Endpoint) -> Result<HttpRequest, Error> {
-    let (media_type, body) = match &contract.refresh_carrier {
-        Carrier::Form(_) => (FORM, String::new()),
-        Carrier::Json(_) | Carrier::Bearer => (JSON, Writer::new().finish()),
-    };
-    call(base, endpoint, ("content-type", media_type.to_owned()), Some(body))
+pub(crate) fn probe(base: &BaseUrl, endpoint: &Endpoint) -> Result<HttpRequest, Error> {
+    let request = call(base, endpoint, Vec::new(), Vec::new())?;
+    if request.body.is_some() || endpoint.encoding == Encoding::Query {
+        return Ok(request);
+    }
+    // The browser asks the server for the same permission as at a refresh, because the media type is the same.
+    let (media_type, body) = written(endpoint.encoding, &[]);
+    let mut headers = request.headers;
+    headers.push(("content-type".into(), media_type.to_owned()));
+    Ok(HttpRequest { headers, body: Some(body.into_bytes()), ..request })
+}
+
+/// `Authorization` with a token (RFC 9110 §11.6.2).
+pub(crate) fn authorization(scheme: &str, token: &str) -> (Name, String) {
+    ("authorization".into(), [scheme, " ", token].concat())
 }
 
 fn call(
     base: &BaseUrl,
     endpoint: &Endpoint,
-    header: (&'static str, String),
-    body: Option<String>,
+    given: Vec<(&str, &str)>,
+    mut headers: Vec<(Name, String)>,
 ) -> Result<HttpRequest, Error> {
+    headers.extend(endpoint.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_owned())));
+    headers.push(("accept".into(), JSON.to_owned()));
+    let fixed = endpoint.fields.iter().map(|(name, value)| (&**name, &**value));
+    let pairs: Vec<_> = fixed.chain(given).collect();
+    let (mut url, mut body) = (base.resolve(&endpoint.path)?, None);
+    match endpoint.encoding {
+        _ if pairs.is_empty() => {}
+        Encoding::Query => url.push_str(&["?", &form(&pairs)].concat()),
+        encoding => {
+            let (media_type, text) = written(encoding, &pairs);
+            headers.push(("content-type".into(), media_type.to_owned()));
+            body = Some(text.into_bytes());
+        }
+    }
     Ok(HttpRequest {
         method: endpoint.method,
-        url: base.resolve(&endpoint.path)?,
-        headers: vec![header, ("accept", JSON.to_owned())],
-        body: body.map(String::into_bytes),
+        url,
+        headers,
+        body,
         outlives_page: false,
         body_limit: BODY_LIMIT,
         cache: CacheMode::NoStore,
     })
+}
+
+fn written(encoding: Encoding, pairs: &[(&str, &str)]) -> (&'static str, String) {
+    match encoding {
+        Encoding::Json => {
+            let object = pairs.iter().fold(Writer::new(), |object, (name, value)| object.text(name, value));
+            (JSON, object.finish())
+        }
+        Encoding::Form | Encoding::Query => (FORM, form(pairs)),
+    }
 }
 
 fn form(pairs: &[(&str, &str)]) -> String {
@@ -97,7 +130,7 @@ mod tests {
         let pairs: Vec<_> = form_urlencoded::parse(request.body.as_deref().unwrap()).into_owned().collect();
         assert_eq!(pairs[1], ("username".into(), "ann@example.org".into()));
         assert_eq!(pairs[2], ("password".into(), secret.into()));
-        let contract = Contract { login_encoding: Encoding::Json, ..Contract::default() };
+        let contract = Contract { login: Endpoint::post("/token").json(), ..Contract::default() };
         let request = login(&base, &contract, "ann", secret).unwrap();
         let sent: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(sent["password"], secret);

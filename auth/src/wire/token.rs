@@ -52,6 +52,19 @@ impl RefreshToken {
     }
 }
 
+/// The tokens of one session, as far as they are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) refresh: Option<RefreshToken>,
+    pub(crate) access: Option<AccessToken>,
+}
+
+impl From<RefreshToken> for Tokens {
+    fn from(refresh: RefreshToken) -> Self {
+        Self { refresh: Some(refresh), access: None }
+    }
+}
+
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AccessToken(redacted)")

@@ -1,10 +1,6 @@
 //! Servers of the field, each by a value: login, refresh after "expired", terminal answer, logout.
 
-use std::borrow::Cow;
-
-use auth::{
-    Carrier, Contract, Custody, Encoding, EndReason, Endpoint, Error, Fields, Matcher, Method, State,
-};
+use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Fields, Matcher, Method, State};
 
 use crate::server::{self, Dialect, JSON};
 use crate::world::{World, me, signed_in};
@@ -59,11 +55,9 @@ fn the_guides_server() {
 fn simple_jwt() {
     speaks(
         Contract {
-            login: Endpoint::post("/api/token/"),
-            login_encoding: Encoding::Json,
-            refresh: Some(Endpoint::post("/api/token/refresh/")),
-            refresh_carrier: Carrier::Json("refresh".into()),
-            logout: Some(Endpoint::post("/api/token/blacklist/")),
+            login: Endpoint::post("/api/token/").json(),
+            refresh: Some(with_field(Endpoint::post("/api/token/refresh/").json(), "refresh")),
+            logout: Some(with_field(Endpoint::post("/api/token/blacklist/").json(), "refresh")),
             fields: Fields {
                 access_token: "access".into(),
                 refresh_token: "refresh".into(),
@@ -86,11 +80,16 @@ fn simple_jwt() {
     );
 }
 
+fn with_field(endpoint: Endpoint, name: &'static str) -> Endpoint {
+    endpoint.refresh_token(Carrier::Field(name.into()))
+}
+
 fn bearer(expired: Matcher) -> Contract {
+    let bearer = |path: &'static str| Endpoint::post(path).refresh_token(Carrier::Authorization);
     Contract {
-        login: Endpoint::post("/login"),
-        login_encoding: Encoding::Json,
-        refresh_carrier: Carrier::Bearer,
+        login: Endpoint::post("/login").json(),
+        refresh: Some(bearer("/refresh")),
+        logout: Some(bearer("/logout")),
         expired: vec![expired],
         ..Contract::default()
     }
@@ -117,7 +116,7 @@ fn fastapi_jwt_auth() {
     let expired = (422, r#"{"detail":"Signature has expired"}"#);
     speaks(
         Contract {
-            logout: Some(Endpoint { method: Method::Delete, path: Cow::Borrowed("/logout") }),
+            logout: Some(Endpoint::new(Method::Delete, "/logout").refresh_token(Carrier::Authorization)),
             ..bearer(Matcher::status(422).is("detail", &["Signature has expired"]))
         },
         Dialect {
@@ -137,9 +136,11 @@ fn an_oauth_server_with_a_form_refresh() {
     speaks(
         Contract {
             login: Endpoint::post("/oauth/token"),
-            refresh: Some(Endpoint::post("/oauth/refresh")),
-            refresh_carrier: Carrier::Form("refresh_token".into()),
-            logout: Some(Endpoint::post("/oauth/revoke")),
+            refresh: Some(with_field(
+                Endpoint::post("/oauth/refresh").field("grant_type", "refresh_token"),
+                "refresh_token",
+            )),
+            logout: Some(with_field(Endpoint::post("/oauth/revoke"), "refresh_token")),
             ..Contract::default()
         },
         Dialect {

@@ -214,7 +214,7 @@ fn a_request_has_exactly_one_authorization_header() {
     let sent = world.sent().pop().unwrap();
     let own: Vec<_> =
         sent.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).collect();
-    assert_eq!(own, [&("authorization", "Bearer access-1".to_owned())]);
+    assert_eq!(own, [&("authorization".into(), "Bearer access-1".to_owned())]);
 }
 
 #[test]

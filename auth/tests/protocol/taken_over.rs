@@ -145,7 +145,10 @@ fn a_key_moves_with_its_token() {
     let attempt = HttpRequest {
         method: Method::Post,
         url: format!("{CRM}/refresh"),
-        headers: vec![("content-type", JSON.to_owned()), ("idempotency-key", EARLIER_KEY.to_owned())],
+        headers: vec![
+            ("content-type".into(), JSON.to_owned()),
+            ("idempotency-key".into(), EARLIER_KEY.to_owned()),
+        ],
         body: Some(format!(r#"{{"refresh_token":"{}"}}"#, earlier.refresh).into_bytes()),
         outlives_page: false,
         body_limit: 65_536,

@@ -1,6 +1,6 @@
 //! A server stops announcing idempotent rotation, or its CORS rules no longer allow the header.
 
-use auth::{Carrier, Client, Contract, Custody, HttpRequest};
+use auth::{Carrier, Client, Contract, Custody, Endpoint, HttpRequest};
 use futures_util::future::join;
 
 use crate::server::{self, Dialect, FORM, JSON, Rotation, header};
@@ -131,13 +131,25 @@ fn a_header_that_the_server_refuses_by_now_is_found_out_soon_and_left_out() {
 fn what_asks_about_the_header_carries_neither_a_token_nor_a_session() {
     for (ours, theirs, body, media_type) in [
         (
-            Carrier::Json("refresh_token".into()),
+            Endpoint::post("/refresh").json().refresh_token(Carrier::Field("refresh_token".into())),
             server::Carrier::Json("refresh_token"),
             Some("{}"),
             Some(JSON),
         ),
-        (Carrier::Form("refresh_token".into()), server::Carrier::Form("refresh_token"), None, Some(FORM)),
-        (Carrier::Bearer, server::Carrier::Bearer, None, None),
+        (
+            Endpoint::post("/refresh")
+                .field("grant_type", "refresh_token")
+                .refresh_token(Carrier::Field("refresh_token".into())),
+            server::Carrier::Form("refresh_token"),
+            None,
+            Some(FORM),
+        ),
+        (
+            Endpoint::post("/refresh").refresh_token(Carrier::Authorization),
+            server::Carrier::Bearer,
+            None,
+            None,
+        ),
     ] {
         let world = World::with(|server| {
             server.rotation = Rotation::Idempotent;
@@ -145,7 +157,7 @@ fn what_asks_about_the_header_carries_neither_a_token_nor_a_session() {
         });
         let client = world
             .tab()
-            .open_with(Contract { refresh_carrier: ours, ..Contract::default() }, Custody::default());
+            .open_with(Contract { refresh: Some(ours), ..Contract::default() }, Custody::default());
         world.run(client.login("ann", "secret")).unwrap();
         let sid = world.profile().into_keys().next().unwrap().split(':').nth_back(1).unwrap().to_owned();
         roll_back(&world);

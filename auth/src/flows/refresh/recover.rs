@@ -73,9 +73,9 @@ impl Refresher {
     async fn probe(&self, with_key: bool) -> Result<Answer, Error> {
         let contract = &self.engine.contract;
         let endpoint = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
-        let mut request = wire::probe(&self.engine.base, contract, endpoint)?;
+        let mut request = wire::probe(&self.engine.base, endpoint)?;
         if with_key {
-            request.headers.push((wire::IDEMPOTENCY_KEY, self.engine.mint().0));
+            request.headers.push((wire::IDEMPOTENCY_KEY.into(), self.engine.mint().0));
         }
         self.engine.exchange(request, ATTEMPT_DEADLINE).await
     }

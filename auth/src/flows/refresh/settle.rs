@@ -157,7 +157,8 @@ impl Refresher {
         answer: Option<&Answer>,
         error: Error,
     ) -> Round {
-        let refused = answer.is_some() && !matches!(error, Error::ServerError { .. } | Error::TooManyRequests { .. });
+        let refused =
+            answer.is_some() && !matches!(error, Error::ServerError { .. } | Error::TooManyRequests { .. });
         self.engine.apply(|belief, _| belief.set_trouble(&session.id, error, refused));
         let patience = answer.and_then(|answer| {
             let limited = answer.status == 429;
@@ -204,7 +205,7 @@ impl Refresher {
         let over = matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(_)));
         let spent = answer.is_some_and(|answer| answer.status == 409);
         // A token that came with one that cannot be used is of no use either.
-        let brought = answer.and_then(|answer| wire::refresh_token_of(answer, &self.engine.contract));
+        let brought = answer.and_then(|answer| wire::tokens_of(answer, &self.engine.contract).refresh);
         let revoke = brought.or_else(|| spent.then(|| attempt.token.clone()));
         if let Some(token) = revoke.filter(|_| over) {
             self.engine.apply(|_, effects| effects.revoke.push(token));
