@@ -6,6 +6,7 @@ use crate::custody::RefreshCustody;
 use crate::engine::{self, Engine, Logout, pause_before, revoke};
 use crate::flows::logout::end_row;
 use crate::platform::LedgerError;
+use crate::ports::ledger::Ledger;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Row;
 
@@ -18,13 +19,17 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
     let this = engine.clone();
     let named = engine.ledger.last_named();
     let sid = named.clone();
-    // Within a transaction no login is under way, whose entry would have no row yet.
+    // A login writes its vault entry within its transaction. So no entry is without its row during this one.
     let settled = engine.ledger.transact(named.as_ref(), move |page| {
         let live = page.live().map(|row| row.sid.clone());
         let current = page.now.as_ref().map(|now| now.sid.clone());
         let gone = current == sid && live.is_none();
         if !page.newer {
             this.vault.sweep(current.as_ref().filter(|_| !gone));
+        }
+        if let Some(now) = &mut page.now {
+            // A session of an earlier build is claimed for this app, because other apps may look under the same names.
+            now.base.get_or_insert_with(|| this.ledger.scope().address().to_owned());
         }
         let row = page.row.as_mut().filter(|row| Some(&row.sid) == live.as_ref());
         row.and_then(|row| move_token(&this, row))
@@ -75,14 +80,33 @@ async fn end_stored(engine: &Rc<Engine>) {
         engine.platform.sleep(pause_before(engine, n)).await;
         page = engine.ledger.current_page(None).await;
     }
-    let Some(sid) = page.ok().and_then(|page| page.live().map(|row| row.sid.clone())) else { return };
-    let (heard, token) = end_row(engine, &sid, 0..engine::TRIES).await;
-    if !heard {
-        return;
+    if let Some(sid) = page.ok().and_then(|page| page.live().map(|row| row.sid.clone())) {
+        let (heard, token) = end_row(engine, &sid, 0..engine::TRIES).await;
+        if !heard {
+            return;
+        }
+        engine.vault.forget(&sid);
+        engine.apply(|belief, _| belief.no_longer_kept());
+        if let Some(token) = token {
+            revoke(engine, token, Some(Logout { owed: Some(sid) }));
+        }
     }
-    engine.vault.sweep(None);
-    engine.apply(|belief, _| belief.no_longer_kept());
-    if let Some(token) = token {
-        revoke(engine, token, Some(Logout { owed: Some(sid) }));
+    if !engine.vault.is_empty() {
+        let this = engine.clone();
+        let _left_for_the_next_start = sweep_all(&engine.ledger, move || this.vault.sweep(None)).await;
     }
+}
+
+/// Calls `sweep` within a transaction if the ledger still names the session that it named last, and that one is over.
+/// Then nothing that lies in the vault belongs to a session.
+pub(crate) async fn sweep_all(ledger: &Ledger, sweep: impl Fn() + 'static) -> Result<(), LedgerError> {
+    let named = ledger.last_named();
+    let sid = named.clone();
+    let swept = ledger.transact(named.as_ref(), move |page| {
+        let is_named = page.now.as_ref().map(|now| &now.sid) == sid.as_ref();
+        if is_named && page.live().is_none() && !page.newer {
+            sweep();
+        }
+    });
+    swept.await
 }

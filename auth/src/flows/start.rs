@@ -71,7 +71,7 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
         looks.until_seen();
     }
     if in_memory {
-        // Nothing moves, so the page did not wait for it.
+        // In this custody nothing moves. So the form need not wait for it.
         take_over(engine, engine.platform.now()).await;
     }
 }

@@ -6,32 +6,42 @@ use std::rc::Rc;
 
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, revoke};
+use crate::flows::redeploy::sweep_all;
 use crate::flows::refresh::LONGEST_WAIT;
-use crate::platform::{Instant, LedgerError};
+use crate::platform::{Instant, LedgerError, with_deadline};
 use crate::ports::ledger::{Ledger, now_entry, write};
+use crate::ports::siblings::Siblings;
 use crate::ports::tab_storage::TabStorage;
 use crate::ports::vault::Vault;
 use crate::protocol::decide::LONGEST_FLIGHT;
-use crate::protocol::ids::{Sid, User};
+use crate::protocol::ids::User;
 use crate::protocol::rows::{Now, Page, Row};
 use crate::wire::{EndReason, RefreshToken};
 
-/// How often a session of an earlier build is taken over, and the pause in between, in milliseconds.
-const TRIES: u32 = 5;
+/// The pause before the next try, in milliseconds.
 const PAUSE: u32 = 250;
+/// How often a refresh token that storage does not show is looked for.
+const LOOKS: u32 = 5;
+/// How long a try waits for the lock of an earlier build's refresh, in milliseconds.
+const LOCK_BOUND: u32 = 1_000;
 
-/// Takes over what an earlier build left. If the app has a session of its own, or keeps none, the other one ends here and
-/// at the server. A page that started long ago does not wait for a silent ledger, because its next start tries again.
+/// Takes over what an earlier build left. If the app has a session of its own, or its custody is `memory`, the other
+/// session ends here and at the server. A page waits for `LONGEST_WAIT` from its start at most. Its next start tries
+/// again.
 pub(crate) async fn take_over(engine: &Rc<Engine>, started: Instant) {
     let Some(earlier) = Earlier::of(engine).map(Rc::new) else { return };
-    let mut owed = None;
-    for _ in 0..TRIES {
-        let tried = earlier.take_over(engine, &mut owed).await;
+    let (mut owed, mut looks) = (None, 0);
+    loop {
+        let tried = earlier.take_over(engine, &mut owed, &mut looks).await;
         let late = engine.platform.now().since(started) >= LONGEST_WAIT.into();
         if late || !matches!(tried, Err(LedgerError::Aborted | LedgerError::Broken)) {
             break;
         }
         engine.platform.sleep(PAUSE).await;
+    }
+    // The last try may have ended the row, and not heard of it.
+    if let Some(token) = owed {
+        revoke(engine, token, None);
     }
 }
 
@@ -41,78 +51,94 @@ pub(crate) fn noted(engine: &Engine) -> Option<User> {
     own.or_else(|| Earlier::of(engine)?.tab.noted_by_an_earlier_build())
 }
 
-/// Ledger, vault and tab storage by the names of earlier builds.
+/// Ledger, vault, tab storage and tabs by the names of earlier builds.
 struct Earlier {
     ledger: Ledger,
     vault: Vault,
     tab: TabStorage,
+    siblings: Siblings,
 }
 
 impl Earlier {
     fn of(engine: &Engine) -> Option<Self> {
         let ledger = engine.ledger.earlier()?;
-        let (vault, tab) = (
-            Vault::new(engine.platform.clone(), ledger.scope()),
-            TabStorage::new(engine.platform.clone(), ledger.scope(), engine.custody.access),
-        );
-        Some(Self { ledger, vault, tab })
+        let (platform, scope) = (|| engine.platform.clone(), ledger.scope());
+        let (vault, siblings) = (Vault::new(platform(), scope), Siblings::new(platform(), scope, true));
+        let tab = TabStorage::new(platform(), scope, engine.custody.access);
+        Some(Self { ledger, vault, tab, siblings })
     }
 
-    /// One try. A try whose commit was not heard of leaves its duties to the next one: `owed` is the token that the
-    /// server must still be told with.
+    /// One try. `owed` is the token that the server must still be told with, because a try whose commit was not heard of
+    /// leaves that to the next one.
     async fn take_over(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
         owed: &mut Option<RefreshToken>,
+        looks: &mut u32,
     ) -> Result<(), LedgerError> {
         let page = self.ledger.current_page(None).await?;
-        if !is_unclaimed(&page) {
+        if page.now.as_ref().is_some_and(|now| now.base.is_some()) {
+            // It belongs to the app that wrote it.
             return Ok(());
         }
         if let Some(row) = page.live() {
-            let in_vault = || self.vault.get(&row.sid, row.generation).token();
-            let Some(token) = row.refresh_token().or_else(in_vault) else { return Ok(()) };
-            let own = engine.ledger.current_page(None).await?;
-            let wanted = own.now.is_none() && !self.vault.notes_logout(&row.sid);
-            if wanted && engine.custody.refresh != RefreshCustody::Memory {
-                self.move_to(engine, row, token).await?;
-            } else {
-                *owed = Some(token);
-                self.end(&row.sid).await?;
-                if wanted {
-                    engine.apply(|belief, _| belief.no_longer_kept());
-                }
-            }
+            // Whoever holds this lock has an attempt with the token out.
+            let lock = self.ledger.scope().name(&["lock:", row.sid.as_str()].concat());
+            let lock = with_deadline(&*engine.platform, LOCK_BOUND, engine.platform.lock(&lock)).await;
+            let Some(_held_until_the_end) = lock else { return Err(LedgerError::Aborted) };
+            self.take_over_row(engine, row, owed, looks).await?;
         }
         if let Some(token) = owed.take() {
             revoke(engine, token, None);
+            if engine.custody.refresh == RefreshCustody::Memory {
+                engine.apply(|belief, _| belief.no_longer_kept());
+            }
         }
         if let Some(now) = &page.now {
             self.tab.forget_session(&now.sid);
         }
-        self.sweep().await
-    }
-
-    async fn end(&self, sid: &Sid) -> Result<(), LedgerError> {
-        let end = |page: &mut Page| {
-            page.row.iter_mut().for_each(|row: &mut Row| row.end(EndReason::ReplacedElsewhere, false));
-        };
-        self.ledger.transact(Some(sid), end).await
-    }
-
-    /// Removes the tokens and notes that lie under the short names without a session, because nobody else will.
-    async fn sweep(self: &Rc<Self>) -> Result<(), LedgerError> {
         if self.vault.is_empty() {
             return Ok(());
         }
         let this = self.clone();
-        // Within a transaction no login of an earlier build is under way, whose entry would have no row yet.
-        let sweep = move |page: &mut Page| {
-            if is_unclaimed(page) && page.live().is_none() && !page.newer {
-                this.vault.sweep(None);
+        sweep_all(&self.ledger, move || this.vault.sweep(None)).await
+    }
+
+    /// Moves or ends the session of a live row, and tells the tabs of the earlier build.
+    async fn take_over_row(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        row: &Row,
+        owed: &mut Option<RefreshToken>,
+        looks: &mut u32,
+    ) -> Result<(), LedgerError> {
+        let own = engine.ledger.current_page(None).await?;
+        if own.now.as_ref().is_some_and(|now| now.sid == row.sid) {
+            // Another tab has just moved it.
+            return Err(LedgerError::Aborted);
+        }
+        let token = self.token(row);
+        if token.is_none() && *looks < LOOKS {
+            // Storage may show it late.
+            *looks += 1;
+            return Err(LedgerError::Aborted);
+        }
+        let wanted = own.now.is_none() && !self.vault.notes_logout(&row.sid);
+        match token {
+            Some(token) if wanted && engine.custody.refresh != RefreshCustody::Memory => {
+                self.move_to(engine, row, token).await?;
             }
-        };
-        self.ledger.transact(self.ledger.last_named().as_ref(), sweep).await
+            token => {
+                *owed = token;
+                self.ledger.transact(Some(&row.sid), end).await?;
+            }
+        }
+        self.siblings.announce();
+        Ok(())
+    }
+
+    fn token(&self, row: &Row) -> Option<RefreshToken> {
+        row.refresh_token().or_else(|| self.vault.get(&row.sid, row.generation).token())
     }
 
     /// Moves row, `now` and token in one transaction, unless something else has happened to them meanwhile.
@@ -125,31 +151,32 @@ impl Earlier {
         let keys = self.ledger.now_keys().into_iter().chain([self.ledger.scope().row(&row.sid)]);
         let own = engine.ledger.now_keys().into_iter().chain([engine.ledger.scope().row(&row.sid)]);
         let keys = keys.chain(own).collect();
-        let (this, engine, seen) = (self.clone(), engine.clone(), row.clone());
+        let (this, engine, sid, generation) = (self.clone(), engine.clone(), row.sid.clone(), row.generation);
         let moved = Rc::new(Cell::new(false));
         let noted = moved.clone();
         let ledger = &self.ledger;
         let decide = move |entries: &mut [Option<String>]| {
             let [old_now, old_beside, old_row, now, beside, own_row] = entries else { return };
             let now = now_entry(now, beside);
-            let old =
-                Page::read(now_entry(old_now, old_beside).as_deref(), old_row.as_deref(), Some(&seen.sid));
+            let old = Page::read(now_entry(old_now, old_beside).as_deref(), old_row.as_deref(), Some(&sid));
             // A tab of the earlier build may have refreshed, may be refreshing, or may have logged out meanwhile.
             let wall = engine.platform.now().wall;
             let is_out =
                 |row: &Row| row.flight.as_ref().is_some_and(|f| f.span.left(wall, LONGEST_FLIGHT) > 0);
-            let still = old.live().filter(|row| row.generation == seen.generation && !is_out(row));
-            if still.is_none() || now.is_some() || this.vault.notes_logout(&seen.sid) {
+            let is_same =
+                |row: &Row| row.generation == generation && this.token(row).as_ref() == Some(&token);
+            let still = old.live().filter(|row| is_same(row) && !is_out(row)).cloned();
+            let (Some(row), None, false) = (still, now.as_ref(), this.vault.notes_logout(&sid)) else {
                 return;
-            }
+            };
             let in_row = engine.custody.refresh == RefreshCustody::Database
-                || !engine.vault.put(&seen.sid, seen.generation, &token).written;
-            let mut ended = seen.clone();
+                || !engine.vault.put(&sid, generation, &token).written;
+            let mut ended = row.clone();
             ended.end(EndReason::ReplacedElsewhere, false);
             let token = in_row.then(|| token.reveal().to_owned());
             let base = Some(engine.ledger.scope().address().to_owned());
-            write(own_row, Some(Row { token, flight: None, ..seen.clone() }.write()));
-            write(now, Some(Now { sid: seen.sid, before: None, base }.write()));
+            write(own_row, Some(Row { token, flight: None, ..row }.write()));
+            write(now, Some(Now { sid, before: None, base }.write()));
             write(old_row, Some(ended.write()));
             noted.set(true);
         };
@@ -158,7 +185,10 @@ impl Earlier {
     }
 }
 
-/// A `now` with a base belongs to the app that wrote it, and is left alone.
-fn is_unclaimed(page: &Page) -> bool {
-    page.now.as_ref().is_none_or(|now| now.base.is_none())
+/// Ends a row, unless it is over: its reason stays, and what a logout owes the server.
+fn end(page: &mut Page) {
+    page.row
+        .iter_mut()
+        .filter(|row| row.is_live())
+        .for_each(|row| row.end(EndReason::ReplacedElsewhere, false));
 }

@@ -93,7 +93,7 @@ impl Ledger {
         let (sid, last_read) = (sid.cloned(), self.last_read.clone());
         let on_entries = move |entries: &mut [Option<String>]| {
             let [now, beside, row] = entries else { return };
-            let newer = is_newer(now.as_deref(), VERSION);
+            let newer = is_newer(now.as_deref(), VERSION) || is_newer(row.as_deref(), VERSION);
             let now = now_entry(now, beside);
             let mut page = Page { newer, ..Page::read(now.as_deref(), row.as_deref(), sid.as_ref()) };
             // What was read is committed. What is decided may yet be aborted.

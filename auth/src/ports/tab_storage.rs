@@ -133,9 +133,11 @@ fn read_kept(text: &str, now: Instant) -> Option<Kept> {
     let (session, user) = read_note(text)?;
     let record = Object::read(text)?;
     let token = AccessToken::parse(&record.text("access_token")?)?;
-    // The monotonic clock may begin anew with the page; only the wall clock spans a reload.
+    // The monotonic clock may begin anew with the page; only the wall clock spans a reload. However that was set, the token
+    // is older than this life of the page.
     let elapsed = now.wall.saturating_sub(record.number("received")?);
-    let received = Instant { monotonic: now.monotonic.saturating_sub(elapsed), wall: now.wall - elapsed };
+    let monotonic = now.monotonic.saturating_sub(elapsed.max(1));
+    let received = Instant { monotonic, wall: now.wall - elapsed };
     let lifetime = record.optional("lifetime", |raw| raw.number())?;
     let this_tabs = record.flag("alone")?;
     Some(Kept {

@@ -160,7 +160,7 @@ impl Row {
 pub(crate) struct Page {
     pub(crate) now: Option<Now>,
     pub(crate) row: Option<Row>,
-    /// Whether a newer build's session is the one at the name `now`, with entries in the vault.
+    /// Whether a newer build wrote `now` or the row. Then tokens in the vault may belong to its session.
     pub(crate) newer: bool,
 }
 

@@ -35,6 +35,17 @@ fn a_clock_that_is_a_day_off_changes_nothing() {
 }
 
 #[test]
+fn a_page_that_is_loaded_after_the_clock_was_set_back_refreshes_a_token_that_is_refused() {
+    let (world, tab, _) = World::signed_in();
+    world.pass(900_000);
+    world.set_clock_by(-DAY);
+    world.take_log();
+    let client = tab.open();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 401", "POST /refresh 200", "GET /me 200"]);
+}
+
+#[test]
 fn a_clock_set_by_a_day_in_between_costs_at_most_one_more_refresh() {
     for skew in [DAY, -DAY] {
         let (world, tab, client) = World::signed_in();

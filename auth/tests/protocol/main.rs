@@ -52,6 +52,7 @@ mod storage;
 mod tabs;
 mod tabs_refreshing;
 mod taken_over;
+mod takeover_races;
 mod token_only;
 mod token_only_tabs;
 mod unlearnt;

@@ -5,8 +5,7 @@ use auth::{Client, Contract, Custody, EndReason, Endpoint, HttpRequest, Method, 
 
 use crate::server::{Dialect, JSON, Rotation};
 use crate::world::{
-    BASE, EARLIER_KEY, EPOCH, Earlier, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me, parsed,
-    signed_in,
+    BASE, EARLIER_KEY, Earlier, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me, parsed, signed_in,
 };
 
 pub(crate) const CRM: &str = "http://localhost:8000/crm";
@@ -177,25 +176,6 @@ fn a_ledger_that_fails_loses_no_session_that_is_taken_over() {
             assert_eq!(world.server_at(CRM, |server| (server.reuses, server.alive())), (0, 1));
         }
     }
-}
-
-#[test]
-fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() {
-    let (world, earlier) = left();
-    let since = EPOCH + world.time();
-    let span = serde_json::json!({"since": since, "until": since + 600});
-    world
-        .edit_row(|row| row["flight"] = serde_json::json!({"owner": "a tab", "span": span, "locked": false}));
-    let client = earlier.tab.client_at(CRM, Contract::default(), Custody::default());
-    client.start();
-    world.pass(500);
-    assert_eq!((client.state(), world.take_log()), (State::Restoring, vec![]));
-    world.settle();
-    assert_eq!(
-        (client.state(), world.take_log()),
-        (signed_in("ann"), vec!["POST /crm/refresh 200".to_owned()])
-    );
-    is_cleared(&world, &earlier);
 }
 
 #[test]

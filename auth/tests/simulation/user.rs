@@ -165,7 +165,9 @@ impl World {
             State::SignedIn { user: Some(user), .. } => check.families[*family].user == person(user),
             _ => true,
         });
-        let own = check.tab(life).family;
+        // A page that restores again has lost the session that was its own.
+        let again = matches!(state, State::Restoring);
+        let own = check.tab(life).family.filter(|own| !(again && check.families[*own].in_memory));
         // Whatever it was: the tab may be signed out now.
         check.tab(life).logged_out = own.is_none_or(|own| newest.is_some_and(|newest| newest != own));
         for family in own.into_iter().chain(newest).chain(noted) {

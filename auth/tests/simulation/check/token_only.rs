@@ -12,9 +12,9 @@ use crate::world::World;
 
 /// Live tabs know of an end after so many milliseconds.
 const KNOWN: u64 = 1_200;
-/// A token is as old as the middle of its call. A slow answer makes it look older than it is to the server, by this
-/// at most.
-const LOOKS_OLDER: u64 = 12_000;
+/// A token is as old as the middle of its call. A slow answer, of 25 s and what the network takes, makes it look older
+/// than it is to the server, by this at most.
+const LOOKS_OLDER: u64 = 13_500;
 
 impl World {
     pub(crate) fn is_token_only(&self) -> bool {
