@@ -26,8 +26,8 @@ pub fn App() -> Html {
         Ok(settings) => html! {
             <AuthProvider settings={settings.clone()}>
                 <Notices exposed={settings.base.is_exposed()} />
-                <Guard fallback={html! { <LoginForm /> }}>
-                    <Home />
+                <Guard fallback={html! { <LoginForm username={settings.username_label.clone()} /> }}>
+                    <Home path={settings.data_path.clone()} />
                     <OwnSessions />
                 </Guard>
             </AuthProvider>
@@ -35,10 +35,16 @@ pub fn App() -> Html {
     }
 }
 
+#[derive(PartialEq, Properties)]
+struct HomeProps {
+    /// The path of the protected resource.
+    path: AttrValue,
+}
+
 /// The view of a signed-in user.
 #[component]
-fn Home() -> Html {
-    let protected = use_protected("/protected-route");
+fn Home(HomeProps { path }: &HomeProps) -> Html {
+    let protected = use_protected(path.clone());
     let (heading, button) = (use_node_ref(), use_node_ref());
     use_effect_with((), {
         let heading = heading.clone();

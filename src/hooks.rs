@@ -79,14 +79,15 @@ pub struct Protected {
 ///
 /// Outside an [`AuthProvider`](crate::AuthProvider).
 #[hook]
-pub fn use_protected(path: &'static str) -> Protected {
+pub fn use_protected(path: impl Into<AttrValue>) -> Protected {
+    let path = path.into();
     let client = use_client();
     let data = use_state_eq(AttrValue::default);
     let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
     let fetch = {
         let data = data.setter();
-        use_callback((client, caller), move |(): (), (client, caller)| {
-            let (client, data) = (client.clone(), data.clone());
+        use_callback((client, caller, path), move |(): (), (client, caller, path)| {
+            let (client, data, path) = (client.clone(), data.clone(), path.to_string());
             caller.call(async move {
                 let answer = client.send(&Request::get(path)).await;
                 match answer.and_then(|answer| answer.success()?.json().map(|text| indent(&text))) {

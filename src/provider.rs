@@ -42,7 +42,7 @@ impl PartialEq for AuthProviderProps {
 #[component]
 pub fn AuthProvider(props: &AuthProviderProps) -> Html {
     let client = use_memo((), |()| {
-        let Settings { base, contract, custody } = props.settings.clone();
+        let Settings { base, contract, custody, .. } = props.settings.clone();
         Client::new(Browser, base, contract, custody)
     });
     let state = use_state_eq(|| client.state());

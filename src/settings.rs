@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use auth::{BaseUrl, Contract, Custody};
+use auth::{BaseUrl, Contract, Custody, InvalidContract};
 use web_sys::Document;
+use yew::AttrValue;
 
 /// The settings of an [`AuthProvider`](crate::AuthProvider).
 #[derive(Clone, Debug)]
@@ -15,18 +16,35 @@ pub struct Settings {
     pub contract: Contract,
     /// Where the tokens are stored.
     pub custody: Custody,
+    /// The path of the protected resource that the page shows.
+    pub data_path: AttrValue,
+    /// The label of the form's first field.
+    pub username_label: AttrValue,
 }
 
 /// A `<meta>` tag of the page is missing or malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidSettings {
     /// The tag's name.
     pub name: &'static str,
+    /// What is wrong in a contract.
+    pub contract: Option<InvalidContract>,
+}
+
+impl InvalidSettings {
+    fn of(name: &'static str) -> Self {
+        Self { name, contract: None }
+    }
 }
 
 impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "This page is not set up correctly: its setting \"{}\" is missing or malformed.", self.name)
+        write!(f, "This page is not set up correctly: its setting \"{}\" ", self.name)?;
+        match &self.contract {
+            None => f.write_str("is missing or malformed."),
+            Some(InvalidContract { field, takes }) if field.is_empty() => write!(f, "takes {takes}."),
+            Some(wrong) => write!(f, "is malformed: {wrong}."),
+        }
     }
 }
 
@@ -35,26 +53,50 @@ impl std::error::Error for InvalidSettings {}
 impl Settings {
     /// The default contract and custody for the API at `base`.
     pub fn new(base: BaseUrl) -> Self {
-        Self { base, contract: Contract::default(), custody: Custody::default() }
+        Self {
+            base,
+            contract: Contract::default(),
+            custody: Custody::default(),
+            data_path: "/protected-route".into(),
+            username_label: "Username".into(),
+        }
     }
 
     /// Reads the page's `<meta>` tags: `api-base-url` (an absolute URL, or a path on the page's own
-    /// origin), `auth-access-token` (`session`, `memory`) and `auth-refresh-token` (`local`, `database`,
-    /// `memory`). The last two are optional.
+    /// origin), `auth-access-token` (`session`, `memory`), `auth-refresh-token` (`local`, `database`, `memory`),
+    /// `auth-contract` (what [`Contract::from_text`] reads), `auth-data-path` and `auth-username-label`. All but the
+    /// first are optional.
     pub fn from_page() -> Result<Self, InvalidSettings> {
         const ADDRESS: &str = "api-base-url";
         let document = web_sys::window().and_then(|window| window.document());
-        let document = document.ok_or(InvalidSettings { name: ADDRESS })?;
-        let address = content(&document, ADDRESS).ok_or(InvalidSettings { name: ADDRESS })?;
-        let address = absolute(address.trim(), &document).ok_or(InvalidSettings { name: ADDRESS })?;
-        let base = address.parse().map_err(|_| InvalidSettings { name: ADDRESS })?;
-        let custody = Custody {
+        let missing = || InvalidSettings::of(ADDRESS);
+        let document = document.ok_or_else(missing)?;
+        let address = content(&document, ADDRESS).ok_or_else(missing)?;
+        let address = absolute(address.trim(), &document).ok_or_else(missing)?;
+        let mut settings = Self::new(address.parse().map_err(|_| missing())?);
+        settings.custody = Custody {
             access: choice(&document, "auth-access-token")?,
             refresh: choice(&document, "auth-refresh-token")?,
         };
-        Ok(Self { custody, ..Self::new(base) })
+        if let Some(text) = content(&document, CONTRACT) {
+            let contract = Contract::from_text(&text);
+            settings.contract =
+                contract.map_err(|wrong| InvalidSettings { name: CONTRACT, contract: Some(wrong) })?;
+        }
+        if let Some(path) = content(&document, DATA_PATH) {
+            let path = path.trim().to_owned();
+            let below = path.starts_with('/') && !path.starts_with("//");
+            settings.data_path = below.then(|| path.into()).ok_or(InvalidSettings::of(DATA_PATH))?;
+        }
+        if let Some(label) = content(&document, "auth-username-label") {
+            settings.username_label = label.trim().to_owned().into();
+        }
+        Ok(settings)
     }
 }
+
+const CONTRACT: &str = "auth-contract";
+const DATA_PATH: &str = "auth-data-path";
 
 fn content(document: &Document, name: &str) -> Option<String> {
     let tag = document.query_selector(&format!("meta[name=\"{name}\"]")).ok()??;
@@ -76,6 +118,6 @@ fn choice<T: Default + std::str::FromStr>(
 ) -> Result<T, InvalidSettings> {
     match content(document, name) {
         None => Ok(T::default()),
-        Some(text) => text.trim().parse().map_err(|_| InvalidSettings { name }),
+        Some(text) => text.trim().parse().map_err(|_| InvalidSettings::of(name)),
     }
 }

@@ -27,6 +27,6 @@ pub use platform::{Area, Decide, Guard, LedgerError, Platform, StorageError};
 pub use protocol::state::{Degraded, State};
 pub use wire::{
     AccessToken, Answer, BaseUrl, CacheMode, Carrier, Contract, Encoding, EndReason, Endpoint, Error,
-    FieldTest, Fields, FormFields, HttpError, HttpRequest, Instant, InvalidBaseUrl, Matcher, Meaning, Method,
+    FieldTest, Fields, FormFields, HttpError, HttpRequest, Instant, InvalidBaseUrl, InvalidContract, Matcher, Meaning, Method,
     RefreshToken, Refusal, Request, Rotation,
 };

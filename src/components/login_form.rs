@@ -6,12 +6,20 @@ use super::{Failure, Progress, WAIT_IS_OVER};
 use crate::focus::focus;
 use crate::hooks::{Calls, use_calls, use_client, use_session};
 
+/// Properties of [`LoginForm`].
+#[derive(Clone, Debug, PartialEq, Properties)]
+pub struct LoginFormProps {
+    /// The label and the placeholder of the first field.
+    #[prop_or(AttrValue::Static("Username"))]
+    pub username: AttrValue,
+}
+
 /// The login form, with the reason why the last session ended.
 ///
 /// The password stays in its input element and is never component state. It is read when the form is
 /// submitted, and cleared after a successful login.
 #[component]
-pub fn LoginForm() -> Html {
+pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
     let client = use_client();
     let reason = match use_session() {
         State::SignedOut(reason) => reason,
@@ -70,8 +78,8 @@ pub fn LoginForm() -> Html {
             }
             // `novalidate`: the page shows its own messages in the form instead of the browser's bubbles.
             <form method="post" novalidate=true {onsubmit}>
-                <label for="username">{ "Username" }</label>
-                <input id="username" name="username" type="text" placeholder="Username" autocomplete="username"
+                <label for="username">{ label }</label>
+                <input id="username" name="username" type="text" placeholder={label} autocomplete="username"
                     autocapitalize="none" autocorrect="off" spellcheck="false" required=true ref={username}
                     aria-invalid={marked.username.then_some("true")} aria-describedby={described(marked.username)} />
                 <label for="password">{ "Password" }</label>

@@ -61,12 +61,16 @@ async fn tell_server(engine: &Engine, tokens: &Tokens) -> Result<(), Error> {
     let Some(endpoint) = &engine.contract.logout else { return Ok(()) };
     let request = wire::carrying(&engine.base, &engine.contract, endpoint, tokens)?;
     let answer = engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
-    match answer.status {
-        408 | 429 | 500..=599 => Err(Error::from_token_answer(&answer)),
-        // A captive portal's page under status 200: the server has heard nothing.
-        200..300 if answer.is_markup() => Err(Error::Unintelligible),
-        // Done, or the family is unknown, or the server has no such endpoint: nothing is owed.
-        _ => Ok(()),
+    match engine.contract.logout_refusal(&answer) {
+        // Over is over, whoever ended it.
+        Some(meaning) if meaning.end().is_some() => Ok(()),
+        Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
+        None => match answer.status {
+            // A captive portal's page under status 200: the server has heard nothing.
+            200..300 if answer.is_markup() => Err(Error::Unintelligible),
+            200..300 => Ok(()),
+            _ => Err(Error::from_token_answer(&answer)),
+        },
     }
 }
 

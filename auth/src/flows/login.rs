@@ -20,10 +20,12 @@ const DEADLINE: u32 = 30_000;
 /// For how much longer a late answer is listened for, in milliseconds, so that its session does not outlive its login.
 const LATE: u32 = 300_000;
 
-/// Logs in and begins a session. The password is sent byte for byte and kept nowhere.
+/// Logs in and begins a session. The name goes without the white space around it, because keyboards and clipboards add
+/// that. The password is sent byte for byte and kept nowhere.
 pub(crate) async fn login(looks: &Rc<Looks>, username: &str, password: &str) -> Result<(), Error> {
     let engine = looks.engine();
-    let empty = FormFields { username: username.trim().is_empty(), password: password.is_empty() };
+    let username = username.trim_matches(is_blank);
+    let empty = FormFields { username: username.is_empty(), password: password.is_empty() };
     if empty != FormFields::default() {
         return Err(Error::EmptyFields(empty));
     }
@@ -36,6 +38,15 @@ pub(crate) async fn login(looks: &Rc<Looks>, username: &str, password: &str) -> 
         looks.until_seen();
     }
     outcome
+}
+
+/// Whether a person sees nothing where `c` stands: white space, controls, and the characters of Unicode's category "format"
+/// that texts are copied with (directional marks, joiners, soft hyphen, byte order mark).
+fn is_blank(c: char) -> bool {
+    let format = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}');
+    format || c.is_whitespace() || c.is_control()
 }
 
 async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str) -> Result<(), Error> {

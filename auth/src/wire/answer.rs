@@ -152,22 +152,22 @@ pub(crate) fn invalid_fields(answer: &Answer, contract: &Contract) -> FormFields
     }
 }
 
-/// Seconds to wait by `Retry-After` (RFC 9110 §10.2.3), in seconds or as a date, clamped to between
-/// one second and five minutes; `None` if it is absent or unreadable.
+/// Seconds to wait by `Retry-After` (RFC 9110 §10.2.3), in seconds or as a date; one at least. `None` if it is absent or
+/// unreadable.
 ///
 /// A date is compared with the answer's own `Date`, because this device's clock may be wrong. The clock is used
 /// only where a server does not expose that header.
 pub(crate) fn retry_after(answer: &Answer) -> Option<u32> {
     let value = answer.header("retry-after")?.trim_ascii();
     let seconds = if value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
-        // More digits than a u64 holds mean a very long wait, which the clamp makes five minutes.
+        // More digits than a u64 holds mean a very long wait.
         value.parse().unwrap_or(u64::MAX)
     } else {
         let at = epoch_seconds(value)?;
         let date = answer.header("date").and_then(|date| epoch_seconds(date.trim_ascii()));
         at.saturating_sub(date.unwrap_or(answer.received.wall / 1000))
     };
-    u32::try_from(seconds.clamp(1, 300)).ok()
+    Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_in_both_forms_and_clamped() {
+    fn retry_after_is_read_in_both_forms() {
         const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
         const WALL: u64 = 784_111_777_000;
         let after = |value: &str, date: Option<&str>, wall| {
@@ -242,7 +242,8 @@ mod tests {
         };
         assert_eq!(after("30", None, 0), Some(30));
         assert_eq!(after("0", None, 0), Some(1));
-        assert_eq!(after("99999999999999999999999", None, 0), Some(300));
+        assert_eq!(after("900", None, 0), Some(900));
+        assert_eq!(after("99999999999999999999999", None, 0), Some(u32::MAX));
         assert_eq!(after("Sun, 06 Nov 1994 08:50:07 GMT", None, WALL), Some(30));
         assert_eq!(after("Sun, 06 Nov 1994 08:50:07 GMT", Some(DATE), WALL * 2), Some(30));
         assert_eq!(after(DATE, None, WALL + 5_000), Some(1));

@@ -44,6 +44,9 @@ pub struct Contract {
     pub login_refusals: Vec<Refusal>,
     /// What the refusal of a refresh means: the session's end, or trouble. What no rule fits is trouble.
     pub refresh_refusals: Vec<Refusal>,
+    /// What the refusal of a logout means. A session that is over already needs no end; what no rule fits is told by its
+    /// status.
+    pub logout_refusals: Vec<Refusal>,
     /// Answers to an application request that mean "this access token is not accepted".
     pub expired: Vec<Matcher>,
     /// What is known of the server's rotation.
@@ -203,6 +206,7 @@ impl Default for Contract {
             scheme: "Bearer".into(),
             login_refusals: refusal::of_login(),
             refresh_refusals: refusal::of_refresh(),
+            logout_refusals: refusal::of_logout(),
             expired: vec![Matcher::status(401)],
             rotation: Rotation::Unknown,
         }
@@ -233,6 +237,11 @@ impl Contract {
     /// What the refusal of a refresh means, if a rule fits it.
     pub(crate) fn refresh_refusal(&self, answer: &Answer) -> Option<Meaning> {
         meaning(&self.refresh_refusals, answer)
+    }
+
+    /// What the refusal of a logout means, if a rule fits it.
+    pub(crate) fn logout_refusal(&self, answer: &Answer) -> Option<Meaning> {
+        meaning(&self.logout_refusals, answer)
     }
 
     /// Whether an access token is not accepted. Markup may say so as well, because the refresh that follows does no harm.

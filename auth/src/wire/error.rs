@@ -39,7 +39,7 @@ pub enum Error {
     NotOffered,
     /// The server wants fewer requests (429).
     TooManyRequests {
-        /// Seconds to wait, between 1 and 300; `None` if the server did not say.
+        /// Seconds to wait, 1 at least; `None` if the server did not say.
         retry_after: Option<u32>,
     },
     /// The server has a problem of its own (5xx).
@@ -193,7 +193,7 @@ impl Error {
         })
     }
 
-    /// Seconds that the server asks to wait before the next try, between 1 and 300.
+    /// Seconds that the server asks to wait before the next try, 1 at least.
     pub fn wait(&self) -> Option<u32> {
         match self {
             Self::TooManyRequests { retry_after } => *retry_after,

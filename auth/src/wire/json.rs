@@ -140,8 +140,17 @@ impl<'a> Object<'a> {
 
     /// The field of this name, whatever it holds but `null`.
     pub(crate) fn raw(&self, name: &str) -> Option<Raw<'a>> {
-        let (_, raw) = self.0.iter().rev().find(|(known, _)| known == name)?;
-        Some(*raw).filter(|raw| raw.get() != "null")
+        self.written(name).filter(|raw| raw.get() != "null")
+    }
+
+    /// The names of all fields, in the order of the text.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(name, _)| name.clone())
+    }
+
+    /// The field of this name, whatever it holds.
+    pub(crate) fn written(&self, name: &str) -> Option<Raw<'a>> {
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, raw)| *raw)
     }
 
     /// A field that need not be there: `Some(None)` if it is absent, and `None` if it is there and `read` makes

@@ -254,9 +254,11 @@ pub(super) fn of_login() -> Vec<Refusal> {
     of_others().into_iter().chain(of_accounts()).chain(rules).collect()
 }
 
-/// The default contract's rules for a refresh. A status alone ends no session but 401, and 400 without any `error`.
-pub(super) fn of_refresh() -> Vec<Refusal> {
-    const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
+/// Errors that say of a refresh token that it is good for nothing any more.
+const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
+
+/// What servers say of a session that is over.
+fn of_sessions() -> [Refusal; 3] {
     const REVOKED: [&str; 3] = ["revoked", "blacklisted", "logged out"];
     const EXPIRED: [&str; 6] = [
         "expired",
@@ -266,14 +268,26 @@ pub(super) fn of_refresh() -> Vec<Refusal> {
         "user not found",
         "could not validate credentials",
     ];
-    let rules = [
+    [
         Refusal::new(Matcher::any().is("error", &OVER), Meaning::Expired),
         Refusal::new(Matcher::statuses(&REFUSALS).says(&REVOKED), Meaning::Revoked),
         Refusal::new(Matcher::statuses(&REFUSALS).says(&EXPIRED), Meaning::Expired),
+    ]
+}
+
+/// The default contract's rules for a refresh. A status alone ends no session but 401, and 400 without any `error`.
+pub(super) fn of_refresh() -> Vec<Refusal> {
+    let by_status = [
         Refusal::new(Matcher::status(401).is_not("error", &["invalid_request"]), Meaning::Expired),
         Refusal::new(Matcher::status(400).lacks("error"), Meaning::Expired),
     ];
-    of_others().into_iter().chain(of_accounts()).chain(rules).collect()
+    of_others().into_iter().chain(of_accounts()).chain(of_sessions()).chain(by_status).collect()
+}
+
+/// The default contract's rules for a logout. No status but a success says that the session is over, because a server that
+/// wants another token answers 401 as well.
+pub(super) fn of_logout() -> Vec<Refusal> {
+    of_others().into_iter().chain(of_sessions()).collect()
 }
 
 #[cfg(test)]

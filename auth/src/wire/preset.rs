@@ -1,0 +1,77 @@
+//! Contracts of servers that people run, as the texts that [`Contract::from_text`] reads. docs/servers.md says of each
+//! what was tested.
+
+use super::contract::Contract;
+
+/// What the name of a preset may be.
+pub(super) const NAMES: &str = "guide, authx, django-oauth-toolkit, fastapi-jwt-auth, fastapi-users, flask-jwt-extended, \
+                                full-stack-fastapi-template, oauth2 or simple-jwt";
+
+/// The preset of this name.
+pub(super) fn named(name: &str) -> Option<Contract> {
+    let text = match name {
+        "guide" => "{}",
+        // The refresh token goes into `Authorization`, and a logout wants the access token.
+        "authx" => {
+            r#"{"login": {"path": "/login", "encoding": "json", "fields": {}},
+                "refresh": {"encoding": "form", "refresh_token": "authorization"},
+                "logout": {"encoding": "form", "refresh_token": null, "access_token": "authorization"},
+                "sessions": null,
+                "expired": [{"status": 401}, {"status": 422, "is": {"error_type": "TokenExpiredError"}}]}"#
+        }
+        "django-oauth-toolkit" => {
+            r#"{"preset": "oauth2", "login": {"path": "/o/token/"}, "refresh": {"path": "/o/token/"},
+                "logout": {"path": "/o/revoke_token/"}}"#
+        }
+        "fastapi-jwt-auth" => {
+            r#"{"preset": "authx", "logout": {"method": "DELETE"}, "rotation": "never",
+                "expired": [{"status": 401}, {"status": 422, "is": {"detail": "Signature has expired"}}]}"#
+        }
+        "fastapi-users" => {
+            r#"{"login": {"path": "/auth/jwt/login"}, "refresh": null,
+                "logout": {"path": "/auth/jwt/logout", "encoding": "form", "refresh_token": null,
+                           "access_token": "authorization"},
+                "sessions": null}"#
+        }
+        "flask-jwt-extended" => {
+            r#"{"preset": "authx", "logout": {"method": "DELETE"}, "rotation": "never",
+                "expired": [{"status": 401}, {"status": 422, "says": "signature"}]}"#
+        }
+        // It has no logout: its own page forgets the token.
+        "full-stack-fastapi-template" => {
+            r#"{"login": {"path": "/api/v1/login/access-token"}, "refresh": null, "logout": null, "sessions": null,
+                "expired": [{"status": 401}, {"status": 403, "is": {"detail": "Could not validate credentials"}},
+                            {"status": 404, "is": {"detail": "User not found"}}]}"#
+        }
+        // RFC 6749 §4.3, §6 and RFC 7009.
+        "oauth2" => {
+            r#"{"refresh": {"path": "/token", "encoding": "form", "fields": {"grant_type": "refresh_token"}},
+                "logout": {"path": "/revoke", "encoding": "form", "fields": {"token_type_hint": "refresh_token"},
+                           "refresh_token": "field:token"},
+                "sessions": null}"#
+        }
+        "simple-jwt" => {
+            r#"{"login": {"path": "/api/token/", "encoding": "json", "fields": {}},
+                "refresh": {"path": "/api/token/refresh/", "refresh_token": "field:refresh"},
+                "logout": {"path": "/api/token/blacklist/", "refresh_token": "field:refresh"},
+                "sessions": null, "fields": {"access_token": "access", "refresh_token": "refresh"}}"#
+        }
+        _ => return None,
+    };
+    Contract::from_text(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_that_of_a_preset() {
+        let names: Vec<_> = NAMES.split(", ").flat_map(|names| names.split(" or ")).collect();
+        assert_eq!(names.len(), 9);
+        for name in names {
+            assert!(named(name).is_some(), "{name}");
+        }
+        assert!(named("").is_none() && named("guid").is_none());
+    }
+}
