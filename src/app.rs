@@ -5,6 +5,7 @@ use yew::prelude::*;
 
 use crate::components::{
     Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OwnSessions, Progress,
+    Title,
     WAIT_IS_OVER,
 };
 use crate::focus::focus;
@@ -25,6 +26,7 @@ pub fn App() -> Html {
         },
         Ok(settings) => html! {
             <AuthProvider settings={settings.clone()}>
+                <Title />
                 <Notices exposed={settings.base.is_exposed()} />
                 <Guard fallback={html! { <LoginForm username={settings.username_label.clone()} /> }}>
                     <Home path={settings.data_path.clone()} />
@@ -53,7 +55,7 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
     });
     let user = match use_session() {
         State::SignedIn { user: Some(user), .. } => {
-            html! { <>{ "Signed in as " }<strong>{ user }</strong></> }
+            html! { <>{ "Signed in as " }<strong translate="no"><bdi key={user.to_string()}>{ user }</bdi></strong></> }
         }
         _ => html! { "Signed in" },
     };

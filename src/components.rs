@@ -13,6 +13,8 @@ mod notices;
 mod own_sessions;
 mod progress;
 mod restoring;
+mod title;
+mod words;
 
 pub use countdown::Countdown;
 pub(crate) use countdown::WAIT_IS_OVER;
@@ -27,3 +29,5 @@ pub use message::Message;
 pub use notices::Notices;
 pub use own_sessions::OwnSessions;
 pub use progress::Progress;
+pub use title::Title;
+pub use words::Words;

@@ -33,9 +33,9 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
         _ => FormFields::default(),
     };
 
-    let onsubmit = {
+    let submit = {
         let given = (client, caller, username.clone(), password.clone());
-        use_callback(given, |event: SubmitEvent, (client, caller, username, password)| {
+        use_callback(given, |event: Event, (client, caller, username, password)| {
             event.prevent_default();
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let (Some(username), Some(password)) = inputs else { return };
@@ -48,6 +48,9 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
             });
         })
     };
+    // A form in a sandbox without `allow-forms` is never submitted. The click comes there too, also from the Enter key.
+    let onclick = submit.reform(|event: MouseEvent| event.into());
+    let onsubmit = submit.reform(|event: SubmitEvent| event.into());
     // Depend on whether there is a reason, not on the reason: the reason changes when the server has been
     // told of the logout, or could not be told. The user may be typing a password then.
     use_effect_with(reason.is_some(), {
@@ -77,7 +80,8 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
                 <p class="reason" role={role(reason)}>{ reason.message() }</p>
             }
             // `novalidate`: the page shows its own messages in the form instead of the browser's bubbles.
-            <form method="post" novalidate=true {onsubmit}>
+            // `dialog`: a script that submits the form without an event, as password managers do, sends nothing anywhere.
+            <form method="dialog" novalidate=true {onsubmit}>
                 <label for="username">{ label }</label>
                 <input id="username" name="username" type="text" placeholder={label} autocomplete="username"
                     autocapitalize="none" autocorrect="off" spellcheck="false" required=true ref={username}
@@ -89,7 +93,7 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
                 if let Some(error) = error {
                     <Failure key={failures} id="login-error" {error} unfocused={marked != FormFields::default()} onwaited={waited} next={login.clone()} />
                 }
-                <button type="submit" class="primary" ref={login} aria-disabled={(busy || error.and_then(|error| error.wait()).is_some()).to_string()}>{ "Login" }</button>
+                <button type="submit" class="primary" ref={login} {onclick} aria-disabled={(busy || error.and_then(|error| error.wait()).is_some()).to_string()}>{ "Login" }</button>
                 <Progress text={busy.then_some("Signing in…")} note={ready_again.then_some(WAIT_IS_OVER)} />
             </form>
         </section>

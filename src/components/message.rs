@@ -1,5 +1,6 @@
 use yew::prelude::*;
 
+use super::Words;
 use crate::focus::focus;
 
 /// Properties of [`Message`].
@@ -29,5 +30,7 @@ pub fn Message(MessageProps { text, id, unfocused, node }: &MessageProps) -> Htm
             }
         }
     });
-    html! { <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node.clone()}>{ text.clone() }</p> }
+    html! {
+        <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node.clone()}><Words text={text.clone()} /></p>
+    }
 }

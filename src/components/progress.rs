@@ -1,5 +1,7 @@
 use yew::prelude::*;
 
+use super::Words;
+
 /// Properties of [`Progress`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct ProgressProps {
@@ -16,6 +18,10 @@ pub struct ProgressProps {
 #[component]
 pub fn Progress(ProgressProps { text, note }: &ProgressProps) -> Html {
     html! {
-        <p role="status" class={classes!("progress", text.is_some().then_some("running"))}>{ text.clone().or_else(|| note.clone()) }</p>
+        <p role="status" class={classes!("progress", text.is_some().then_some("running"))}>
+            if let Some(text) = text.clone().or_else(|| note.clone()) {
+                <Words {text} />
+            }
+        </p>
     }
 }
