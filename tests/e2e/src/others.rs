@@ -1,0 +1,88 @@
+//! Servers of others: the applications of tests/servers, which run on libraries from PyPI.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use crate::process::Group;
+use crate::server::{DEADLINE, free_port};
+
+/// A running application. It ends on drop.
+#[derive(Debug)]
+pub struct Other {
+    address: SocketAddr,
+    process: Group,
+}
+
+/// What the application's own store holds.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct Store {
+    /// Sessions or tokens that can be used.
+    pub live: u32,
+    /// Those that were ended.
+    pub ended: u32,
+}
+
+impl Other {
+    /// Starts the application `name` (`simple_jwt_app`), which pages of `origin` may call, and waits until it answers.
+    pub async fn start(name: &str, origin: &str, access_seconds: u32) -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let arguments = [
+            format!("{name}.py"),
+            format!("--port={}", address.port()),
+            format!("--allow-origin={origin}"),
+            format!("--access-seconds={access_seconds}"),
+        ];
+        let process = Group::spawn(python(), arguments, [], Some(folder()))?;
+        let other = Self { address, process };
+        let end = Instant::now() + DEADLINE;
+        while other.store().await.is_err() {
+            ensure!(Instant::now() < end, "{name} does not answer:\n{}", other.process.output());
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(other)
+    }
+
+    /// The address that the application listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its store holds.
+    pub async fn store(&self) -> Result<Store> {
+        serde_json::from_str(&self.ask("GET", "/_store").await?).context("the store")
+    }
+
+    /// Ends all sessions, as an administrator would.
+    pub async fn end_all(&self) -> Result<()> {
+        self.ask("POST", "/_store/end").await.map(drop)
+    }
+
+    async fn ask(&self, method: &str, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        ensure!(answer.get(9..10) == Some("2"), "{method} {path}: {answer}");
+        Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+}
+
+/// The Python interpreter with the packages of tests/servers.
+fn python() -> OsString {
+    std::env::var_os("E2E_SERVERS_PYTHON").unwrap_or_else(|| "python3".into())
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../servers")
+}
