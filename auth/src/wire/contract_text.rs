@@ -342,3 +342,6 @@ fn texts(part: &Part<'_>, name: &str) -> Read<Vec<Name>> {
     };
     Ok(part.field(name, "a text, or a list of them", read)?.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+use super::*;
+use crate::wire::Answer;
+use crate::wire::clock::Instant;
+
+fn read(text: &str) -> Contract {
+    Contract::from_text(text).unwrap_or_else(|wrong| panic!("{text}: {wrong}"))
+}
+
+fn wrong(text: &str) -> String {
+    match Contract::from_text(text) {
+        Ok(_) => panic!("{text} is taken"),
+        Err(wrong) => wrong.to_string(),
+    }
+}
+
+fn answer(status: u16, body: &str) -> Answer {
+    Answer { status, headers: Vec::new(), body: body.into(), received: Instant { monotonic: 0, wall: 0 } }
+}
+
+#[test]
+fn an_empty_object_is_the_default() {
+    for text in ["{}", "guide", r#" {"preset": "guide"} "#] {
+        assert_eq!(format!("{:?}", read(text)), format!("{:?}", Contract::default()), "{text}");
+    }
+}
+
+#[test]
+fn a_text_overrides_what_it_names() {
+    let contract = read(
+        r#"{"preset": "simple-jwt", "scheme": "JWT", "sessions": "/me/sessions", "rotation": "never",
+            "login": {"path": "/auth/jwt/create/", "headers": {"x-api-key": "k"}},
+            "refresh": {"method": "PUT", "encoding": "query", "refresh_token": "header:X-Refresh"},
+            "logout": null, "fields": {"username": "email", "access_token": "data.access"}}"#,
+    );
+    assert_eq!((&*contract.scheme, contract.rotation), ("JWT", Rotation::Never));
+    assert_eq!(contract.sessions.as_deref(), Some("/me/sessions"));
+    assert!(contract.logout.is_none());
+    assert_eq!((&*contract.fields.username, &*contract.fields.access_token), ("email", "data.access"));
+    assert_eq!(&*contract.fields.refresh_token, "refresh", "the preset's own");
+    assert_eq!((&*contract.login.path, contract.login.encoding), ("/auth/jwt/create/", Encoding::Json));
+    assert_eq!(contract.login.headers, [("x-api-key".into(), "k".into())]);
+    let refresh = contract.refresh.unwrap();
+    assert_eq!((&*refresh.path, refresh.encoding), ("/api/token/refresh/", Encoding::Query));
+    assert_eq!(refresh.method, Method::Put);
+    assert_eq!(refresh.refresh_token, Some(Carrier::Header("X-Refresh".into())));
+}
+
+#[test]
+fn a_client_id_goes_with_each_call() {
+    let contract = read(r#"{"preset": "oauth2", "client_id": "page"}"#);
+    for call in [Some(contract.login), contract.refresh, contract.logout].into_iter().flatten() {
+        assert!(call.fields.contains(&("client_id".into(), "page".into())), "{call:?}");
+    }
+}
+
+#[test]
+fn its_rules_come_before_the_presets() {
+    let contract = read(
+        r#"{"refresh_refusals": [{"status": [403, 418], "is": {"detail.code": ["gone", "old"]}, "means": "revoked"},
+                                {"status": 404, "says": "session closed", "means": "expired"},
+                                {"lacks": "x", "is_not": {"y": "z"}, "status": 401, "means": "trouble"}],
+            "expired": [{"status": 419}]}"#,
+    );
+    for (status, body, meaning) in [
+        (403, r#"{"detail":{"code":"Gone"}}"#, Some(Meaning::Revoked)),
+        (404, r#"{"message":"SESSION_CLOSED"}"#, Some(Meaning::Expired)),
+        (401, "{}", Some(Meaning::Trouble)),
+        (401, "", Some(Meaning::Expired)),
+        (403, "{}", None),
+    ] {
+        assert_eq!(contract.refresh_refusal(&answer(status, body)), meaning, "{status} {body}");
+    }
+    assert!(contract.is_expired(&answer(419, "")) && !contract.is_expired(&answer(401, "")));
+}
+
+#[test]
+fn a_mistake_names_its_field_and_what_it_takes() {
+    for (text, sentence) in [
+        ("nobody", "it takes guide, authx,"),
+        ("", "it takes guide, authx,"),
+        ("{", "it takes the name of a preset, or one JSON object"),
+        (r#"{"preset": "nobody"}"#, "preset takes guide,"),
+        (r#"{"preset": null}"#, "preset takes guide,"),
+        (r#"{"logn": {}}"#, "logn takes no such name; known are preset,"),
+        (r#"{"login": []}"#, "login takes an object"),
+        (r#"{"login": null}"#, "login takes an object"),
+        (r#"{"login": {"path": "token"}}"#, "login.path takes a path that begins with a slash"),
+        (r#"{"login": {"encoding": "xml"}}"#, "login.encoding takes form, json or query"),
+        (r#"{"login": {"method": "post"}}"#, "login.method takes GET, POST, PUT, PATCH or DELETE"),
+        (r#"{"login": {"fields": {"scope": 1}}}"#, "login.fields.scope takes a text"),
+        (r#"{"login": {"header": {}}}"#, "login.header takes no such name"),
+        (r#"{"refresh": {"refresh_token": "body"}}"#, "refresh.refresh_token takes null, authorization, field:"),
+        (r#"{"refresh": {"refresh_token": "field:"}}"#, "refresh.refresh_token takes null, authorization, field:"),
+        (r#"{"fields": {"name": "x"}}"#, "fields.name takes no such name; known are username,"),
+        (r#"{"fields": {"username": ""}}"#, "fields.username takes a text"),
+        (r#"{"sessions": 1}"#, "sessions takes a text"),
+        (r#"{"scheme": ["Bearer"]}"#, "scheme takes a text"),
+        (r#"{"expired": {"status": 401}}"#, "expired takes a list of objects"),
+        (r#"{"expired": [401]}"#, "expired takes a list of objects"),
+        (r#"{"expired": [{"status": "401"}]}"#, "expired.status takes a status, or a list of them"),
+        (r#"{"expired": [{"means": "expired"}]}"#, "expired.means takes no such name"),
+        (r#"{"login_refusals": [{"status": 401}]}"#, "login_refusals.means takes not_accepted,"),
+        (r#"{"login_refusals": [{"means": "ok"}]}"#, "login_refusals.means takes not_accepted,"),
+        (r#"{"refresh_refusals": [{"is": {"a": 1}, "means": "expired"}]}"#, "refresh_refusals.is.a takes a text,"),
+        (r#"{"rotation": "always"}"#, "rotation takes unknown or never"),
+    ] {
+        let told = wrong(text);
+        assert!(told.starts_with(sentence), "{text}: {told}");
+    }
+}
