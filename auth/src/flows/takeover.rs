@@ -86,7 +86,13 @@ impl Earlier {
             let lock = self.ledger.scope().name(&["lock:", row.sid.as_str()].concat());
             let lock = with_deadline(&*engine.platform, LOCK_BOUND, engine.platform.lock(&lock)).await;
             let Some(_held_until_the_end) = lock else { return Err(LedgerError::Aborted) };
-            self.take_over_row(engine, row, owed, looks).await?;
+            let Some(token) = self.token(row) else {
+                // Storage may show it late. A session whose token is not seen is left alone, because it may live in another
+                // tab.
+                *looks += 1;
+                return if *looks < LOOKS { Err(LedgerError::Aborted) } else { Ok(()) };
+            };
+            self.take_over_row(engine, row, token, owed).await?;
         }
         if let Some(token) = owed.take() {
             revoke(engine, token, None);
@@ -109,29 +115,20 @@ impl Earlier {
         self: &Rc<Self>,
         engine: &Rc<Engine>,
         row: &Row,
+        token: RefreshToken,
         owed: &mut Option<RefreshToken>,
-        looks: &mut u32,
     ) -> Result<(), LedgerError> {
         let own = engine.ledger.current_page(None).await?;
         if own.now.as_ref().is_some_and(|now| now.sid == row.sid) {
             // Another tab has just moved it.
             return Err(LedgerError::Aborted);
         }
-        let token = self.token(row);
-        if token.is_none() && *looks < LOOKS {
-            // Storage may show it late.
-            *looks += 1;
-            return Err(LedgerError::Aborted);
-        }
         let wanted = own.now.is_none() && !self.vault.notes_logout(&row.sid);
-        match token {
-            Some(token) if wanted && engine.custody.refresh != RefreshCustody::Memory => {
-                self.move_to(engine, row, token).await?;
-            }
-            token => {
-                *owed = token;
-                self.ledger.transact(Some(&row.sid), end).await?;
-            }
+        if wanted && engine.custody.refresh != RefreshCustody::Memory {
+            self.move_to(engine, row, token).await?;
+        } else {
+            *owed = Some(token);
+            self.ledger.transact(Some(&row.sid), end).await?;
         }
         self.siblings.announce();
         Ok(())

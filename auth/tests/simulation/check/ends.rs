@@ -14,8 +14,8 @@ impl World {
     pub(crate) fn loaded(&self, life: Life) {
         let of_app = |family: &usize| self.is_of_app(life, *family);
         let newest = |text: &str| tokens_in(text).map(|token| token.family).filter(of_app).max();
-        self.deployed_to(life);
         let own = self.tabs.borrow()[life.tab].session.values().filter_map(|text| newest(text)).max();
+        self.deployed_to(life, own);
         // The other app's notes say nothing about this one's user.
         let scope = format!("yew-jwt-auth:{}:", self.app(life).base());
         let of_scope = |(key, note): &(&String, &String)| key.starts_with(&scope) && !is_newer(note);

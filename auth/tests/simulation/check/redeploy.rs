@@ -39,11 +39,13 @@ impl World {
     }
 
     /// A page loads. If it keeps no sessions, it ends the one that an earlier deployment stored.
-    pub(crate) fn deployed_to(&self, life: Life) {
+    /// A page whose tab holds a session of its `own` goes on with that one, and has no reason to show.
+    pub(crate) fn deployed_to(&self, life: Life, own: Option<usize>) {
         if !self.options.has(Class::Redeploy) || self.deployed().refresh != RefreshCustody::Memory {
             return;
         }
         let judged = self.stored_session(life).filter(|family| self.can_end_stored(*family));
+        let judged = judged.filter(|family| own.is_none_or(|own| own == *family));
         let mut check = self.check.borrow_mut();
         let own = check.families.iter_mut().enumerate().filter(|(at, _)| self.is_of_app(life, *at));
         for (_, family) in own.filter(|(_, family)| !family.in_memory) {
