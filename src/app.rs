@@ -5,8 +5,7 @@ use yew::prelude::*;
 
 use crate::components::{
     Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OwnSessions, Progress,
-    Title,
-    WAIT_IS_OVER,
+    Title, WAIT_IS_OVER,
 };
 use crate::focus::focus;
 use crate::hooks::{use_protected, use_session};

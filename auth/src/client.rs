@@ -60,7 +60,12 @@ impl Client {
 
     /// Logs in and begins a session. The password is sent byte for byte and kept nowhere.
     pub async fn login(&self, username: &str, password: &str) -> Result<(), Error> {
-        login::login(&self.0.looks, username, password).await
+        login::login(&self.0.looks, username, password, &[]).await
+    }
+
+    /// As [`login`](Self::login), with a value for each field that the contract [`asks`](Contract::asks) for, in its order.
+    pub async fn login_with(&self, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
+        login::login(&self.0.looks, username, password, asked).await
     }
 
     /// Ends the session here, at once, and tells the ledger, the other tabs and the server in the

@@ -17,10 +17,12 @@ mod request;
 mod target;
 mod token;
 
-pub(crate) use answer::{Grant, announces_idempotence, end_named, invalid_fields, retry_after, tokens_of};
+pub(crate) use answer::{
+    Grant, announces_idempotence, end_named, has_refresh_token, invalid_fields, retry_after, tokens_of,
+};
 pub(crate) use cache::Unstored;
 pub use clock::Instant;
-pub use contract::{Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
+pub use contract::{Asked, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 pub use contract_text::InvalidContract;
 pub use error::{EndReason, Error, FormFields};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};

@@ -25,7 +25,8 @@ pub(crate) fn can_tell(engine: &Engine) -> bool {
 
 /// Whether the server can be told with `tokens`, or need not be.
 pub(crate) fn can_tell_with(engine: &Engine, tokens: &Tokens) -> bool {
-    engine.contract.logout.as_ref().is_none_or(|logout| logout.is_served_by(tokens))
+    let Contract { logout, .. } = &engine.contract;
+    logout.as_ref().is_none_or(|logout| engine.contract.can_make(logout, tokens))
 }
 
 /// Tells the server, in the background, to end the session of `tokens`. If that fails, the user of a `logout` is told.

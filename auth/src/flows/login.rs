@@ -22,15 +22,25 @@ const LATE: u32 = 300_000;
 
 /// Logs in and begins a session. The name goes without the white space around it, because keyboards and clipboards add
 /// that. The password is sent byte for byte and kept nowhere.
-pub(crate) async fn login(looks: &Rc<Looks>, username: &str, password: &str) -> Result<(), Error> {
+pub(crate) async fn login(
+    looks: &Rc<Looks>,
+    username: &str,
+    password: &str,
+    asked: &[String],
+) -> Result<(), Error> {
     let engine = looks.engine();
     let username = username.trim_matches(is_blank);
-    let empty = FormFields { username: username.is_empty(), password: password.is_empty() };
+    let mut asks = engine.contract.asks.iter().enumerate();
+    let empty = FormFields {
+        username: username.is_empty(),
+        password: password.is_empty(),
+        other: asks.any(|(at, field)| !field.optional && asked.get(at).is_none_or(String::is_empty)),
+    };
     if empty != FormFields::default() {
         return Err(Error::EmptyFields(empty));
     }
     let turn = Turn::take(engine).ok_or(Error::AlreadySigningIn)?;
-    let outcome = sign_in(looks, username, password).await;
+    let outcome = sign_in(looks, username, password, asked).await;
     drop(turn);
     if outcome.is_err() && outcome != Err(Error::StorageSilent) {
         // The tab looks, because it took up no session during the login, and another tab may have logged in. A login
@@ -49,9 +59,9 @@ fn is_blank(c: char) -> bool {
     format || c.is_whitespace() || c.is_control()
 }
 
-async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str) -> Result<(), Error> {
+async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
     let engine = looks.engine();
-    let request = wire::login(&engine.base, &engine.contract, username, password)?;
+    let request = wire::login(&engine.base, &engine.contract, username, password, asked)?;
     let sent = engine.platform.now();
     let answer = answer_in_time(engine, request).await?;
     let grant = granted(engine, &answer)?;

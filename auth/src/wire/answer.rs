@@ -22,39 +22,64 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
-    /// Reads an answer. One that is no success gives the error of its status. A body that is no such JSON object gives [`Error::Unintelligible`]; a token that no request
-    /// can carry, or that needs more than a bearer header, gives [`Error::UnusableToken`].
+    /// Reads an answer. One that is no success gives the error of its status. One without an access token gives
+    /// [`Error::Unintelligible`]. A token that no request can carry, or that needs more than a bearer header, gives
+    /// [`Error::UnusableToken`].
     pub(crate) fn read(answer: &Answer, contract: &Contract) -> Result<Self, Error> {
         if !(200..300).contains(&answer.status) {
             return Err(Error::from_token_answer(answer));
         }
-        let read = |object: &Object<'_>| Self::read_object(object, contract);
-        answer.read(read).unwrap_or(Err(Error::Unintelligible))
+        let text = answer.text();
+        let given = Given { answer, object: Object::read(&text), contract };
+        let names = &contract.fields;
+        let access = given.access_token().ok_or(Error::Unintelligible)?;
+        let kind = given.text(&names.token_type).unwrap_or_default();
+        let bound = BOUND.iter().any(|bound| kind.eq_ignore_ascii_case(bound));
+        let access = AccessToken::parse(&access).filter(|_| !bound).ok_or(Error::UnusableToken)?;
+        let refresh = match given.refresh_token() {
+            Some(text) => Some(RefreshToken::parse(&text).ok_or(Error::UnusableToken)?),
+            None => None,
+        };
+        let claims = access.claims();
+        let announced = given.raw(&names.expires_in).and_then(seconds);
+        // A lifetime of zero counts as unknown, because a refresh before each request would never end.
+        let lifetime = announced.or(claims.lifetime).filter(|seconds| *seconds > 0);
+        let idempotent = given.raw(&names.idempotent_refresh).and_then(Raw::flag) == Some(true);
+        let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(word);
+        Ok(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) })
+    }
+}
+
+/// What an answer gives by the contract's names: paths of its JSON object's fields, or `header:` and a header's name.
+struct Given<'a> {
+    answer: &'a Answer,
+    object: Option<Object<'a>>,
+    contract: &'a Contract,
+}
+
+impl<'a> Given<'a> {
+    fn raw(&self, path: &str) -> Option<Raw<'a>> {
+        at(self.object.as_ref()?, path)
     }
 
-    /// `None` if the object has no access token.
-    fn read_object(object: &Object<'_>, contract: &Contract) -> Option<Result<Self, Error>> {
-        let names = &contract.fields;
-        // A known field that holds `null` or an empty text counts as absent, because servers without rotation send
-        // these.
-        let given = |name: &str| at(object, name).and_then(Raw::text).filter(|text| !text.is_empty());
-        let access = given(&names.access_token)?;
-        let kind = given(&names.token_type).unwrap_or_default();
-        let bound = BOUND.iter().any(|bound| kind.eq_ignore_ascii_case(bound));
-        let access = AccessToken::parse(&access).filter(|_| !bound);
-        let refresh = given(&names.refresh_token).map(|given| RefreshToken::parse(&given));
-        let (Some(access), Some(refresh)) = (access, refresh.map_or(Some(None), |parsed| parsed.map(Some)))
-        else {
-            return Some(Err(Error::UnusableToken));
+    /// A text. `null` and an empty text count as absent, because servers without rotation send these.
+    fn text(&self, name: &str) -> Option<String> {
+        let text = match name.strip_prefix("header:") {
+            Some(header) => self.contract.without_scheme(self.answer.header(header)?).to_owned(),
+            None => self.raw(name)?.text()?,
         };
-        let announced = at(object, &names.expires_in).and_then(seconds);
-        let claims = access.claims();
-        let lifetime = announced.or(claims.lifetime);
-        // A lifetime of zero counts as unknown, because a refresh before each request would never end.
-        let lifetime = lifetime.filter(|seconds| *seconds > 0);
-        let idempotent = at(object, &names.idempotent_refresh).and_then(Raw::flag) == Some(true);
-        let named = names.user.as_ref().and_then(|name| at(object, name)).and_then(word);
-        Some(Ok(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) }))
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    fn access_token(&self) -> Option<String> {
+        self.text(&self.contract.fields.access_token)
+    }
+
+    fn refresh_token(&self) -> Option<String> {
+        match self.contract.renews_with_access() {
+            true => self.access_token(),
+            false => self.text(&self.contract.fields.refresh_token),
+        }
     }
 }
 
@@ -127,19 +152,24 @@ pub(crate) fn announces_idempotence(answer: &Answer, contract: &Contract) -> Opt
 
 /// The tokens in a success that is of no other use.
 pub(crate) fn tokens_of(answer: &Answer, contract: &Contract) -> Tokens {
-    let names = &contract.fields;
-    let read = |object: &Object<'_>| {
-        let text = |name: &str| at(object, name)?.text();
-        Some(Tokens {
-            refresh: text(&names.refresh_token).and_then(|text| RefreshToken::parse(&text)),
-            access: text(&names.access_token).and_then(|text| AccessToken::parse(&text)),
-        })
-    };
-    let success = (200..300).contains(&answer.status);
-    success.then(|| answer.read(read)).flatten().unwrap_or_default()
+    if !(200..300).contains(&answer.status) {
+        return Tokens::default();
+    }
+    let text = answer.text();
+    let given = Given { answer, object: Object::read(&text), contract };
+    Tokens {
+        refresh: given.refresh_token().and_then(|text| RefreshToken::parse(&text)),
+        access: given.access_token().and_then(|text| AccessToken::parse(&text)),
+    }
 }
 
-/// Which of the two login fields a 422 complains about: FastAPI's `detail[].loc` ends in the
+/// Whether an answer has a refresh token, of whatever text.
+pub(crate) fn has_refresh_token(answer: &Answer, contract: &Contract) -> bool {
+    let text = answer.text();
+    Given { answer, object: Object::read(&text), contract }.refresh_token().is_some()
+}
+
+/// Which of the login's fields a 422 complains about: FastAPI's `detail[].loc` ends in the
 /// field's name. Its `input` and `ctx` repeat what was typed and are never looked at.
 pub(crate) fn invalid_fields(answer: &Answer, contract: &Contract) -> FormFields {
     let field = |problem: &Raw<'_>| problem.object()?.list("loc")?.last()?.text();
@@ -149,6 +179,7 @@ pub(crate) fn invalid_fields(answer: &Answer, contract: &Contract) -> FormFields
     FormFields {
         username: is_named(&contract.fields.username),
         password: is_named(&contract.fields.password),
+        other: contract.asks.iter().any(|field| is_named(&field.name)),
     }
 }
 
@@ -174,6 +205,7 @@ pub(crate) fn retry_after(answer: &Answer) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::wire::clock::Instant;
+    use crate::wire::contract::{Carrier, Endpoint, Fields};
 
     fn at(wall: u64) -> Instant {
         Instant { monotonic: 0, wall }
@@ -211,13 +243,77 @@ mod tests {
             r#"{"access_token":""}"#,
             r#"{"access_token":1}"#,
             r#"{"access_token":null}"#,
-            r#"{"access_token":"a b"}"#,
-            r#"{"access_token":"a","token_type":"DPoP"}"#,
-            r#"{"access_token":"a","refresh_token":""}"#,
-            r#"{"access_token":"a","refresh_token":{}}"#,
+            r#"{"data":{"access_token":"a"}}"#,
         ] {
             assert_eq!(read(body).err(), Some(Error::Unintelligible), "{body}");
         }
+        let long = format!(r#"{{"access_token":"{}"}}"#, "a".repeat(65_537));
+        for body in [
+            r#"{"access_token":"a b"}"#,
+            r#"{"access_token":"a","refresh_token":"b\n"}"#,
+            r#"{"access_token":"a","token_type":"DPoP"}"#,
+            r#"{"access_token":"a","token_type":"MAC"}"#,
+            long.as_str(),
+        ] {
+            assert_eq!(read(body).err(), Some(Error::UnusableToken), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_empty_or_of_another_type_is_absent() {
+        for body in [
+            r#"{"access_token":"a","refresh_token":"","token_type":""}"#,
+            r#"{"access_token":"a","refresh_token":null,"token_type":null}"#,
+            r#"{"access_token":"a","refresh_token":{},"token_type":7}"#,
+            r#"{"access_token":"a","token_type":"BearerToken"}"#,
+            r#"{"access_token":"a","token_type":"JWT"}"#,
+        ] {
+            assert!(read(body).unwrap().refresh.is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_found_within_fields_and_in_headers() {
+        let named = |access: &'static str, refresh: &'static str| Contract {
+            fields: Fields {
+                access_token: access.into(),
+                refresh_token: refresh.into(),
+                ..Fields::default()
+            },
+            ..Contract::default()
+        };
+        let nested = answer(r#"{"data":{"tokens":{"access":"a","refresh":"r"}}}"#);
+        let grant = Grant::read(&nested, &named("data.tokens.access", "data.tokens.refresh")).unwrap();
+        assert_eq!((grant.access.reveal(), grant.refresh.unwrap().reveal()), ("a", "r"));
+        for (name, value, access) in [
+            ("Authorization", "Bearer a.b", "a.b"),
+            ("authorization", "bearer a.b", "a.b"),
+            ("X-Token", "a.b", "a.b"),
+        ] {
+            for body in ["", "null", r#"{"refresh":"r"}"#] {
+                let headers = vec![(name.to_ascii_lowercase(), value.to_owned())];
+                let answer = Answer { headers, ..answer(body) };
+                let contract = named(
+                    if name == "X-Token" { "header:X-Token" } else { "header:authorization" },
+                    "refresh",
+                );
+                let grant = Grant::read(&answer, &contract).unwrap();
+                assert_eq!(grant.access.reveal(), access, "{name} {body}");
+                assert_eq!(grant.refresh.is_some(), body.contains("refresh"));
+                assert_eq!(tokens_of(&answer, &contract).access, Some(grant.access));
+            }
+        }
+    }
+
+    #[test]
+    fn an_access_token_that_is_renewed_with_itself_is_both_tokens() {
+        let refresh = Endpoint::post("/renew").access_token(Carrier::Authorization);
+        let contract = Contract { refresh: Some(refresh), ..Contract::default() };
+        let answer = answer(r#"{"access_token":"a","refresh_token":"r"}"#);
+        let grant = Grant::read(&answer, &contract).unwrap();
+        assert_eq!((grant.access.reveal(), grant.refresh.unwrap().reveal()), ("a", "a"));
+        assert!(has_refresh_token(&answer, &contract));
+        assert!(!has_refresh_token(&self::answer(r#"{"refresh_token":"r"}"#), &contract));
     }
 
     #[test]
@@ -225,7 +321,7 @@ mod tests {
         let body =
             r#"{"detail":[{"type":"x","loc":["body",0,"password"],"msg":"m","input":"secret","ctx":{}}]}"#;
         let fields = invalid_fields(&answer(body), &Contract::default());
-        assert_eq!(fields, FormFields { username: false, password: true });
+        assert_eq!(fields, FormFields { password: true, ..FormFields::default() });
         for body in ["", "{}", r#"{"detail":"text"}"#, r#"{"detail":[{"loc":[]}]}"#, r#"{"detail":[1]}"#] {
             assert_eq!(invalid_fields(&answer(body), &Contract::default()), FormFields::default(), "{body}");
         }

@@ -36,6 +36,8 @@ pub struct Contract {
     /// Where the user's sessions are listed (`GET`) and all others are ended (`DELETE`). `DELETE` of
     /// `{sessions}/{sid}` ends one. `None` if the server has nothing like it.
     pub sessions: Option<Name>,
+    /// What a login asks the user for, besides name and password.
+    pub asks: Vec<Asked>,
     /// The names in requests and answers.
     pub fields: Fields,
     /// The word before an access token in `Authorization` (RFC 9110 §11.1).
@@ -130,16 +132,16 @@ impl Endpoint {
         self
     }
 
+    /// Whether the call has fields of its own. What is given to a login is not counted.
+    pub(crate) fn has_fields(&self) -> bool {
+        let in_field = |carrier: &Option<Carrier>| matches!(carrier, Some(Carrier::Field(_)));
+        !self.fields.is_empty() || in_field(&self.refresh_token) || in_field(&self.access_token)
+    }
+
     /// … with the refresh token.
     #[must_use]
     pub fn refresh_token(self, carrier: Carrier) -> Self {
         Self { refresh_token: Some(carrier), ..self }
-    }
-
-    /// Whether `tokens` has what the call must carry.
-    pub(crate) fn is_served_by(&self, tokens: &Tokens) -> bool {
-        (self.refresh_token.is_none() || tokens.refresh.is_some())
-            && (self.access_token.is_none() || tokens.access.is_some())
     }
 
     /// … with the access token.
@@ -147,6 +149,19 @@ impl Endpoint {
     pub fn access_token(self, carrier: Carrier) -> Self {
         Self { access_token: Some(carrier), ..self }
     }
+}
+
+/// A field of a login besides name and password: a tenant, or a one-time code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name in the request.
+    pub name: Name,
+    /// What the user reads beside it.
+    pub label: Name,
+    /// What the browser may fill in: a word of HTML's `autocomplete`, such as `organization` or `one-time-code`.
+    pub autocomplete: Name,
+    /// Whether it may stay empty. An empty field is not sent.
+    pub optional: bool,
 }
 
 /// How a call's fields are written.
@@ -171,7 +186,9 @@ pub enum Carrier {
     Authorization,
 }
 
-/// The names of fields.
+/// The names of fields. In an answer a name may be a path of fields (`data.access_token`), or a header (`header:X-Token`),
+/// whose value may begin with the contract's [`scheme`](Contract::scheme). A server has to expose such a header to the page
+/// (`Access-Control-Expose-Headers`).
 #[derive(Clone, Debug)]
 pub struct Fields {
     /// The user name in the login request.
@@ -182,7 +199,8 @@ pub struct Fields {
     pub access_token: Name,
     /// The refresh token in an answer.
     pub refresh_token: Name,
-    /// The token's type in an answer; `bearer` or absent.
+    /// The token's type in an answer. `DPoP`, `mac` and `pop` need more than this page can do; any other counts as
+    /// `bearer`.
     pub token_type: Name,
     /// The access token's lifetime in seconds in an answer.
     pub expires_in: Name,
@@ -202,6 +220,7 @@ impl Default for Contract {
             refresh: Some(Endpoint::post("/refresh").json().refresh_token(token())),
             logout: Some(Endpoint::post("/logout").json().refresh_token(token())),
             sessions: Some("/sessions".into()),
+            asks: Vec::new(),
             fields: Fields::default(),
             scheme: "Bearer".into(),
             login_refusals: refusal::of_login(),
@@ -242,6 +261,26 @@ impl Contract {
     /// What the refusal of a logout means, if a rule fits it.
     pub(crate) fn logout_refusal(&self, answer: &Answer) -> Option<Meaning> {
         meaning(&self.logout_refusals, answer)
+    }
+
+    /// Whether a session is renewed with its access token, which serves as refresh token then.
+    pub(crate) fn renews_with_access(&self) -> bool {
+        let own = |refresh: &Endpoint| refresh.refresh_token.is_none() && refresh.access_token.is_some();
+        self.refresh.as_ref().is_some_and(own)
+    }
+
+    /// Whether `tokens` has what `call` must carry.
+    pub(crate) fn can_make(&self, call: &Endpoint, tokens: &Tokens) -> bool {
+        let access = tokens.access.is_some() || (self.renews_with_access() && tokens.refresh.is_some());
+        (call.refresh_token.is_none() || tokens.refresh.is_some()) && (call.access_token.is_none() || access)
+    }
+
+    /// A header's value without the scheme word that it may begin with.
+    pub(crate) fn without_scheme<'a>(&self, value: &'a str) -> &'a str {
+        match value.split_once(' ') {
+            Some((word, rest)) if word.eq_ignore_ascii_case(&self.scheme) => rest.trim_ascii(),
+            _ => value,
+        }
     }
 
     /// Whether an access token is not accepted. Markup may say so as well, because the refresh that follows does no harm.

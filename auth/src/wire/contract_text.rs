@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::contract::{Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
-use super::http::Method;
+use super::contract::{Asked, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
+use super::http::{self, Method};
 use super::json::{Object, Raw};
 use super::preset;
 use super::refusal::{FieldTest, Matcher, Meaning, Refusal};
@@ -107,12 +107,24 @@ impl<'a> Part<'a> {
 }
 
 fn read(part: &Part<'_>) -> Read<Contract> {
-    const KNOWN: [&str; 13] = [
-        "preset", "client_id", "login", "refresh", "logout", "sessions", "fields", "scheme", "expired",
-        "login_refusals", "refresh_refusals", "logout_refusals", "rotation",
+    const KNOWN: [&str; 14] = [
+        "preset",
+        "client_id",
+        "login",
+        "refresh",
+        "logout",
+        "sessions",
+        "asks",
+        "fields",
+        "scheme",
+        "expired",
+        "login_refusals",
+        "refresh_refusals",
+        "logout_refusals",
+        "rotation",
     ];
-    const KNOWN_TEXT: &str = "no such name; known are preset, client_id, login, refresh, logout, sessions, fields, scheme, \
-                              expired, login_refusals, refresh_refusals, logout_refusals and rotation";
+    const KNOWN_TEXT: &str = "no such name; known are preset, client_id, login, refresh, logout, sessions, asks, fields, \
+                              scheme, expired, login_refusals, refresh_refusals, logout_refusals and rotation";
     part.knows_only(&KNOWN, KNOWN_TEXT)?;
     let preset = |raw: Raw<'_>| preset::named(&raw.text()?);
     let mut contract = part.field("preset", preset::NAMES, preset)?.unwrap_or_default();
@@ -120,6 +132,13 @@ fn read(part: &Part<'_>) -> Read<Contract> {
         contract.login = endpoint(&login, Some(contract.login))?;
     }
     contract.refresh = optional_endpoint(part, "refresh", contract.refresh)?;
+    if contract
+        .refresh
+        .as_ref()
+        .is_some_and(|refresh| refresh.refresh_token.is_none() && refresh.access_token.is_none())
+    {
+        return Err(part.wrong("refresh.refresh_token", CARRIER));
+    }
     contract.logout = optional_endpoint(part, "logout", contract.logout)?;
     if let Some(id) = part.text("client_id")? {
         let calls = [Some(&mut contract.login), contract.refresh.as_mut(), contract.logout.as_mut()];
@@ -129,6 +148,9 @@ fn read(part: &Part<'_>) -> Read<Contract> {
         contract.sessions = None;
     } else if let Some(path) = part.text("sessions")? {
         contract.sessions = Some(path);
+    }
+    if let Some(asks) = list(part, "asks", asked)? {
+        contract.asks = asks;
     }
     if let Some(names) = part.part("fields")? {
         contract.fields = fields(&names, contract.fields)?;
@@ -169,7 +191,8 @@ fn optional_endpoint(part: &Part<'_>, name: &str, before: Option<Endpoint>) -> R
 }
 
 fn endpoint(part: &Part<'_>, before: Option<Endpoint>) -> Read<Endpoint> {
-    const KNOWN: [&str; 7] = ["method", "path", "encoding", "fields", "headers", "refresh_token", "access_token"];
+    const KNOWN: [&str; 7] =
+        ["method", "path", "encoding", "fields", "headers", "refresh_token", "access_token"];
     const KNOWN_TEXT: &str =
         "no such name; known are method, path, encoding, fields, headers, refresh_token and access_token";
     const PATH: &str = "a path that begins with a slash";
@@ -205,20 +228,30 @@ fn endpoint(part: &Part<'_>, before: Option<Endpoint>) -> Read<Endpoint> {
         endpoint.fields = fields;
     }
     if let Some(headers) = pairs(part, "headers")? {
+        if let Some((name, _)) = headers.iter().find(|(name, value)| !http::is_header(name, value)) {
+            return Err(
+                part.wrong(&["headers.", name].concat(), "a header's name, with a value of visible ASCII")
+            );
+        }
         endpoint.headers = headers;
     }
     for (name, carrier) in
         [("refresh_token", &mut endpoint.refresh_token), ("access_token", &mut endpoint.access_token)]
     {
-        const TAKES: &str = "null, authorization, field: and a name, or header: and a name";
-        match part.field(name, TAKES, read_carrier)? {
-            None if part.is_null(name) => *carrier = None,
+        match part.field(name, CARRIER, read_carrier)? {
             None => {}
             Some(read) => *carrier = read,
         }
     }
-    Ok(endpoint)
+    let no_body = endpoint.method == Method::Get && endpoint.encoding != Encoding::Query;
+    // A login always has fields: the name and the password.
+    match no_body && (part.path == "login" || endpoint.has_fields()) {
+        true => Err(part.wrong("encoding", "query, because a GET has no body")),
+        false => Ok(endpoint),
+    }
 }
+
+const CARRIER: &str = "null, authorization, field: and a name, or header: and a name";
 
 /// `authorization`, `field:refresh` or `header:X-Refresh-Token`; `null` if the token does not travel.
 fn read_carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
@@ -226,7 +259,8 @@ fn read_carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
         return Some(None);
     }
     let text = raw.text()?;
-    let named = |prefix: &str| text.strip_prefix(prefix).filter(|name| !name.is_empty()).map(|name| name.to_owned());
+    let named =
+        |prefix: &str| text.strip_prefix(prefix).filter(|name| !name.is_empty()).map(|name| name.to_owned());
     let carrier = match text.as_str() {
         "authorization" => Carrier::Authorization,
         _ => match (named("field:"), named("header:")) {
@@ -242,12 +276,34 @@ fn read_carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
 fn pairs(part: &Part<'_>, name: &str) -> Read<Option<Vec<(Name, Name)>>> {
     let Some(part) = part.part(name)? else { return Ok(None) };
     let names = part.object.names();
-    names.map(|name| Ok((name.clone().into(), part.text(&name)?.unwrap_or_default()))).collect::<Read<_>>().map(Some)
+    names
+        .map(|name| Ok((name.clone().into(), part.text(&name)?.unwrap_or_default())))
+        .collect::<Read<_>>()
+        .map(Some)
+}
+
+/// A field that the login asks for.
+fn asked(part: &Part<'_>) -> Read<Asked> {
+    const KNOWN: [&str; 4] = ["name", "label", "autocomplete", "optional"];
+    part.knows_only(&KNOWN, "no such name; known are name, label, autocomplete and optional")?;
+    let needed = |name| part.text(name)?.ok_or_else(|| part.wrong(name, "a text"));
+    Ok(Asked {
+        name: needed("name")?,
+        label: needed("label")?,
+        autocomplete: part.text("autocomplete")?.unwrap_or("off".into()),
+        optional: part.field("optional", "true or false", Raw::flag)?.unwrap_or_default(),
+    })
 }
 
 fn fields(part: &Part<'_>, mut fields: Fields) -> Read<Fields> {
     const KNOWN: [&str; 8] = [
-        "username", "password", "access_token", "refresh_token", "token_type", "expires_in", "idempotent_refresh",
+        "username",
+        "password",
+        "access_token",
+        "refresh_token",
+        "token_type",
+        "expires_in",
+        "idempotent_refresh",
         "user",
     ];
     const KNOWN_TEXT: &str = "no such name; known are username, password, access_token, refresh_token, token_type, \
@@ -305,7 +361,10 @@ fn refusal(part: &Part<'_>) -> Read<Refusal> {
 fn matcher(part: &Part<'_>, besides: &[&str]) -> Read<Matcher> {
     const KNOWN: [&str; 5] = ["status", "is", "is_not", "lacks", "says"];
     let known: Vec<&str> = KNOWN.into_iter().chain(besides.iter().copied()).collect();
-    part.knows_only(&known, "no such name; known are status, is, is_not, lacks, says and, in a refusal, means")?;
+    part.knows_only(
+        &known,
+        "no such name; known are status, is, is_not, lacks, says and, in a refusal, means",
+    )?;
     let statuses = part.field("status", "a status, or a list of them", statuses)?.unwrap_or_default();
     let mut tests = Vec::new();
     if let Some(is) = part.part("is")? {

@@ -89,13 +89,15 @@ pub enum Error {
     MalformedHeader,
 }
 
-/// The two fields of the login form; `true` marks the one that is meant.
+/// The fields of the login form; `true` marks the one that is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FormFields {
     /// The user name.
     pub username: bool,
     /// The password.
     pub password: bool,
+    /// Any of the contract's [`asks`](crate::Contract::asks).
+    pub other: bool,
 }
 
 /// Why a session ended.
@@ -131,7 +133,8 @@ impl Error {
     /// What the user reads: complete sentences without markup, none of them from a server.
     pub fn message(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::EmptyFields(FormFields { username: true, password: true }) => {
+            Self::EmptyFields(FormFields { other: true, .. }) => "Fill in every field.",
+            Self::EmptyFields(FormFields { username: true, password: true, .. }) => {
                 "Enter your username and password."
             }
             Self::EmptyFields(FormFields { username: true, .. }) => "Enter your username.",
@@ -142,10 +145,10 @@ impl Error {
                 "This account is not confirmed yet. Follow the message that you got when you signed up, then try again."
             }
             Self::AccountLocked => "This account is locked for now. Try again later.",
-            Self::InvalidFields(FormFields { username: true, password: false }) => {
+            Self::InvalidFields(FormFields { username: true, password: false, .. }) => {
                 "The server does not accept this username. Check it and try again."
             }
-            Self::InvalidFields(FormFields { username: false, password: true }) => {
+            Self::InvalidFields(FormFields { username: false, password: true, .. }) => {
                 "The server does not accept this password. Check it and try again."
             }
             Self::InvalidFields(_) => "The server does not accept this entry. Check it and try again.",

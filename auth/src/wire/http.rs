@@ -84,14 +84,9 @@ impl Request {
         request
     }
 
-    /// Whether every header can be written into an HTTP message (RFC 9110 §5.1, §5.5). A browser throws an
-    /// exception at one that cannot.
+    /// Whether every header can be written into an HTTP message. A browser throws an exception at one that cannot.
     pub(crate) fn is_sound(&self) -> bool {
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        let text = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b);
-        self.headers
-            .iter()
-            .all(|(name, value)| !name.is_empty() && name.bytes().all(token) && value.bytes().all(text))
+        self.headers.iter().all(|(name, value)| is_header(name, value))
     }
 
     /// Sets a body of JSON text.
@@ -99,6 +94,13 @@ impl Request {
     pub fn json(self, text: impl Into<Vec<u8>>) -> Self {
         self.body("application/json", text)
     }
+}
+
+/// Whether a header can be written into an HTTP message (RFC 9110 §5.1, §5.5).
+pub(super) fn is_header(name: &str, value: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let text = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b);
+    !name.is_empty() && name.bytes().all(token) && value.bytes().all(text)
 }
 
 /// A request as the platform sends it.
@@ -174,8 +176,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The headers that the client reads, names in lower case: `cache-control`, `content-type`,
-    /// `retry-after`, `www-authenticate`, `date`. Others may be absent.
+    /// The headers that the browser lets the page read, names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,

@@ -11,22 +11,26 @@ use super::token::{AccessToken, RefreshToken, Tokens};
 
 type Name = Cow<'static, str>;
 
-/// The most bytes that are read of an answer to one of these requests, which has a few hundred.
-const BODY_LIMIT: usize = 64 * 1024;
+/// The most bytes that are read of an answer to one of these requests. It has a few hundred, and room for tokens that are
+/// too long to be used.
+const BODY_LIMIT: usize = 1024 * 1024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// The login request. The password goes in byte for byte.
+/// The login request. The password goes in byte for byte. `asked` has a value for each of [`Contract::asks`].
 pub(crate) fn login(
     base: &BaseUrl,
     contract: &Contract,
     username: &str,
     password: &str,
+    asked: &[String],
 ) -> Result<HttpRequest, Error> {
     let names = &contract.fields;
-    let given = [(&*names.username, username), (&*names.password, password)];
-    call(base, &contract.login, given.into(), Vec::new())
+    let asked = contract.asks.iter().zip(asked).map(|(field, value)| (&*field.name, value.as_str()));
+    let asked = asked.filter(|(_, value)| !value.is_empty());
+    let given = [(&*names.username, username), (&*names.password, password)].into_iter().chain(asked);
+    call(base, &contract.login, given.collect(), Vec::new())
 }
 
 /// A call that carries tokens: the refresh itself, or the logout. Without a token that it needs it is
@@ -39,6 +43,8 @@ pub(crate) fn carrying(
 ) -> Result<HttpRequest, Error> {
     let refresh = tokens.refresh.as_ref().map(RefreshToken::reveal);
     let access = tokens.access.as_ref().map(AccessToken::reveal);
+    // A session that is renewed with its access token has one token for both.
+    let access = access.or(refresh.filter(|_| contract.renews_with_access()));
     let (mut given, mut headers) = (Vec::new(), Vec::new());
     for (carrier, token) in [(&endpoint.refresh_token, refresh), (&endpoint.access_token, access)] {
         let Some(carrier) = carrier else { continue };
@@ -126,12 +132,12 @@ mod tests {
     fn a_password_is_sent_byte_for_byte() {
         let base = "http://localhost:8000".parse().unwrap();
         let secret = " p+&%= \u{96fb}\u{6c60}\u{0}\t ";
-        let request = login(&base, &Contract::default(), "ann@example.org", secret).unwrap();
+        let request = login(&base, &Contract::default(), "ann@example.org", secret, &[]).unwrap();
         let pairs: Vec<_> = form_urlencoded::parse(request.body.as_deref().unwrap()).into_owned().collect();
         assert_eq!(pairs[1], ("username".into(), "ann@example.org".into()));
         assert_eq!(pairs[2], ("password".into(), secret.into()));
         let contract = Contract { login: Endpoint::post("/token").json(), ..Contract::default() };
-        let request = login(&base, &contract, "ann", secret).unwrap();
+        let request = login(&base, &contract, "ann", secret, &[]).unwrap();
         let sent: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(sent["password"], secret);
     }

@@ -9,6 +9,8 @@ use crate::world::{World, me, signed_in};
 fn speaks(contract: Contract, dialect: Dialect) {
     let expired = dialect.expired.0;
     let terminal = dialect.terminal.0;
+    let revoked = dialect.terminal.1.contains("blacklisted");
+    let end = if revoked { EndReason::Revoked } else { EndReason::Expired };
     let (login, refresh, logout) = (dialect.login, dialect.refresh, dialect.logout);
     let world = World::with(|server| {
         server.dialect = dialect;
@@ -32,7 +34,7 @@ fn speaks(contract: Contract, dialect: Dialect) {
         ]
     );
     world.server(|server| server.end_all());
-    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(end)));
     assert_eq!(world.take_log(), [format!("GET /me {expired}"), format!("POST {refresh} {terminal}")]);
     assert!(tab.is_wiped());
     world.run(client.login("ann", "secret")).unwrap();

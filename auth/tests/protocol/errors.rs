@@ -8,7 +8,7 @@ use crate::world::{Fault, World};
 
 #[test]
 fn every_error_has_a_sentence_of_its_own_without_markup() {
-    let fields = |username, password| Fields { username, password };
+    let fields = |username, password| Fields { username, password, ..Fields::default() };
     let mut all = vec![
         Error::EmptyFields(fields(true, true)),
         Error::EmptyFields(fields(true, false)),

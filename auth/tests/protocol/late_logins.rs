@@ -74,19 +74,21 @@ fn the_server_is_told_of_a_late_login_as_soon_as_it_can_be() {
 
 #[test]
 fn a_login_whose_answer_cannot_be_used_is_ended_at_the_server() {
-    for body in [
-        r#"{"access_token":"access-1","refresh_token":"refresh-1","token_type":"mac"}"#,
-        r#"{"access_token":"access-1","refresh_token":"refresh-1","token_type":7}"#,
-        r#"{"access_token":"a b","refresh_token":"refresh-1","token_type":"bearer"}"#,
-        r#"{"access_token":7,"refresh_token":"refresh-1"}"#,
-        r#"{"access_token":null,"refresh_token":"refresh-1"}"#,
-        r#"{"refresh_token":"refresh-1"}"#,
+    for (body, error) in [
+        (
+            r#"{"access_token":"access-1","refresh_token":"refresh-1","token_type":"mac"}"#,
+            Error::UnusableToken,
+        ),
+        (r#"{"access_token":"a b","refresh_token":"refresh-1","token_type":"bearer"}"#, Error::UnusableToken),
+        (r#"{"access_token":7,"refresh_token":"refresh-1"}"#, Error::Unintelligible),
+        (r#"{"access_token":null,"refresh_token":"refresh-1"}"#, Error::Unintelligible),
+        (r#"{"refresh_token":"refresh-1"}"#, Error::Unintelligible),
     ] {
         let world = World::new();
         let tab = world.tab();
         let client = tab.open();
         world.next("/token", [Fault::Body(body.to_owned())]);
-        assert_eq!(world.run(client.login("ann", "secret")), Err(Error::Unintelligible), "{body}");
+        assert_eq!(world.run(client.login("ann", "secret")), Err(error), "{body}");
         world.settle();
         assert_eq!(told(&world), [r#"{"refresh_token":"refresh-1"}"#], "{body}");
         assert_eq!((world.server(|server| server.alive()), client.state()), (0, State::SignedOut(None)));

@@ -33,10 +33,10 @@ fn a_login_sends_the_form_stores_the_tokens_and_signs_in() {
 #[test]
 fn empty_fields_send_nothing() {
     for (username, password, fields) in [
-        ("", "secret", Fields { username: true, password: false }),
-        (" \t", "secret", Fields { username: true, password: false }),
-        ("ann", "", Fields { username: false, password: true }),
-        ("", "", Fields { username: true, password: true }),
+        ("", "secret", Fields { username: true, password: false, ..Fields::default() }),
+        (" \t", "secret", Fields { username: true, password: false, ..Fields::default() }),
+        ("ann", "", Fields { username: false, password: true, ..Fields::default() }),
+        ("", "", Fields { username: true, password: true, ..Fields::default() }),
     ] {
         let world = World::new();
         let client = world.tab().open();
@@ -167,7 +167,8 @@ fn a_request_that_waits_for_the_older_sessions_refresh_is_never_sent() {
 
 #[test]
 fn a_login_fails_with_the_error_of_its_status() {
-    let fields = |username, password| Error::InvalidFields(Fields { username, password });
+    let fields =
+        |username, password| Error::InvalidFields(Fields { username, password, ..Fields::default() });
     let problem = |name: &str| {
         format!(r#"{{"detail":[{{"loc":["body","{name}"],"msg":"<b>x</b>","input":"secret"}}]}}"#)
     };
@@ -196,8 +197,8 @@ fn a_login_fails_with_the_error_of_its_status() {
         (200, "<html>hotel</html>", Error::Unintelligible),
         (200, "", Error::Unintelligible),
         (200, r#"{"access_token":"#, Error::Unintelligible),
-        (200, r#"{"access_token":"a b"}"#, Error::Unintelligible),
-        (200, r#"{"access_token":"a","token_type":"mac"}"#, Error::Unintelligible),
+        (200, r#"{"access_token":"a b"}"#, Error::UnusableToken),
+        (200, r#"{"access_token":"a","token_type":"mac"}"#, Error::UnusableToken),
         (302, "", Error::Refused { status: 302 }),
     ] {
         let world = World::new();

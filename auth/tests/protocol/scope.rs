@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use auth::{Client, Contract, Custody, Endpoint, Platform as _, RefreshCustody, State};
+use auth::{Carrier, Client, Contract, Custody, Endpoint, Platform as _, RefreshCustody, State};
 
 use crate::server::Dialect;
 use crate::world::{BASE, LedgerFault, Tab, UNCONFIRMED, World, me, parsed, signed_in};
@@ -104,13 +104,16 @@ fn a_logout_in_one_app_is_none_in_the_other() {
 
 #[test]
 fn two_contracts_at_one_base_have_a_session_each() {
+    let carrying = |path: &'static str| {
+        Endpoint::post(path).json().refresh_token(Carrier::Field("refresh_token".into()))
+    };
     let world = World::new();
     world.server(|server| server.prefix = "staff-");
     world.server_at("http://localhost:8000/admin", |server| server.prefix = "admin-");
     let admin = Contract {
         login: Endpoint::post("/admin/token"),
-        refresh: Some(Endpoint::post("/admin/refresh")),
-        logout: Some(Endpoint::post("/admin/logout")),
+        refresh: Some(carrying("/admin/refresh")),
+        logout: Some(carrying("/admin/logout")),
         ..Contract::default()
     };
     let tab = world.tab();

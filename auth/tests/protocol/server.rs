@@ -155,7 +155,10 @@ impl Server {
 
     fn rotate(&mut self, request: &HttpRequest, now: u64) -> Reply {
         let terminal = (self.dialect.terminal.0, self.dialect.terminal.1.to_owned());
-        let Some(token) = self.carried(request) else {
+        // RFC 6749 §6: a form names its grant.
+        let is_form = header(request, "content-type") == Some(FORM);
+        let named = fields(request).get("grant_type").is_some_and(|grant| grant == "refresh_token");
+        let Some(token) = self.carried(request).filter(|_| named || !is_form) else {
             // An idempotent server announces itself in every answer of this endpoint.
             let announced = self.announced().map(|announced| format!(r#","idempotent_refresh":{announced}"#));
             return (400, format!(r#"{{"error":"invalid_request"{}}}"#, announced.unwrap_or_default()));
@@ -260,11 +263,7 @@ impl Server {
         let media_type = header(request, "content-type");
         match self.dialect.carrier {
             Carrier::Json(name) if media_type == Some(JSON) => fields(request).get(name).cloned(),
-            Carrier::Form(name) if media_type == Some(FORM) => {
-                let fields = fields(request);
-                (fields.get("grant_type").map(String::as_str) == Some("refresh_token"))
-                    .then(|| fields.get(name).cloned())?
-            }
+            Carrier::Form(name) if media_type == Some(FORM) => fields(request).get(name).cloned(),
             Carrier::Bearer => header(request, "authorization")?.strip_prefix("Bearer ").map(str::to_owned),
             _ => None,
         }

@@ -34,13 +34,15 @@ async fn authx() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn fastapi_users() -> Result<()> {
     let username = "demo@example.org";
-    walk(Case { app: "fastapi_users_app", contract: "fastapi-users", username, renews: false, refresh: "-" }).await
+    walk(Case { app: "fastapi_users_app", contract: "fastapi-users", username, renews: false, refresh: "-" })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn simple_jwt() -> Result<()> {
     let refresh = "POST /api/token/refresh/";
-    walk(Case { app: "simple_jwt_app", contract: "simple-jwt", username: "demo", renews: true, refresh }).await
+    walk(Case { app: "simple_jwt_app", contract: "simple-jwt", username: "demo", renews: true, refresh })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,10 +61,8 @@ async fn django_oauth_toolkit() -> Result<()> {
 
 async fn walk(case: Case) -> Result<()> {
     let pages = Pages::of_the_app("").await?;
-    let (other, browser) = tokio::try_join!(
-        Other::start(case.app, &pages.origin(), ACCESS),
-        Browser::start(Engine::Chromium)
-    )?;
+    let (other, browser) =
+        tokio::try_join!(Other::start(case.app, &pages.origin(), ACCESS), Browser::start(Engine::Chromium))?;
     let proxy = Proxy::start(other.address()).await?;
     pages.meta("api-base-url", &proxy.url());
     pages.meta("auth-contract", case.contract);

@@ -134,8 +134,12 @@ impl Refresher {
                 // The token and its successor are both spent, so another party holds the next one.
                 false => EndReason::Reuse,
             }),
-            // The token is spent, and sent again it would look stolen.
-            _ if error == Error::UnusableToken && !attempt.harmless => Some(EndReason::UnusableToken),
+            // The server gave another token for it, so the one that was sent is spent. Sent again it would look stolen.
+            (Some(answer), _)
+                if error == Error::UnusableToken && !attempt.harmless && self.renews(answer) =>
+            {
+                Some(EndReason::UnusableToken)
+            }
             (Some(answer), Some(Some(reason))) => Some(wire::end_named(answer).unwrap_or(reason)),
             _ => None,
         };
@@ -147,6 +151,10 @@ impl Refresher {
             _ => error,
         };
         self.no_usable_answer(session, attempt, answer, error).await
+    }
+
+    fn renews(&self, answer: &Answer) -> bool {
+        wire::has_refresh_token(answer, &self.engine.contract)
     }
 
     /// Step 5. No usable answer: the session stays, and no tab tries again before the row's `not_before`.

@@ -89,8 +89,14 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (r#"{"login": {"method": "post"}}"#, "login.method takes GET, POST, PUT, PATCH or DELETE"),
         (r#"{"login": {"fields": {"scope": 1}}}"#, "login.fields.scope takes a text"),
         (r#"{"login": {"header": {}}}"#, "login.header takes no such name"),
-        (r#"{"refresh": {"refresh_token": "body"}}"#, "refresh.refresh_token takes null, authorization, field:"),
-        (r#"{"refresh": {"refresh_token": "field:"}}"#, "refresh.refresh_token takes null, authorization, field:"),
+        (
+            r#"{"refresh": {"refresh_token": "body"}}"#,
+            "refresh.refresh_token takes null, authorization, field:",
+        ),
+        (
+            r#"{"refresh": {"refresh_token": "field:"}}"#,
+            "refresh.refresh_token takes null, authorization, field:",
+        ),
         (r#"{"fields": {"name": "x"}}"#, "fields.name takes no such name; known are username,"),
         (r#"{"fields": {"username": ""}}"#, "fields.username takes a text"),
         (r#"{"sessions": 1}"#, "sessions takes a text"),
@@ -101,7 +107,10 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (r#"{"expired": [{"means": "expired"}]}"#, "expired.means takes no such name"),
         (r#"{"login_refusals": [{"status": 401}]}"#, "login_refusals.means takes not_accepted,"),
         (r#"{"login_refusals": [{"means": "ok"}]}"#, "login_refusals.means takes not_accepted,"),
-        (r#"{"refresh_refusals": [{"is": {"a": 1}, "means": "expired"}]}"#, "refresh_refusals.is.a takes a text,"),
+        (
+            r#"{"refresh_refusals": [{"is": {"a": 1}, "means": "expired"}]}"#,
+            "refresh_refusals.is.a takes a text,",
+        ),
         (r#"{"rotation": "always"}"#, "rotation takes unknown or never"),
     ] {
         let told = wrong(text);
