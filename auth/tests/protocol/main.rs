@@ -32,6 +32,7 @@ mod newer_records;
 mod newer_takeover;
 mod news;
 mod not_taken_over;
+mod not_yet;
 mod noted;
 mod notice;
 mod own_sessions;
