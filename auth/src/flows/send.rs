@@ -124,13 +124,18 @@ impl Sender {
         let (engine, method) = (&self.engine, request.method);
         let cache = self.learnt(carried, |unstored| unstored.mode(method, url));
         let header = wire::authorization(&engine.contract.scheme, carried.access.token.reveal());
+        let is_optional = request.optional;
         let request = HttpRequest::authorized(request, url.to_owned(), header, cache, REQUEST_BODY_LIMIT);
         let answer = engine.exchange(request, REQUEST_DEADLINE).await;
         if !engine.is_current(&carried.session) {
             // The page does not have the request's session any more, so its caller must not get the answer.
             return Err(Error::SessionChanged);
         }
-        engine.heard(&carried.session, answer.as_ref());
+        // A server that lacks something may answer in a way that the browser hides (a 404 without CORS headers). That says
+        // nothing of the server.
+        if !(is_optional && answer == Err(Error::Unreachable)) {
+            engine.heard(&carried.session, answer.as_ref());
+        }
         let answer = answer?;
         self.learnt(carried, |unstored| unstored.learn(method, url, cache, &answer));
         if (200..300).contains(&answer.status) {

@@ -51,12 +51,14 @@ pub struct Request {
     pub(crate) target: String,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Option<Vec<u8>>,
+    /// Whether the server may lack what is asked for.
+    pub(crate) optional: bool,
 }
 
 impl Request {
     /// A request to `target`: a path below the API's base URL, or an absolute URL on its origin.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
-        Self { method, target: target.into(), headers: Vec::new(), body: None }
+        Self { method, target: target.into(), headers: Vec::new(), body: None, optional: false }
     }
 
     /// `GET target`.

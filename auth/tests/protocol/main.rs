@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod arbitrary;
 mod broken_ledger;
 mod clocks;
 mod contracts;
