@@ -112,7 +112,7 @@ impl<'a> Part<'a> {
 }
 
 fn read(part: &Part<'_>) -> Read<Contract> {
-    const KNOWN: [&str; 14] = [
+    const KNOWN: [&str; 15] = [
         "preset",
         "client_id",
         "login",
@@ -127,9 +127,10 @@ fn read(part: &Part<'_>) -> Read<Contract> {
         "refresh_refusals",
         "logout_refusals",
         "rotation",
+        "cookies",
     ];
     const KNOWN_TEXT: &str = "no such name; known are preset, client_id, login, refresh, logout, sessions, asks, fields, \
-                              scheme, expired, login_refusals, refresh_refusals, logout_refusals and rotation";
+                              scheme, expired, login_refusals, refresh_refusals, logout_refusals, rotation and cookies";
     part.knows_only(&KNOWN, KNOWN_TEXT)?;
     let preset = |raw: Raw<'_>| named(&raw.text()?);
     let mut contract = part.field("preset", preset::NAMES, preset)?.unwrap_or_default();
@@ -182,6 +183,7 @@ fn read(part: &Part<'_>) -> Read<Contract> {
     })? {
         contract.rotation = rotation;
     }
+    contract.cookies = part.field("cookies", "true or false", Raw::flag)?.unwrap_or(contract.cookies);
     Ok(contract)
 }
 

@@ -124,6 +124,8 @@ pub struct HttpRequest {
     pub body_limit: usize,
     /// What the browser's HTTP cache may do.
     pub cache: CacheMode,
+    /// Whether it carries the cookies of the page's own origin (fetch's `credentials: same-origin`).
+    pub cookies: bool,
 }
 
 /// What the browser's HTTP cache may do for a request. The names are those of fetch's `cache`.
@@ -158,6 +160,7 @@ impl HttpRequest {
             outlives_page: false,
             body_limit,
             cache,
+            cookies: false,
         }
     }
 }
