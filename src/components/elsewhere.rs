@@ -17,15 +17,15 @@ pub fn Elsewhere(ElsewhereProps { user }: &ElsewhereProps) -> Html {
     let client = use_client();
     let onclick = use_callback(client, |_: MouseEvent, client| client.start());
     // Isolated (UAX #9), because a name may hold marks that turn the direction of what follows.
-    let name = format!("\u{2068}{user}\u{2069}");
+    let name = || html! { <bdi translate="no" key={user.to_string()}>{ user.clone() }</bdi> };
     html! {
         <section class="card elsewhere">
-            <Message text={format!(
-                "Another tab of this browser signed in as {name}, which ended your session here. \
-                 Continue as {name}, or log in again."
-            )} />
+            <Message text="Another tab of this browser signed in as ">
+                { name() }
+                { ", which ended your session here. Continue as that user, or log in again." }
+            </Message>
             <div class="actions">
-                <button type="button" {onclick}>{ format!("Continue as {name}") }</button>
+                <button type="button" {onclick}>{ "Continue as " }{ name() }</button>
             </div>
         </section>
     }

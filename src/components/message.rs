@@ -17,11 +17,14 @@ pub struct MessageProps {
     /// The message's element, for a caller that asks later whether it has the focus.
     #[prop_or_default]
     pub node: NodeRef,
+    /// What follows the text.
+    #[prop_or_default]
+    pub children: Html,
 }
 
 /// An error message. A screen reader announces it, and it gets the focus.
 #[component]
-pub fn Message(MessageProps { text, id, unfocused, node }: &MessageProps) -> Html {
+pub fn Message(MessageProps { text, id, unfocused, node, children }: &MessageProps) -> Html {
     use_effect_with((text.clone(), *unfocused), {
         let node = node.clone();
         move |(_, unfocused)| {
@@ -31,6 +34,6 @@ pub fn Message(MessageProps { text, id, unfocused, node }: &MessageProps) -> Htm
         }
     });
     html! {
-        <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node.clone()}><Words text={text.clone()} /></p>
+        <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node.clone()}><Words text={text.clone()} />{ children.clone() }</p>
     }
 }

@@ -10,6 +10,7 @@
     reason = "a test may stop at what it does not expect"
 )]
 
+mod borders;
 mod channel;
 mod ledger;
 mod lock;

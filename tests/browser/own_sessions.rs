@@ -9,7 +9,7 @@ use crate::stand::{fault, forget_log_and_rules, reset, respond, wire};
 const LIST: &str = r#"{"sessions":[
     {"sid":"here","device":"\u202eLaptop","last_used_at":"2026-01-02T03:04:05Z","current":true},
     {"sid":"twice","device":"<b>Phone</b>"},
-    {"sid":"twice","device":"Tablet","created_at":"yesterday"},
+    {"sid":"twice","device":"Tablet","created_at":"yesterday","last_used_at":"2026-01-02 03:04:05"},
     {"sid":"last","device":null}]}"#;
 
 /// The page with [`LIST`] open. The proxy answered with the list; the server knows none of its sessions.
@@ -42,7 +42,13 @@ async fn a_list_is_text_whatever_it_holds() {
     assert_eq!(time.get_attribute("datetime").as_deref(), Some("2026-01-02T03:04:05Z"));
     assert!(time.text_content().unwrap().contains("Jan 2026"), "{:?}", time.text_content());
     let times = script::run("return document.querySelectorAll('#sessions time').length");
-    assert_eq!(times.as_f64(), Some(1.0), "what is no time is not shown as one");
+    assert_eq!(times.as_f64(), Some(2.0), "what is no time is not shown as one");
+    let shown = script::run(
+        "return [...document.querySelectorAll('#sessions time')].map((e) => e.textContent).join('|')",
+    );
+    let shown = shown.as_string().unwrap();
+    let (with_offset, without) = shown.split_once('|').unwrap();
+    assert_eq!(with_offset, without, "a time without an offset is UTC");
 }
 
 #[wasm_bindgen_test]

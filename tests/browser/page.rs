@@ -20,12 +20,12 @@ use crate::stand::{self, PASSWORD, USERNAME, api, fault, reset, respond, wire};
 /// The app, mounted in the document until the value is dropped.
 pub(crate) struct Page(Option<AppHandle<App>>);
 
-fn document() -> Document {
+pub(crate) fn document() -> Document {
     web_sys::window().unwrap().document().unwrap()
 }
 
 impl Page {
-    fn open(api: &str) -> Self {
+    pub(crate) fn open(api: &str) -> Self {
         script::run(&format!(
             "document.querySelectorAll('#app, meta[name=api-base-url]').forEach((e) => e.remove());
              document.head.insertAdjacentHTML('beforeend', '<meta name=\"api-base-url\" content=\"{api}\">');
@@ -35,7 +35,7 @@ impl Page {
         Self(Some(Renderer::<App>::with_root(root).render()))
     }
 
-    async fn with_form() -> Self {
+    pub(crate) async fn with_form() -> Self {
         let page = Self::open(api());
         until("the form", || find("form").is_some()).await;
         page
@@ -49,7 +49,7 @@ impl Page {
         page
     }
 
-    fn fill(username: &str, password: &str) {
+    pub(crate) fn fill(username: &str, password: &str) {
         input("username").set_value(username);
         input("password").set_value(password);
     }
@@ -71,7 +71,7 @@ pub(crate) fn find(selector: &str) -> Option<Element> {
     document().query_selector(&format!("#app {selector}")).unwrap()
 }
 
-fn input(id: &str) -> HtmlInputElement {
+pub(crate) fn input(id: &str) -> HtmlInputElement {
     find(&format!("#{id}")).unwrap().dyn_into().unwrap()
 }
 
@@ -369,7 +369,7 @@ async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_ask
     script::run_async(&another_login(&now)).await;
     until("named", || button("Continue as \u{96fb}").is_some()).await;
     let sentence = "Another tab of this browser signed in as \u{96fb}, which ended your session here. \
-                    Continue as \u{96fb}, or log in again.";
+                    Continue as that user, or log in again.";
     assert_eq!(text(".elsewhere [role=alert]"), sentence);
     assert!(find("form").is_some() && find("pre").is_none() && button("Logout").is_none());
     let form = find("form").unwrap();

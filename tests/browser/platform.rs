@@ -32,7 +32,7 @@ async fn health() -> Result<Answer, HttpError> {
 async fn an_answer_is_read_whole_with_the_headers_that_matter() {
     reset().await;
     let answer = health().await.unwrap();
-    assert_eq!((answer.status, answer.json().unwrap()), (200, r#"{"status":"ok"}"#));
+    assert_eq!((answer.status, &*answer.json().unwrap()), (200, r#"{"status":"ok"}"#));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert!(answer.header("date").is_some(), "exposed by the server");
 }
@@ -92,6 +92,78 @@ async fn a_fetch_that_rejects_with_no_error_object_is_no_answer() {
     let rejecting = Replaced::new("window", "fetch", "value: () => Promise.reject('a string')");
     assert_eq!(health().await, Err(HttpError::Unreachable));
     drop(rejecting);
+}
+
+#[wasm_bindgen_test]
+async fn a_body_that_is_no_stream_is_read_as_a_whole() {
+    reset().await;
+    for body in ["value: undefined", "value: null", "value: {}", "get() { throw new Error('no body') }"] {
+        let odd = Replaced::new("Response.prototype", "body", body);
+        assert_eq!(health().await.unwrap().json().unwrap(), r#"{"status":"ok"}"#, "{body}");
+        fault("GET", "/health", respond(200, "text/plain", &"x".repeat(1001))).await;
+        assert_eq!(health().await, Err(HttpError::TooLarge), "{body}");
+        reset().await;
+        drop(odd);
+    }
+    let broken = [
+        Replaced::new("Response.prototype", "body", "value: null"),
+        Replaced::new("Response.prototype", "arrayBuffer", "value() { throw new TypeError('none') }"),
+    ];
+    assert_eq!(health().await, Err(HttpError::Interrupted));
+    drop(broken);
+    let locked =
+        Replaced::new("ReadableStream.prototype", "getReader", "value() { throw new TypeError('locked') }");
+    assert_eq!(health().await.unwrap().status, 200);
+    drop(locked);
+}
+
+#[wasm_bindgen_test]
+async fn a_page_that_a_service_worker_controls_asks_with_an_address_of_its_own() {
+    reset().await;
+    script::run(
+        "window.__fetch = window.fetch; window.__asked = [];
+         window.fetch = (request) => { window.__asked.push(request.url); return window.__fetch(request); }",
+    );
+    let controlled =
+        Replaced::new("Navigator.prototype", "serviceWorker", "value: {controller: {state: 'activated'}}");
+    for _ in 0..2 {
+        assert_eq!(health().await.unwrap().status, 200);
+    }
+    drop(controlled);
+    let denied = Replaced::new(
+        "Navigator.prototype",
+        "serviceWorker",
+        "get() { throw new DOMException('sandboxed') }",
+    );
+    assert_eq!(health().await.unwrap().status, 200);
+    drop(denied);
+    let asked =
+        script::run("window.fetch = window.__fetch; return window.__asked.join()").as_string().unwrap();
+    let asked: Vec<_> = asked.split(',').map(|url| url.split_once("/health").unwrap().1).collect();
+    let [first, second, plain] = &*asked else { panic!("{asked:?}") };
+    assert!(first.starts_with("?_=") && second.starts_with("?_=") && first != second, "{asked:?}");
+    assert_eq!(*plain, "");
+    assert_eq!(wire(3).await.len(), 3);
+}
+
+#[wasm_bindgen_test]
+async fn whoever_sets_the_server_up_is_told_once_what_it_must_allow() {
+    script::run(
+        "window.warned = []; window.warn = console.warn; console.warn = (line) => window.warned.push(line)",
+    );
+    for _ in 0..2 {
+        assert_eq!(
+            Browser.http(get("http://127.0.0.1:9/secret?x=1".to_owned())).await,
+            Err(HttpError::Unreachable)
+        );
+    }
+    let warned =
+        script::run("console.warn = window.warn; return window.warned.join('\\n')").as_string().unwrap();
+    assert!(
+        warned.contains("http://127.0.0.1:9 gave no answer") && warned.contains("authorization"),
+        "{warned}"
+    );
+    assert!(!warned.contains("secret") && warned.lines().count() == 1, "{warned}");
 }
 
 #[wasm_bindgen_test]

@@ -64,13 +64,13 @@ async fn a_token_known_to_be_stale_is_refreshed_first() {
 }
 
 #[wasm_bindgen_test]
-async fn a_server_that_always_says_401_gets_two_sends_and_one_refresh() {
+async fn a_server_that_always_says_401_gets_three_sends_and_one_refresh() {
     let client = signed_in().await;
     fault("GET", "/protected-route", respond(401, "application/json", r#"{"detail":"no"}"#)).await;
     let answer = client.send(&protected()).await.unwrap();
     assert_eq!(answer.success(), Err(Error::StillUnauthorized));
-    let seen = wire(3).await;
-    assert_eq!(seen, ["GET /protected-route 401", "POST /refresh 200", "GET /protected-route 401"]);
+    let (request, refresh) = ("GET /protected-route 401", "POST /refresh 200");
+    assert_eq!(wire(4).await, [request, refresh, request, request]);
     assert!(matches!(client.state(), State::SignedIn { .. }), "the session lives");
 }
 

@@ -151,7 +151,7 @@ async fn another_users_login_mixes_nothing(scene: &mut Scene) -> Result<()> {
     page.logout().await?;
     scene.log().wait_for("POST", "/logout", 1, DEADLINE).await?;
     page.login(OTHER, PASSWORD).await?;
-    witness::heard(&scene.browser, "Continue as other", 1).await?;
+    witness::heard(&scene.browser, "signed in as other", 1).await?;
 
     tabs.at(1).await?;
     let seen = wait_for_notice_of(scene, OTHER).await?;

@@ -1,0 +1,199 @@
+//! The page at its borders: settings in `<meta>` tags, scripts that submit the form, translators, data of any size, and
+//! caches that others filled.
+
+use serde_json::{Value, json};
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::HtmlElement;
+
+use crate::page::{Page, button, document, find, input, text};
+use crate::script::{self, until};
+use crate::stand::{PASSWORD, USERNAME, api, fault, reset, respond, wire};
+
+/// A `<meta>` tag of the page until the value is dropped.
+struct Meta(&'static str);
+
+impl Meta {
+    fn new(name: &'static str, content: &str) -> Self {
+        script::run(&format!(
+            "const meta = document.createElement('meta');
+             meta.name = {}; meta.content = {}; document.head.append(meta)",
+            Value::from(name),
+            Value::from(content)
+        ));
+        Self(name)
+    }
+}
+
+impl Drop for Meta {
+    fn drop(&mut self) {
+        script::run(&format!("document.querySelector('meta[name={}]').remove()", self.0));
+    }
+}
+
+async fn fetched(answer: Value) {
+    fault("GET", "/protected-route", answer).await;
+    // Its text may be translated.
+    find(".home .actions button").unwrap().unchecked_into::<HtmlElement>().click();
+}
+
+#[wasm_bindgen_test]
+async fn a_form_that_a_script_submits_sends_nothing_by_itself() {
+    reset().await;
+    let _page = Page::with_form().await;
+    Page::fill(USERNAME, PASSWORD);
+    let before = document().location().unwrap().href().unwrap();
+    // Firefox throws here.
+    script::run("try { document.querySelector('#app form').submit() } catch {}");
+    assert_eq!(document().location().unwrap().href().unwrap(), before);
+    assert!(wire(0).await.is_empty());
+    assert_eq!(input("password").value(), PASSWORD, "the form is as it was");
+    // A sandbox without `allow-forms` gives the button its click, and the form no submission.
+    script::run(
+        "window.__stop = (e) => e.stopImmediatePropagation();
+                 window.addEventListener('submit', window.__stop, true)",
+    );
+    button("Login").unwrap().click();
+    until("signed in", || button("Logout").is_some()).await;
+    script::run("window.removeEventListener('submit', window.__stop, true)");
+    assert_eq!(wire(1).await, ["POST /token 200"]);
+}
+
+#[wasm_bindgen_test]
+async fn each_view_has_its_title() {
+    reset().await;
+    let _page = Page::with_form().await;
+    assert_eq!(document().title(), "Log in");
+    Page::fill(USERNAME, PASSWORD);
+    button("Login").unwrap().click();
+    until("signed in", || document().title() == "Signed in").await;
+    button("Logout").unwrap().click();
+    until("the form", || document().title() == "Log in").await;
+}
+
+#[wasm_bindgen_test]
+async fn a_translator_that_replaces_every_text_leaves_nothing_stale() {
+    const TRANSLATE: &str = "
+        const walker = document.createTreeWalker(document.getElementById('app'), NodeFilter.SHOW_TEXT);
+        const texts = [];
+        while (walker.nextNode()) if (!walker.currentNode.parentElement.closest('[translate=no]')) texts.push(walker.currentNode);
+        for (const text of texts) {
+            const font = document.createElement('font');
+            font.textContent = 'x' + text.data;
+            text.replaceWith(font);
+        }";
+    reset().await;
+    let _page = Page::signed_in().await;
+    fetched(respond(200, "application/json", r#"{"a":1}"#)).await;
+    until("data", || text("pre").contains("\"a\": 1")).await;
+    script::run(TRANSLATE);
+    fetched(respond(200, "application/json", r#"{"b":2}"#)).await;
+    until("new data", || text("pre").contains("\"b\": 2")).await;
+    assert!(!text("#app").contains("\"a\"") && !text(".home").contains("Fetching"), "{}", text(".home"));
+    fetched(respond(403, "application/json", "{}")).await;
+    until("the refusal", || text("[role=alert]").contains("permission")).await;
+    script::run(TRANSLATE);
+    fetched(respond(404, "application/json", "{}")).await;
+    until("the next one", || text("[role=alert]").contains("nothing at this address")).await;
+    assert!(!text("[role=alert]").contains("permission") && find("pre").is_none());
+}
+
+#[wasm_bindgen_test]
+async fn long_data_come_in_portions() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
+    fetched(respond(200, "application/json", &deep)).await;
+    until("data", || find("pre").is_some()).await;
+    let first = text("pre").len();
+    assert!((32 * 1024..40_000).contains(&first), "{first}");
+    button("Show more").unwrap().click();
+    until("more", || text("pre").len() > first + 32 * 1024 - 100).await;
+    // Other data begin anew, and short data have no button.
+    fetched(respond(200, "application/json", "[1]")).await;
+    until("short", || text("pre") == "[\n  1\n]").await;
+    assert!(button("Show more").is_none());
+}
+
+#[wasm_bindgen_test]
+async fn a_success_without_content_says_so() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    fetched(json!({"type": "respond", "status": 204, "headers": [], "body": "", "cors": true})).await;
+    until("the note", || text(".home [role=status]") == "The server answered without any data.").await;
+    assert!(find("pre").is_none() && find("[role=alert]").is_none());
+    fetched(respond(200, "application/json", "{}")).await;
+    until("data", || text("pre") == "{}").await;
+    assert_eq!(text(".home [role=status]"), "");
+}
+
+#[wasm_bindgen_test]
+async fn a_contract_may_ask_for_more_and_name_the_rest() {
+    reset().await;
+    let contract = r#"{"asks": [{"name": "tenant", "label": "Company", "autocomplete": "organization"}]}"#;
+    let _metas = [
+        Meta::new("auth-contract", contract),
+        Meta::new("auth-username-label", "E-mail"),
+        Meta::new("auth-data-path", "/me/data"),
+    ];
+    let _page = Page::with_form().await;
+    assert_eq!(text("label[for=username]"), "E-mail");
+    assert_eq!(text("label[for=asked-0]"), "Company");
+    assert_eq!(input("asked-0").get_attribute("autocomplete").as_deref(), Some("organization"));
+    Page::fill(USERNAME, PASSWORD);
+    button("Login").unwrap().click();
+    until("the missing field", || text("[role=alert]") == "Fill in every field.").await;
+    until("focus", || document().active_element() == find("#asked-0")).await;
+    assert!(wire(0).await.is_empty());
+    input("asked-0").set_value("acme");
+    button("Login").unwrap().click();
+    until("signed in", || button("Logout").is_some()).await;
+    button("Fetch Protected Data").unwrap().click();
+    until("an answer", || find("[role=alert]").is_some()).await;
+    assert_eq!(wire(2).await, ["POST /token 200", "GET /me/data 404"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_wrong_setting_names_its_field_and_what_it_takes() {
+    for (name, content, sentence) in [
+        ("auth-contract", "nobody", "its setting \"auth-contract\" takes guide,"),
+        (
+            "auth-contract",
+            r#"{"login": {"encoding": "xml"}}"#,
+            "is malformed: login.encoding takes form, json or query.",
+        ),
+        ("auth-data-path", "http://x/", "its setting \"auth-data-path\" is missing or malformed."),
+    ] {
+        let _meta = Meta::new(name, content);
+        let page = Page::open(api());
+        until(sentence, || text("[role=alert]").contains(sentence)).await;
+        drop(page);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn what_a_worker_cached_with_a_token_goes_with_the_session() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    script::run_async(
+        "const cache = await caches.open('former-app');
+         const at = (path, headers) => new Request('http://api.invalid' + path, {headers});
+         await cache.put(at('/private', {authorization: 'Bearer x'}), new Response('private'));
+         await cache.put(at('/public', {}), new Response('public'));",
+    )
+    .await;
+    button("Logout").unwrap().click();
+    until("the form", || find("form").is_some()).await;
+    let left = || async {
+        let names = "return (await (await caches.open('former-app')).keys()).map((r) => new URL(r.url).pathname).join()";
+        script::run_async(names).await.as_string().unwrap()
+    };
+    for _ in 0..100 {
+        if left().await == "/public" {
+            break;
+        }
+        gloo_timers::future::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(left().await, "/public");
+    script::run_async("await caches.delete('former-app')").await;
+}
