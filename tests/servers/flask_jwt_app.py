@@ -1,4 +1,7 @@
-"""Flask-JWT-Extended: a refresh token that stays, a block list, `DELETE /logout` with the access token."""
+"""Flask-JWT-Extended: a block list, `DELETE /logout` with the access token.
+
+A refresh keeps the refresh token.
+"""
 
 from datetime import timedelta
 

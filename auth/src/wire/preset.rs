@@ -19,9 +19,10 @@ pub(super) fn named(name: &str) -> Option<Contract> {
                 "sessions": null,
                 "expired": [{"status": 401}, {"status": 422, "is": {"error_type": "TokenExpiredError"}}]}"#
         }
+        // Its decorators refuse with 403, whatever is wrong with a token.
         "django-oauth-toolkit" => {
             r#"{"preset": "oauth2", "login": {"path": "/o/token/"}, "refresh": {"path": "/o/token/"},
-                "logout": {"path": "/o/revoke_token/"}}"#
+                "logout": {"path": "/o/revoke_token/"}, "expired": [{"status": [401, 403]}]}"#
         }
         "fastapi-jwt-auth" => {
             r#"{"preset": "authx", "logout": {"method": "DELETE"}, "rotation": "never",
