@@ -87,5 +87,10 @@ def end() -> None:
     blocked.update(issued)
 
 
+@app.post("/_store/rekey")
+def rekey() -> None:
+    auth.config.JWT_SECRET_KEY = options.NEW_SECRET
+
+
 if __name__ == "__main__":
     uvicorn.run(app, port=given.port, log_level="warning")

@@ -101,5 +101,10 @@ def end() -> None:
     denied.update(issued)
 
 
+@app.post("/_store/rekey")
+def rekey() -> None:
+    AuthJWT.load_config(lambda: Settings(authjwt_secret_key=options.NEW_SECRET))
+
+
 if __name__ == "__main__":
     uvicorn.run(app, port=given.port, log_level="warning")

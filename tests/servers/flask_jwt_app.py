@@ -80,5 +80,11 @@ def end():
     return "", 204
 
 
+@app.post("/_store/rekey")
+def rekey():
+    app.config["JWT_SECRET_KEY"] = options.NEW_SECRET
+    return "", 204
+
+
 if __name__ == "__main__":
     app.run(port=given.port, threaded=True)

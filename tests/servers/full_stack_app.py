@@ -28,6 +28,7 @@ given = options.read()
 EMAIL = f"{options.USERNAME}@example.org"
 PREFIX = "/api/v1"
 ALGORITHM = "HS256"
+keys = [options.SECRET]
 hasher = PasswordHash((Argon2Hasher(), BcryptHasher()))
 engine = create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
 
@@ -62,7 +63,7 @@ BearerToken = Annotated[str, Depends(OAuth2PasswordBearer(tokenUrl=f"{PREFIX}/lo
 
 def current_user(session: Database, token: BearerToken) -> User:
     try:
-        payload = jwt.decode(token, options.SECRET, algorithms=[ALGORITHM])
+        payload = jwt.decode(token, keys[-1], algorithms=[ALGORITHM])
         data = TokenPayload(**payload)
     except (InvalidTokenError, ValidationError):
         raise HTTPException(403, detail="Could not validate credentials") from None
@@ -91,7 +92,7 @@ def login(session: Database, form: Annotated[OAuth2PasswordRequestForm, Depends(
         raise HTTPException(400, detail="Inactive user")
     end = datetime.now(UTC) + timedelta(seconds=given.access_seconds)
     claims = {"exp": end, "sub": str(user.id)}
-    return Token(access_token=jwt.encode(claims, options.SECRET, algorithm=ALGORITHM))
+    return Token(access_token=jwt.encode(claims, keys[-1], algorithm=ALGORITHM))
 
 
 @api.get("/users/me")
@@ -123,6 +124,11 @@ def end(session: Database) -> None:
         session.delete(user)
     session.commit()
     add_user(session)
+
+
+@app.post("/_store/rekey")
+def rekey() -> None:
+    keys.append(options.NEW_SECRET)
 
 
 if __name__ == "__main__":

@@ -137,8 +137,12 @@ fn flask_jwt_extended() {
     };
     rotates(preset("flask-jwt-extended"), Rotation::Absent, dialect.clone());
     let resigned = (422, r#"{"msg":"Signature verification failed"}"#);
-    let dialect = Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect };
-    rotates(preset("flask-jwt-extended"), Rotation::Absent, dialect);
+    let resigning =
+        Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect.clone() };
+    rotates(preset("flask-jwt-extended"), Rotation::Absent, resigning);
+    // A logout with `verify_type=False` ends the token that it gets.
+    let text = r#"{"preset": "flask-jwt-extended", "logout": {"access_token": null, "refresh_token": "authorization"}}"#;
+    rotates(preset(text), Rotation::Absent, Dialect { ends_by_access: false, ..dialect });
 }
 
 #[test]

@@ -65,6 +65,11 @@ impl Other {
         self.ask("POST", "/_store/end").await.map(drop)
     }
 
+    /// Signs tokens with a new key from now on, and accepts no other.
+    pub async fn rekey(&self) -> Result<()> {
+        self.ask("POST", "/_store/rekey").await.map(drop)
+    }
+
     /// Waits until the application no longer accepts this access token at `path`.
     pub async fn wait_until_refused(&self, path: &str, access_token: &str) -> Result<()> {
         let header = format!("authorization: Bearer {access_token}\r\n");

@@ -20,6 +20,7 @@ async fn authx() -> Result<()> {
         wrong: 401,
         expired: 422,
         ended: REVOKED,
+        signs: true,
         ..Case::default()
     })
     .await
@@ -64,6 +65,7 @@ async fn flask_jwt_extended() -> Result<()> {
         refresh: Some("POST /refresh"),
         logout: Some("DELETE /logout"),
         ended: REVOKED,
+        signs: true,
         ..Case::default()
     })
     .await
@@ -79,6 +81,7 @@ async fn fastapi_jwt_auth() -> Result<()> {
         logout: Some("DELETE /logout"),
         expired: 422,
         ended: REVOKED,
+        signs: true,
         ..Case::default()
     })
     .await
@@ -96,6 +99,7 @@ async fn full_stack_fastapi_template() -> Result<()> {
         data: ("/api/v1/users/me", "email"),
         wrong: 400,
         expired: 403,
+        signs: true,
         ..Case::default()
     })
     .await

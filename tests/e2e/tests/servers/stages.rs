@@ -123,12 +123,24 @@ pub(crate) async fn end(scene: &Scene<'_>) -> Result<()> {
     scene.other.end_all().await?;
     // Access tokens that no store knows live until their end.
     scene.wait_until_refused().await?;
+    ended(scene, scene.case.ended).await
+}
+
+async fn ended(scene: &Scene<'_>, sentence: &str) -> Result<()> {
     let page = scene.page();
     page.press(FETCH).await?;
     let seen = page.wait_until("the end", Seen::signed_out).await?;
-    ensure!(seen.alerts == [scene.case.ended] && seen.data.is_none(), "{seen:#?}");
+    ensure!(seen.alerts == [sentence] && seen.data.is_none(), "{seen:#?}");
     scene.ensure_own_words(&seen)?;
     ensure_no_session(scene.browser).await
+}
+
+/// Under a new signing key no token is good any more, so the session ends.
+pub(crate) async fn new_key(scene: &Scene<'_>) -> Result<()> {
+    scene.login().await?;
+    scene.other.rekey().await?;
+    scene.wait_until_refused().await?;
+    ended(scene, EXPIRED).await
 }
 
 /// The server hears of a logout, and its own store shows it.
@@ -142,6 +154,18 @@ pub(crate) async fn logout(scene: &Scene<'_>, logout: &str) -> Result<()> {
     ensure!(sent == [format!("{logout} 200")] || sent == [format!("{logout} 204")], "{sent:?}");
     let after = scene.other.store().await?;
     ensure!(after.live < before.live, "{before:?} {after:?}");
+    logged_out(scene).await
+}
+
+/// A logout with an access token whose time is up, of a session that is nothing but this token: there is nothing to
+/// complain of.
+pub(crate) async fn late_logout(scene: &Scene<'_>, logout: &str) -> Result<()> {
+    scene.login().await?;
+    scene.wait_until_refused().await?;
+    scene.proxy.log().clear();
+    scene.page().logout().await?;
+    let sent = wait_for(scene.proxy.log(), logout).await?;
+    ensure!(sent == [format!("{logout} {}", scene.case.expired)], "{sent:?}");
     logged_out(scene).await
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Case {
     pub(crate) expired: u16,
     /// What the page says of a session that was ended at the server.
     pub(crate) ended: &'static str,
+    /// Whether only a signing key vouches for its tokens.
+    pub(crate) signs: bool,
 }
 
 impl Default for Case {
@@ -56,6 +58,7 @@ impl Default for Case {
             wrong: 401,
             expired: 401,
             ended: EXPIRED,
+            signs: false,
         }
     }
 }
@@ -189,8 +192,14 @@ pub(crate) async fn walk(case: &Case) -> Result<()> {
     };
     stages::reload(&scene).await.context("reload")?;
     stages::end(&scene).await.context("end")?;
+    if case.signs {
+        stages::new_key(&scene).await.context("a new signing key")?;
+    }
     let logout = match case.logout {
         Some(logout) => {
+            if case.refresh.is_none() {
+                stages::late_logout(&scene, logout).await.context("late logout")?;
+            }
             stages::logout(&scene, logout).await.context("logout")?;
             "yes"
         }
