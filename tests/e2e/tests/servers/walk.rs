@@ -72,7 +72,7 @@ impl Case {
     /// The preset's name.
     fn preset(&self) -> Result<String> {
         match serde_json::from_str::<Value>(self.contract) {
-            Ok(object) => Ok(object["preset"].as_str().context("a preset")?.to_owned()),
+            Ok(object) => Ok(object.get("preset").and_then(Value::as_str).context("a preset")?.to_owned()),
             Err(_) => Ok(self.contract.to_owned()),
         }
     }
@@ -125,7 +125,8 @@ impl<'a> Scene<'a> {
     /// Fails unless the page shows the user's data and complains of nothing.
     pub(crate) fn ensure_data(&self, seen: &Seen) -> Result<()> {
         let name = self.case.data.1;
-        let is_the_users = seen.json().is_some_and(|json| json[name] == self.case.username);
+        let is_the_users =
+            seen.json().is_some_and(|json| json.get(name).is_some_and(|user| user == self.case.username));
         ensure!(is_the_users && seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
         self.ensure_own_words(seen)
     }
