@@ -46,6 +46,8 @@ pub(crate) struct Server {
     /// Begins every opaque token.
     pub(crate) prefix: &'static str,
     pub(crate) issues_refresh: bool,
+    /// Milliseconds until a new access token is accepted.
+    pub(crate) not_yet: u64,
     /// Refuses every application request.
     pub(crate) refuses_all: bool,
     /// How often a spent token came back.
@@ -83,6 +85,7 @@ impl Default for Server {
             refuses_key: false,
             prefix: "",
             issues_refresh: true,
+            not_yet: 0,
             refuses_all: false,
             reuses: 0,
             minted: 0,
@@ -219,7 +222,9 @@ impl Server {
     }
 
     fn resource(&self, request: &HttpRequest, now: u64) -> Reply {
-        match self.bearer(request).filter(|(_, until)| now < *until && !self.refuses_all) {
+        let begins = |until: u64| until - self.lifetime * 1000 + self.not_yet;
+        let accepted = |until: u64| (begins(until)..until).contains(&now) && !self.refuses_all;
+        match self.bearer(request).filter(|(_, until)| accepted(*until)) {
             Some((family, _)) if self.families[family].alive => {
                 (200, format!(r#"{{"user":"{}"}}"#, self.families[family].user))
             }
