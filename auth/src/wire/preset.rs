@@ -10,15 +10,16 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
     Some(match name {
         "guide" => "{}",
         // The refresh token goes into `Authorization`, and a logout wants the access token. Under a new signing key no
-        // token is good any more.
+        // token is good any more. A token from the future, by another clock, is a `JWTDecodeError` or "not yet valid".
         "authx" => {
             r#"{"login": {"path": "/login", "encoding": "json", "fields": {}},
                 "refresh": {"encoding": "form", "refresh_token": "authorization"},
                 "logout": {"encoding": "form", "refresh_token": null, "access_token": "authorization"},
                 "sessions": null,
                 "refresh_refusals": [{"status": 422, "says": "signature verification failed", "means": "expired"}],
-                "expired": [{"status": 401}, {"status": 422, "says": ["token has expired", "signature has expired",
-                                                                      "signature verification failed"]}]}"#
+                "expired": [{"status": 401}, {"status": 422, "is": {"error_type": "JWTDecodeError"}},
+                            {"status": 422, "says": ["token has expired", "signature has expired", "not yet valid",
+                                                     "signature verification failed"]}]}"#
         }
         // Its decorators refuse with 403, whatever is wrong with a token.
         "django-oauth-toolkit" => {

@@ -118,6 +118,8 @@ fn authx_with_headers() {
         ..bearer(Method::Post)
     };
     rotates(preset("authx"), Rotation::Absent, dialect.clone());
+    let early = (422, r#"{"message":"Invalid Token","error_type":"JWTDecodeError"}"#);
+    rotates(preset("authx"), Rotation::Absent, Dialect { expired: early, ..dialect.clone() });
     let resigned =
         (422, r#"{"message":"Signature verification failed","error_type":"TokenInvalidSignatureError"}"#);
     let dialect = Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect };
@@ -136,6 +138,8 @@ fn flask_jwt_extended() {
         ..bearer(Method::Delete)
     };
     rotates(preset("flask-jwt-extended"), Rotation::Absent, dialect.clone());
+    let early = (422, r#"{"msg":"The token is not yet valid (iat)"}"#);
+    rotates(preset("flask-jwt-extended"), Rotation::Absent, Dialect { expired: early, ..dialect.clone() });
     let resigned = (422, r#"{"msg":"Signature verification failed"}"#);
     let resigning =
         Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect.clone() };
@@ -157,6 +161,8 @@ fn fastapi_jwt_auth() {
         ..bearer(Method::Delete)
     };
     rotates(preset("fastapi-jwt-auth"), Rotation::Absent, dialect.clone());
+    let early = (422, r#"{"detail":"The token is not yet valid (iat)"}"#);
+    rotates(preset("fastapi-jwt-auth"), Rotation::Absent, Dialect { expired: early, ..dialect.clone() });
     let resigned = (422, r#"{"detail":"Signature verification failed"}"#);
     let dialect = Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect };
     rotates(preset("fastapi-jwt-auth"), Rotation::Absent, dialect);
