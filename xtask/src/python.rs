@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{cache, cache::Cache, process, report::progress};
+use crate::{cache, cache::Cache, process, project, report::progress};
 
 #[derive(Debug)]
 pub(crate) struct Python {
@@ -58,7 +58,7 @@ pub(crate) fn environment(cache: &Cache, lock: &Path) -> Result<PathBuf> {
         process::output(check.arg("--version")).is_some()
     };
     let path = cache.install_in_place(&name, works, |folder| {
-        progress(&format!("Installing the Python packages of {}", file_name(lock)));
+        progress(&format!("Installing the Python packages of {}", shown(lock)));
         let mut venv = process::command(&python.path);
         process::run(venv.args(["-m", "venv"]).arg(folder), "Creating a Python environment").context(
             "No Python environment could be created: install your system's venv package (python3-venv).",
@@ -68,7 +68,7 @@ pub(crate) fn environment(cache: &Cache, lock: &Path) -> Result<PathBuf> {
         process::run(&mut pip, "pip").with_context(|| {
             format!(
                 "The packages of {} could not be installed: check the connection to PyPI and run this again.",
-                file_name(lock)
+                shown(lock)
             )
         })
     })?;
@@ -80,12 +80,13 @@ pub(crate) fn install_into(folder: &Path, lock: &Path) -> Result<()> {
     let mut pip = process::command(find()?.path);
     pip.args(PIP_INSTALL).arg("--no-deps").arg("--target").arg(folder).arg("--requirement").arg(lock);
     process::run(&mut pip, "pip").with_context(|| {
-        format!("The packages of {} could not be installed: check the connection to PyPI.", file_name(lock))
+        format!("The packages of {} could not be installed: check the connection to PyPI.", shown(lock))
     })
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+/// A path as it stands in the checkout, because more than one folder has a `requirements.lock`.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(project::root()).unwrap_or(path).display().to_string()
 }
 
 const OLDEST: (u32, u32) = (3, 11);

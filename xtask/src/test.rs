@@ -34,6 +34,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let python = report.prepare("install Python packages", || {
         python::environment(&cache, &project::root().join("backend/requirements-dev.lock"))
     })?;
+    let servers = report.prepare("install the servers of others", || {
+        python::environment(&cache, &project::root().join("tests/servers/requirements.lock"))
+    })?;
     let runner = report.prepare("install wasm-bindgen", || tools::wasm_bindgen(&cache))?;
     let axe =
         report.prepare("install axe-core", || Ok(node::modules(&cache)?.join("axe-core/axe.min.js")))?;
@@ -45,9 +48,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;
 
     let names = ["tests: Chromium", "tests: Firefox", "tests: end to end"];
-    match (browsers, python, runner, axe) {
-        (Some(browsers), Some(python), Some(runner), Some(axe)) => {
-            let tools = Tools { browsers, python, runner, axe };
+    match (browsers, python, servers, runner, axe) {
+        (Some(browsers), Some(python), Some(servers), Some(runner), Some(axe)) => {
+            let tools = Tools { browsers, python, servers, runner, axe };
             tools.in_page(&mut report)?;
             if built {
                 tools.end_to_end(&mut report)?;
@@ -77,6 +80,8 @@ fn backend(report: &mut Report, python: Option<&Path>) -> Result<()> {
 struct Tools {
     browsers: Browsers,
     python: PathBuf,
+    /// The interpreter with the packages of tests/servers.
+    servers: PathBuf,
     runner: PathBuf,
     axe: PathBuf,
 }
@@ -143,6 +148,7 @@ impl Tools {
             .env("E2E_DIST", root.join("dist"))
             .env("E2E_PYTHON", &self.python)
             .env("E2E_BACKEND", root.join("backend"))
+            .env("E2E_SERVERS_PYTHON", &self.servers)
             .env("E2E_GECKODRIVER", &browsers.geckodriver)
             .env("E2E_CHROMEDRIVER", &browsers.chromedriver)
             .env("E2E_CHROMIUM", &browsers.chromium)
@@ -156,8 +162,8 @@ impl Tools {
 }
 
 const BACKEND: [(&str, Counter, &[&str]); 4] = [
-    ("server: ruff", Counter::One, &["ruff", "check", "."]),
-    ("server: ruff format", Counter::One, &["ruff", "format", "--check", "."]),
+    ("server: ruff", Counter::One, &["ruff", "check", ".", "../tests/servers"]),
+    ("server: ruff format", Counter::One, &["ruff", "format", "--check", ".", "../tests/servers"]),
     ("server: mypy", Counter::One, &["mypy"]),
     ("server: tests", Counter::Pytest, &["pytest"]),
 ];

@@ -9,31 +9,32 @@ pub(super) const NAMES: &str = "guide, authx, django-oauth-toolkit, fastapi-jwt-
 pub(super) fn text(name: &str) -> Option<&'static str> {
     Some(match name {
         "guide" => "{}",
-        // The refresh token goes into `Authorization`, and a logout wants the access token.
+        // The refresh token goes into `Authorization`, and a logout wants the access token. Under a new signing key no
+        // token is good any more. A token from the future, by another clock, is a `JWTDecodeError` or "not yet valid".
         "authx" => {
             r#"{"login": {"path": "/login", "encoding": "json", "fields": {}},
                 "refresh": {"encoding": "form", "refresh_token": "authorization"},
                 "logout": {"encoding": "form", "refresh_token": null, "access_token": "authorization"},
                 "sessions": null,
-                "expired": [{"status": 401}, {"status": 422, "is": {"error_type": "TokenExpiredError"}}]}"#
+                "refresh_refusals": [{"status": 422, "says": "signature verification failed", "means": "expired"}],
+                "expired": [{"status": 401}, {"status": 422, "is": {"error_type": "JWTDecodeError"}},
+                            {"status": 422, "says": ["token has expired", "signature has expired", "not yet valid",
+                                                     "signature verification failed"]}]}"#
         }
+        // Its decorators refuse with 403, whatever is wrong with a token.
         "django-oauth-toolkit" => {
             r#"{"preset": "oauth2", "login": {"path": "/o/token/"}, "refresh": {"path": "/o/token/"},
-                "logout": {"path": "/o/revoke_token/"}}"#
+                "logout": {"path": "/o/revoke_token/"}, "expired": [{"status": [401, 403]}]}"#
         }
-        "fastapi-jwt-auth" => {
-            r#"{"preset": "authx", "logout": {"method": "DELETE"}, "rotation": "never",
-                "expired": [{"status": 401}, {"status": 422, "is": {"detail": "Signature has expired"}}]}"#
+        "fastapi-jwt-auth" | "flask-jwt-extended" => {
+            r#"{"preset": "authx", "logout": {"method": "DELETE"}, "rotation": "never"}"#
         }
+        // An access token that is not accepted at a logout is a session that is over, because nothing else is one.
         "fastapi-users" => {
             r#"{"login": {"path": "/auth/jwt/login"}, "refresh": null,
                 "logout": {"path": "/auth/jwt/logout", "encoding": "form", "refresh_token": null,
                            "access_token": "authorization"},
-                "sessions": null}"#
-        }
-        "flask-jwt-extended" => {
-            r#"{"preset": "authx", "logout": {"method": "DELETE"}, "rotation": "never",
-                "expired": [{"status": 401}, {"status": 422, "says": "signature"}]}"#
+                "logout_refusals": [{"status": 401, "means": "expired"}], "sessions": null}"#
         }
         // It has no logout: its own page forgets the token.
         "full-stack-fastapi-template" => {

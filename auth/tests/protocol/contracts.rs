@@ -1,23 +1,33 @@
-//! Servers of the field, each by a value: login, refresh after "expired", terminal answer, logout.
+//! Servers of the field, each by its preset or by a value: login, wrong password, refresh after "expired", the end at the
+//! server, logout. What they answer was taken from the applications of tests/servers.
 
-use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Fields, Matcher, Method, State};
+use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, Method, State};
 
-use crate::server::{self, Dialect, JSON};
+use crate::server::{self, Dialect, FORM, JSON, Rotation};
 use crate::world::{World, me, signed_in};
 
 /// Walks a whole session through a server that speaks `dialect` and a client that was told `contract`.
 fn speaks(contract: Contract, dialect: Dialect) {
+    rotates(contract, Rotation::Strict, dialect);
+}
+
+/// As [`speaks`], for a server that treats refresh tokens as `rotation` says.
+fn rotates(contract: Contract, rotation: Rotation, dialect: Dialect) {
     let expired = dialect.expired.0;
-    let terminal = dialect.terminal.0;
-    let revoked = dialect.terminal.1.contains("blacklisted");
+    let ended = dialect.ended.unwrap_or(dialect.expired).0;
+    let (wrong, terminal, logged_out) = (dialect.wrong.0, dialect.terminal.0, dialect.logged_out.0);
+    let revoked = ["blacklisted", "revoked", "Revoked"].iter().any(|word| dialect.terminal.1.contains(word));
     let end = if revoked { EndReason::Revoked } else { EndReason::Expired };
     let (login, refresh, logout) = (dialect.login, dialect.refresh, dialect.logout);
     let world = World::with(|server| {
         server.dialect = dialect;
+        server.rotation = rotation;
         server.expires_in = None;
     });
     let tab = world.tab();
     let client = tab.open_with(contract, Custody::default());
+    assert_eq!(world.run(client.login("ann", "wrong")).err(), Some(Error::WrongCredentials));
+    assert_eq!(world.take_log(), [format!("POST {login} {wrong}")]);
     world.run(client.login("ann", "secret")).unwrap();
     assert_eq!(client.state(), signed_in("ann"));
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
@@ -35,7 +45,7 @@ fn speaks(contract: Contract, dialect: Dialect) {
     );
     world.server(|server| server.end_all());
     assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(end)));
-    assert_eq!(world.take_log(), [format!("GET /me {expired}"), format!("POST {refresh} {terminal}")]);
+    assert_eq!(world.take_log(), [format!("GET /me {ended}"), format!("POST {refresh} {terminal}")]);
     assert!(tab.is_wiped());
     world.run(client.login("ann", "secret")).unwrap();
     client.logout();
@@ -43,9 +53,13 @@ fn speaks(contract: Contract, dialect: Dialect) {
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
     assert_eq!(
         world.take_log(),
-        [format!("POST {login} 200"), format!("{} {} 204", logout.0.name(), logout.1)]
+        [format!("POST {login} 200"), format!("{} {} {logged_out}", logout.0.name(), logout.1)]
     );
     assert_eq!(world.server(|server| (server.alive(), server.reuses)), (0, 0));
+}
+
+fn preset(text: &str) -> Contract {
+    Contract::from_text(text).unwrap()
 }
 
 #[test]
@@ -55,19 +69,9 @@ fn the_guides_server() {
 
 #[test]
 fn simple_jwt() {
+    let expired = r#"{"detail":"Given token not valid for any token type","code":"token_not_valid","messages":[{"token_class":"AccessToken","token_type":"access","message":"Token is expired"}]}"#;
     speaks(
-        Contract {
-            login: Endpoint::post("/api/token/").json(),
-            refresh: Some(with_field(Endpoint::post("/api/token/refresh/").json(), "refresh")),
-            logout: Some(with_field(Endpoint::post("/api/token/blacklist/").json(), "refresh")),
-            fields: Fields {
-                access_token: "access".into(),
-                refresh_token: "refresh".into(),
-                ..Fields::default()
-            },
-            expired: vec![Matcher::status(401).is("code", &["token_not_valid"])],
-            ..Contract::default()
-        },
+        preset("simple-jwt"),
         Dialect {
             login: "/api/token/",
             login_media_type: JSON,
@@ -76,8 +80,11 @@ fn simple_jwt() {
             logout: (Method::Post, "/api/token/blacklist/"),
             access_name: "access",
             refresh_name: "refresh",
-            expired: (401, r#"{"detail":"x","code":"token_not_valid","messages":[]}"#),
+            wrong: (401, r#"{"detail":"No active account found with the given credentials"}"#),
+            expired: (401, expired),
             terminal: (401, r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#),
+            logged_out: (200, "{}"),
+            ..Dialect::default()
         },
     );
 }
@@ -86,51 +93,173 @@ fn with_field(endpoint: Endpoint, name: &'static str) -> Endpoint {
     endpoint.refresh_token(Carrier::Field(name.into()))
 }
 
-fn bearer(expired: Matcher) -> Contract {
-    let bearer = |path: &'static str| Endpoint::post(path).refresh_token(Carrier::Authorization);
-    Contract {
-        login: Endpoint::post("/login").json(),
-        refresh: Some(bearer("/refresh")),
-        logout: Some(bearer("/logout")),
-        expired: vec![expired],
-        ..Contract::default()
+/// What AuthX, Flask-JWT-Extended and fastapi-jwt-auth have in common: the refresh token stays and goes into
+/// `Authorization`, and a logout wants the access token.
+fn bearer(logout: Method) -> Dialect {
+    Dialect {
+        login: "/login",
+        login_media_type: JSON,
+        carrier: server::Carrier::Bearer,
+        logout: (logout, "/logout"),
+        ends_by_access: true,
+        ..Dialect::default()
     }
 }
 
 #[test]
 fn authx_with_headers() {
-    let expired = (422, r#"{"message":"Token has expired","error_type":"TokenExpiredError"}"#);
-    speaks(
-        bearer(Matcher::status(422).is("error_type", &["TokenExpiredError"])),
+    let revoked = (401, r#"{"message":"Invalid token","error_type":"RevokedTokenError"}"#);
+    let dialect = Dialect {
+        wrong: (401, r#"{"detail":"Invalid credentials"}"#),
+        expired: (422, r#"{"message":"Token has expired","error_type":"TokenExpiredError"}"#),
+        ended: Some(revoked),
+        terminal: revoked,
+        logged_out: (200, r#"{"message":"Logged out"}"#),
+        ..bearer(Method::Post)
+    };
+    rotates(preset("authx"), Rotation::Absent, dialect.clone());
+    let early = (422, r#"{"message":"Invalid Token","error_type":"JWTDecodeError"}"#);
+    rotates(preset("authx"), Rotation::Absent, Dialect { expired: early, ..dialect.clone() });
+    let resigned =
+        (422, r#"{"message":"Signature verification failed","error_type":"TokenInvalidSignatureError"}"#);
+    let dialect = Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect };
+    rotates(preset("authx"), Rotation::Absent, dialect);
+}
+
+#[test]
+fn flask_jwt_extended() {
+    let revoked = (401, r#"{"msg":"Token has been revoked"}"#);
+    let dialect = Dialect {
+        wrong: (401, r#"{"msg":"Bad username or password"}"#),
+        expired: (401, r#"{"msg":"Token has expired"}"#),
+        ended: Some(revoked),
+        terminal: revoked,
+        logged_out: (200, r#"{"msg":"Access token revoked"}"#),
+        ..bearer(Method::Delete)
+    };
+    rotates(preset("flask-jwt-extended"), Rotation::Absent, dialect.clone());
+    let early = (422, r#"{"msg":"The token is not yet valid (iat)"}"#);
+    rotates(preset("flask-jwt-extended"), Rotation::Absent, Dialect { expired: early, ..dialect.clone() });
+    let resigned = (422, r#"{"msg":"Signature verification failed"}"#);
+    let resigning =
+        Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect.clone() };
+    rotates(preset("flask-jwt-extended"), Rotation::Absent, resigning);
+    // A logout with `verify_type=False` ends the token that it gets.
+    let text = r#"{"preset": "flask-jwt-extended", "logout": {"access_token": null, "refresh_token": "authorization"}}"#;
+    rotates(preset(text), Rotation::Absent, Dialect { ends_by_access: false, ..dialect });
+}
+
+#[test]
+fn fastapi_jwt_auth() {
+    let revoked = (401, r#"{"detail":"Token has been revoked"}"#);
+    let dialect = Dialect {
+        wrong: (401, r#"{"detail":"Bad username or password"}"#),
+        expired: (422, r#"{"detail":"Signature has expired"}"#),
+        ended: Some(revoked),
+        terminal: revoked,
+        logged_out: (200, r#"{"detail":"Logged out"}"#),
+        ..bearer(Method::Delete)
+    };
+    rotates(preset("fastapi-jwt-auth"), Rotation::Absent, dialect.clone());
+    let early = (422, r#"{"detail":"The token is not yet valid (iat)"}"#);
+    rotates(preset("fastapi-jwt-auth"), Rotation::Absent, Dialect { expired: early, ..dialect.clone() });
+    let resigned = (422, r#"{"detail":"Signature verification failed"}"#);
+    let dialect = Dialect { expired: resigned, ended: Some(resigned), terminal: resigned, ..dialect };
+    rotates(preset("fastapi-jwt-auth"), Rotation::Absent, dialect);
+}
+
+/// Its decorators refuse with an empty 403, its class for Django REST framework with 401.
+#[test]
+fn django_oauth_toolkit() {
+    let dialect = Dialect {
+        login: "/o/token/",
+        login_media_type: FORM,
+        refresh: "/o/refresh/",
+        carrier: server::Carrier::Form("refresh_token"),
+        logout: (Method::Post, "/o/revoke_token/"),
+        wrong: (400, r#"{"error": "invalid_grant", "error_description": "Invalid credentials given."}"#),
+        terminal: (400, r#"{"error": "invalid_grant"}"#),
+        logged_out: (200, ""),
+        ..Dialect::default()
+    };
+    // The imitation needs a path of its own for the refresh, and the field of the other calls for the revocation.
+    let contract = r#"{"preset": "django-oauth-toolkit", "client_id": "page", "refresh": {"path": "/o/refresh/"},
+                       "logout": {"refresh_token": "field:refresh_token"}}"#;
+    for expired in [(403, ""), (401, r#"{"detail":"Authentication credentials were not provided."}"#)] {
+        speaks(preset(contract), Dialect { expired, ..dialect.clone() });
+    }
+}
+
+/// A server whose access token is the whole session: it ends when the token is refused, and a logout with a refused
+/// token has nothing to end.
+fn ends_with_its_token(text: &str, dialect: Dialect) {
+    let (wrong, expired, logged_out) =
+        (dialect.wrong.0, dialect.ended.unwrap_or(dialect.expired).0, dialect.logged_out.0);
+    let (login, logout) = (dialect.login, dialect.logout);
+    let contract = preset(text);
+    let is_told = contract.logout.is_some();
+    let world = World::with(|server| {
+        server.dialect = dialect;
+        server.expires_in = None;
+        server.issues_refresh = false;
+    });
+    let tab = world.tab();
+    let client = tab.open_with(contract, Custody::default());
+    assert_eq!(world.run(client.login("ann", "wrong")).err(), Some(Error::WrongCredentials));
+    world.run(client.login("ann", "secret")).unwrap();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    // A new token would get a moment, because two clocks may disagree.
+    world.pass(2_000);
+    world.server(|server| server.end_all());
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
+    assert!(tab.is_wiped());
+    let (wrong, expired) = (format!("POST {login} {wrong}"), format!("GET /me {expired}"));
+    let granted = format!("POST {login} 200");
+    assert_eq!(world.take_log(), [wrong, granted.clone(), "GET /me 200".to_owned(), expired]);
+    for (refused, status) in [(false, logged_out), (true, 401)] {
+        world.run(client.login("ann", "secret")).unwrap();
+        if refused {
+            world.server(|server| server.expire_access());
+        }
+        client.logout();
+        world.settle();
+        assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)), "{refused}");
+        let told = is_told.then(|| format!("{} {} {status}", logout.0.name(), logout.1));
+        assert_eq!(world.take_log(), [vec![granted.clone()], told.into_iter().collect()].concat());
+    }
+}
+
+#[test]
+fn fastapi_users() {
+    ends_with_its_token(
+        "fastapi-users",
         Dialect {
-            login: "/login",
-            login_media_type: JSON,
-            carrier: server::Carrier::Bearer,
-            expired,
-            terminal: expired,
+            login: "/auth/jwt/login",
+            logout: (Method::Post, "/auth/jwt/logout"),
+            ends_by_access: true,
+            wrong: (400, r#"{"detail":"LOGIN_BAD_CREDENTIALS"}"#),
+            expired: (401, r#"{"detail":"Unauthorized"}"#),
             ..Dialect::default()
         },
     );
 }
 
 #[test]
-fn fastapi_jwt_auth() {
-    let expired = (422, r#"{"detail":"Signature has expired"}"#);
-    speaks(
-        Contract {
-            logout: Some(Endpoint::new(Method::Delete, "/logout").refresh_token(Carrier::Authorization)),
-            ..bearer(Matcher::status(422).is("detail", &["Signature has expired"]))
-        },
-        Dialect {
-            login: "/login",
-            login_media_type: JSON,
-            carrier: server::Carrier::Bearer,
-            logout: (Method::Delete, "/logout"),
-            expired,
-            terminal: expired,
-            ..Dialect::default()
-        },
-    );
+fn full_stack_fastapi_template() {
+    for ended in
+        [(403, r#"{"detail":"Could not validate credentials"}"#), (404, r#"{"detail":"User not found"}"#)]
+    {
+        ends_with_its_token(
+            "full-stack-fastapi-template",
+            Dialect {
+                login: "/api/v1/login/access-token",
+                wrong: (400, r#"{"detail":"Incorrect email or password"}"#),
+                expired: (403, r#"{"detail":"Could not validate credentials"}"#),
+                ended: Some(ended),
+                ..Dialect::default()
+            },
+        );
+    }
 }
 
 #[test]

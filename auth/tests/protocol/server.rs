@@ -8,6 +8,7 @@ use auth::{HttpRequest, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use self::dialect::reply;
 pub(crate) use self::dialect::{Carrier, Dialect, FORM, JSON};
 
 /// What a refresh does to the refresh token.
@@ -129,7 +130,7 @@ impl Server {
         let fields = fields(request);
         let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
         if field("password") != "secret" {
-            return (401, r#"{"detail":"Incorrect username or password"}"#.to_owned());
+            return reply(self.dialect.wrong);
         }
         self.begin(&field("username"), now)
     }
@@ -157,7 +158,7 @@ impl Server {
     }
 
     fn rotate(&mut self, request: &HttpRequest, now: u64) -> Reply {
-        let terminal = (self.dialect.terminal.0, self.dialect.terminal.1.to_owned());
+        let terminal = reply(self.dialect.terminal);
         // RFC 6749 §6: a form names its grant.
         let is_form = header(request, "content-type") == Some(FORM);
         let named = fields(request).get("grant_type").is_some_and(|grant| grant == "refresh_token");
@@ -206,29 +207,36 @@ impl Server {
     }
 
     fn logout(&mut self, request: &HttpRequest) -> Reply {
-        let family = self.carried(request).and_then(|token| self.refresh.get(&token).copied());
+        let family = match self.dialect.ends_by_access {
+            true => self.bearer(request).map(|(family, _)| family),
+            false => self.carried(request).and_then(|token| self.refresh.get(&token).copied()),
+        };
         match family {
             Some(family) => {
                 self.families[family].alive = false;
-                (204, String::new())
+                reply(self.dialect.logged_out)
             }
+            None if self.dialect.ends_by_access => reply(self.dialect.expired),
             None => (401, r#"{"detail":"unknown token"}"#.to_owned()),
         }
     }
 
     fn resource(&self, request: &HttpRequest, now: u64) -> Reply {
-        let token = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let known = token.and_then(|token| self.access.get(token));
         let begins = |until: u64| until - self.lifetime * 1000 + self.not_yet;
-        let family = known.filter(|(family, until)| {
-            (begins(*until)..*until).contains(&now) && self.families[*family].alive
-        });
-        match family {
-            Some((family, _)) if !self.refuses_all => {
-                (200, format!(r#"{{"user":"{}"}}"#, self.families[*family].user))
+        let accepted = |until: u64| (begins(until)..until).contains(&now) && !self.refuses_all;
+        match self.bearer(request).filter(|(_, until)| accepted(*until)) {
+            Some((family, _)) if self.families[family].alive => {
+                (200, format!(r#"{{"user":"{}"}}"#, self.families[family].user))
             }
-            _ => (self.dialect.expired.0, self.dialect.expired.1.to_owned()),
+            Some(_) => reply(self.dialect.ended.unwrap_or(self.dialect.expired)),
+            None => reply(self.dialect.expired),
         }
+    }
+
+    /// The family of the access token in `Authorization`, and until when the token is accepted.
+    fn bearer(&self, request: &HttpRequest) -> Option<(usize, u64)> {
+        let token = header(request, "authorization")?.strip_prefix("Bearer ")?;
+        self.access.get(token).copied()
     }
 
     fn announced(&self) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::Group;
 use crate::server::{DEADLINE, free_port};
@@ -24,7 +24,7 @@ pub struct Other {
 /// What the application's own store holds.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub struct Store {
-    /// Sessions or tokens that can be used.
+    /// Sessions, tokens or (where the store has neither) users that can be used.
     pub live: u32,
     /// Those that were ended.
     pub ended: u32,
@@ -45,7 +45,7 @@ impl Other {
         let end = Instant::now() + DEADLINE;
         while other.store().await.is_err() {
             ensure!(Instant::now() < end, "{name} does not answer:\n{}", other.process.output());
-            sleep(Duration::from_millis(100)).await;
+            sleep(PAUSE).await;
         }
         Ok(other)
     }
@@ -65,17 +65,46 @@ impl Other {
         self.ask("POST", "/_store/end").await.map(drop)
     }
 
+    /// Signs tokens with a new key from now on, and accepts no other.
+    pub async fn rekey(&self) -> Result<()> {
+        self.ask("POST", "/_store/rekey").await.map(drop)
+    }
+
+    /// Waits until the application no longer accepts this access token at `path`.
+    pub async fn wait_until_refused(&self, path: &str, access_token: &str) -> Result<()> {
+        let header = format!("authorization: Bearer {access_token}\r\n");
+        let end = Instant::now() + DEADLINE;
+        while is_success(&self.talk("GET", path, &header).await?) {
+            ensure!(Instant::now() < end, "{path} still accepts the token");
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
     async fn ask(&self, method: &str, path: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        let request = format!(
-            "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        ensure!(answer.get(9..10) == Some("2"), "{method} {path}: {answer}");
+        let answer = self.talk(method, path, "").await?;
+        ensure!(is_success(&answer), "{method} {path}: {answer}");
         Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
+
+    async fn talk(&self, method: &str, path: &str, headers: &str) -> Result<String> {
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n{headers}\r\n"
+        );
+        let talk = async {
+            let mut stream = TcpStream::connect(self.address).await?;
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            anyhow::Ok(answer)
+        };
+        timeout(DEADLINE, talk).await.context("the application does not answer")?
+    }
+}
+
+/// Whether the answer's status is 2xx.
+fn is_success(answer: &str) -> bool {
+    answer.split(' ').nth(1).is_some_and(|status| status.starts_with('2'))
 }
 
 /// The Python interpreter with the packages of tests/servers.
@@ -86,3 +115,5 @@ fn python() -> OsString {
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../servers")
 }
+
+const PAUSE: Duration = Duration::from_millis(100);

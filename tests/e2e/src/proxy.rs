@@ -253,7 +253,7 @@ async fn ask(
     let note = exchange.upstream();
     let asking = tokio::spawn(async move {
         let answer = forward::forward(upstream, head, body).await.ok()?;
-        note(answer.status().as_u16());
+        note(&answer);
         Some(answer)
     });
     asking.await.ok().flatten()

@@ -30,6 +30,8 @@ pub const LOGGED_OUT_HERE_ONLY: &str = "You are logged out on this device. The s
 pub const LOGGED_OUT_ELSEWHERE: &str = "You logged out in another tab.";
 /// The session's time was up.
 pub const EXPIRED: &str = "Your session has expired. Log in again.";
+/// The session was ended at the server.
+pub const REVOKED: &str = "Your session was ended. Log in again.";
 /// Storage was wiped.
 pub const LOST: &str = "This browser no longer has your session. Log in again.";
 /// A token was used twice.

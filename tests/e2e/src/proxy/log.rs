@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
+use hyper::Response;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN};
 use hyper::http::request::Parts;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,7 @@ pub struct Log(Arc<watch::Sender<State>>);
 struct State {
     last: u64,
     entries: Vec<Entry>,
+    refusals: Vec<String>,
 }
 
 impl Log {
@@ -155,6 +157,12 @@ impl Log {
         self.wait_until(|entries| entries.iter().filter(ended).count() >= times, deadline).await
     }
 
+    /// The bodies of the server's refusals (status 400 and above), also of those before a [`Log::clear`]. They are
+    /// no part of the entries, because a refusal may repeat what was sent.
+    pub fn refusals(&self) -> Vec<String> {
+        self.0.borrow().refusals.clone()
+    }
+
     /// Removes all entries. The numbers continue, so that a late change of a removed entry does not hit a
     /// new one.
     pub fn clear(&self) {
@@ -191,10 +199,17 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Returns a function that records the server's status, even if the client has left by then.
-    pub(super) fn upstream(&self) -> impl FnOnce(u16) + Send + 'static {
+    /// Returns a function that records the server's answer, even if the client has left by then.
+    pub(super) fn upstream(&self) -> impl FnOnce(&Response<Bytes>) + Send + 'static {
         let (log, order) = (self.log.clone(), self.order);
-        move |status| log.change(order, |entry| entry.upstream_status = Some(status))
+        move |answer| {
+            let status = answer.status().as_u16();
+            log.change(order, |entry| entry.upstream_status = Some(status));
+            if status >= 400 {
+                let body = String::from_utf8_lossy(answer.body()).into_owned();
+                log.0.send_modify(|state| state.refusals.push(body));
+            }
+        }
     }
 
     pub(super) fn end(mut self, outcome: Outcome, status: Option<u16>) {
