@@ -19,12 +19,14 @@
         "There is no WebAssembly.",
       ];
     try {
-      // The smallest module: only a policy refuses it.
-      new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+      // The smallest module: only a policy refuses it. WebKit does not ask the policy before the instance.
+      new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
     } catch (_) {
       return ["This page is set up wrongly: " + RUNS_IT, "The policy of this page lacks 'wasm-unsafe-eval'."];
     }
-    const [page, file] = await Promise.all([get(location.href), get(url)]);
+    // Firefox tells what the policy forbade only after the fetch has failed.
+    const pause = new Promise((done) => setTimeout(done, 500));
+    const [page, file] = await Promise.all([get(location.href), get(url), pause]);
     if (forbidden[url])
       return ["This page is set up wrongly: " + RUNS_IT, "The policy of this page forbids " + name + ": " + forbidden[url]];
     if (!page && self.origin == "null")
@@ -39,7 +41,7 @@
     if (!file.ok)
       return ["A file of this page is missing. Try again later, or " + RUNS_IT, answered + file.status];
     if (!/javascript|wasm/.test(type))
-      return ["A file of this page came as something else. Try again later, or " + RUNS_IT, answered + type];
+      return ["The server sent something else in place of a file of this page. Try again later, or " + RUNS_IT, answered + type];
     if (error && error.name != "TypeError")
       return ["This browser is too old for this page. Update it, or use another.", error];
     return ["A file of this page was changed. Reload the page, or " + RUNS_IT, name + " does not have the content that this page was built with."];
@@ -55,6 +57,11 @@
       boot.textContent = sentence;
     }
   };
+
+  // A style sheet that hangs keeps the page blank. (Firefox waits for one even after it is removed.)
+  setTimeout(() => {
+    for (const link of document.querySelectorAll("[rel=stylesheet]")) if (!link.sheet) link.remove();
+  }, 10000);
 
   addEventListener("error", ({ target }) => {
     if (target.type == "module") startFailed(target.src);

@@ -68,7 +68,7 @@ fn stem<'a>(name: &'a str, ending: &str) -> &'a str {
 }
 
 /// The glue, followed by the code that starts the app. Both are in one file, so that one `integrity` covers
-/// both and the page needs no inline script.
+/// both and the page's inline script is the same in every build.
 fn with_bootstrap(glue: &str, wasm: &Asset) -> Result<String> {
     let init = default_export(glue)
         .context("wasm-bindgen's glue has no `export default` that the start of the app could call.")?;
