@@ -58,6 +58,11 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         }
         _ => html! { "Signed in" },
     };
+    let note = match (protected.ready_again, protected.empty) {
+        (true, _) => Some(WAIT_IS_OVER),
+        (false, true) => Some("The server answered without any data."),
+        (false, false) => None,
+    };
     let waiting = protected.error.and_then(|error| error.wait()).is_some();
     html! {
         <section class="card home" aria-labelledby="home-title">
@@ -66,7 +71,7 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
                 <FetchButton busy={protected.busy || waiting} onfetch={protected.fetch.clone()} node={button.clone()} />
                 <LogoutButton />
             </div>
-            <Progress text={protected.busy.then_some("Fetching protected data…")} note={protected.ready_again.then_some(WAIT_IS_OVER)} />
+            <Progress text={protected.busy.then_some("Fetching protected data…")} {note} />
             if let Some(error) = protected.error {
                 <Failure {error} onwaited={protected.waited.clone()} next={button} />
             }

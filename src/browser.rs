@@ -2,11 +2,13 @@
 //! is below this module.
 
 mod channel;
+mod hint;
 mod http;
 mod ledger;
 mod lock;
 pub mod resume;
 mod storage;
+pub(crate) mod worker;
 
 use std::time::Duration;
 

@@ -29,5 +29,5 @@ pub use message::Message;
 pub use notices::Notices;
 pub use own_sessions::OwnSessions;
 pub use progress::Progress;
-pub use title::Title;
-pub use words::Words;
+pub(crate) use title::Title;
+pub(crate) use words::Words;

@@ -3,12 +3,11 @@
 mod calls;
 mod own_sessions;
 
-use auth::{Client, Error, Request, State};
+use auth::{Answer, Client, Error, Request, State};
 use yew::prelude::*;
 
 pub(crate) use self::calls::{Calls, use_calls};
 pub use self::own_sessions::{SessionList, use_own_sessions};
-use crate::json::indent;
 use crate::provider::Session;
 
 /// The session's state. The component renders again when it changes.
@@ -59,8 +58,10 @@ pub fn use_client() -> Client {
 /// A protected resource and the callback that fetches it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Protected {
-    /// The last answer as indented JSON text; empty before the first.
+    /// The last answer as JSON text; empty before the first, and after one without content.
     pub data: AttrValue,
+    /// Whether the last answer was a success without content (RFC 9110 §15.3.5).
+    pub empty: bool,
     /// The error of the last request.
     pub error: Option<Error>,
     /// Whether a request is under way.
@@ -83,15 +84,27 @@ pub fn use_protected(path: impl Into<AttrValue>) -> Protected {
     let path = path.into();
     let client = use_client();
     let data = use_state_eq(AttrValue::default);
+    let empty = use_state_eq(|| false);
     let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
     let fetch = {
-        let data = data.setter();
+        let (data, empty) = (data.setter(), empty.setter());
         use_callback((client, caller, path), move |(): (), (client, caller, path)| {
-            let (client, data, path) = (client.clone(), data.clone(), path.to_string());
+            let (client, path) = (client.clone(), path.to_string());
+            let (data, empty) = (data.clone(), empty.clone());
             caller.call(async move {
-                let answer = client.send(&Request::get(path)).await;
-                match answer.and_then(|answer| answer.success()?.json().map(|text| indent(&text))) {
-                    Ok(text) => data.set(text.into()),
+                empty.set(false);
+                let answer = client.send(&Request::get(path)).await.and_then(Answer::success);
+                let is_empty = answer.as_ref().is_ok_and(|answer| answer.text().trim().is_empty());
+                let text = match &answer {
+                    _ if is_empty => Ok(AttrValue::default()),
+                    Ok(answer) => answer.json().map(|text| text.into_owned().into()),
+                    Err(failure) => Err(*failure),
+                };
+                match text {
+                    Ok(text) => {
+                        data.set(text);
+                        empty.set(is_empty);
+                    }
                     Err(failure) => {
                         // After a transient failure the last answer stays. After a refusal it is removed.
                         if !failure.retry_helps() {
@@ -104,7 +117,7 @@ pub fn use_protected(path: impl Into<AttrValue>) -> Protected {
             });
         })
     };
-    Protected { data: (*data).clone(), error, busy, fetch, waited, ready_again }
+    Protected { data: (*data).clone(), empty: *empty, error, busy, fetch, waited, ready_again }
 }
 
 #[hook]

@@ -1,22 +1,29 @@
 //! Lays out JSON text for people.
 
-/// Indents JSON text by two spaces a level, down to 32 levels. Deeper levels keep that indentation.
+/// Indents JSON text by two spaces a level, down to 32 levels. Deeper levels keep that indentation. Stops soon after `limit`
+/// bytes, because a short text can become a very long one; the second value says whether that was the end.
 ///
 /// Changes white space only. Numbers keep every digit (a browser's own parser rounds integers beyond
 /// 2^53), and keys keep their order. `text` must be JSON; see [`Answer::json`](auth::Answer::json).
 ///
 /// ```
 /// # use yew_jwt_auth::indent;
-/// assert_eq!(indent(r#"{"id":12345678901234567890,"tags":[]}"#), "{\n  \"id\": 12345678901234567890,\n  \"tags\": []\n}");
+/// let text = r#"{"id":12345678901234567890,"tags":[]}"#;
+/// let laid_out = "{\n  \"id\": 12345678901234567890,\n  \"tags\": []\n}";
+/// assert_eq!(indent(text, 1_000), (laid_out.to_owned(), true));
+/// assert_eq!(indent(text, 5), ("{\n  \"i".to_owned(), false));
 /// ```
-pub fn indent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
+pub fn indent(text: &str, limit: usize) -> (String, bool) {
+    let mut out = String::new();
     let mut depth = 0_usize;
     let mut in_text = false;
     let mut escaped = false;
     // The line break after an opening bracket waits for the next character: an empty pair gets none.
     let mut opened = false;
     for c in text.chars() {
+        if out.len() > limit {
+            return (out, false);
+        }
         if in_text {
             out.push(c);
             in_text = escaped || c != '"';
@@ -46,7 +53,7 @@ pub fn indent(text: &str) -> String {
             _ => {}
         }
     }
-    out
+    (out, true)
 }
 
 /// The deepest indented level. Without a limit, a few kilobytes of brackets would become gigabytes of
@@ -60,7 +67,11 @@ fn new_line(out: &mut String, depth: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::indent;
+    fn indent(text: &str) -> String {
+        let (laid_out, is_whole) = super::indent(text, usize::MAX);
+        assert!(is_whole);
+        laid_out
+    }
 
     #[test]
     fn values_are_laid_out_one_a_line() {
@@ -89,6 +100,15 @@ mod tests {
         assert!(laid_out.len() < 10_000_000, "{} bytes", laid_out.len());
         let squeezed: String = laid_out.split_whitespace().collect();
         assert_eq!(squeezed, text);
+    }
+
+    #[test]
+    fn a_limit_bounds_the_work_and_the_text() {
+        let text = ["[".repeat(50_000), "]".repeat(50_000)].concat();
+        let (laid_out, is_whole) = super::indent(&text, 10_000);
+        assert!((10_000..10_200).contains(&laid_out.len()) && !is_whole, "{} bytes", laid_out.len());
+        assert_eq!(super::indent("[1]", 0), ("[".to_owned(), false));
+        assert_eq!(super::indent("", 0), (String::new(), true));
     }
 
     #[test]

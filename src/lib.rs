@@ -43,6 +43,7 @@ mod hooks;
 mod json;
 mod provider;
 mod settings;
+mod times;
 
 pub use app::{App, show_failure};
 pub use auth;

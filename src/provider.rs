@@ -4,10 +4,11 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use auth::{Client, State};
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 use yew::scheduler::flush;
 
-use crate::browser::{Browser, resume};
+use crate::browser::{Browser, resume, worker};
 use crate::focus::focused;
 use crate::settings::Settings;
 
@@ -52,7 +53,12 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         let (client, state, concealed) = (client.clone(), state.clone(), concealed.setter());
         let had_focus = had_focus.clone();
         move |()| {
-            let subscription = client.subscribe(move |now| state.set(now));
+            let subscription = client.subscribe(move |now| {
+                if matches!(now, State::SignedOut(_) | State::SignedInElsewhere { .. }) {
+                    spawn_local(async { _ = worker::forget().await });
+                }
+                state.set(now);
+            });
             client.start();
             let pausing = client.clone();
             let conceal = move |now| {

@@ -37,9 +37,9 @@ fn form() -> String {
 }
 
 #[test]
-fn the_form_can_never_put_a_password_into_a_url() {
+fn the_form_can_never_send_a_password_by_itself() {
     let html = form();
-    assert!(tag(&html, "<form").contains(r#"method="post""#), "{html}");
+    assert!(tag(&html, "<form").contains(r#"method="dialog""#), "{html}");
 }
 
 #[test]
@@ -83,11 +83,11 @@ fn progress_is_a_live_region_that_stays_while_it_is_empty() {
     let html = rendered(html! { <Progress /> });
     assert!(tag(&html, "<p").contains(r#"role="status""#), "{html}");
     let html = rendered(html! { <Progress text="Signing in…" /> });
-    assert!(html.contains(">Signing in…</p>"), "{html}");
+    assert!(html.contains(">Signing in…</span></p>"), "{html}");
     let html = rendered(html! { <Progress text="Signing in…" note="You can try again now." /> });
-    assert!(html.contains(">Signing in…</p>"), "{html}");
+    assert!(html.contains(">Signing in…</span></p>"), "{html}");
     let html = rendered(html! { <Progress note="You can try again now." /> });
-    assert!(html.contains(">You can try again now.</p>") && !html.contains("running"), "{html}");
+    assert!(html.contains(">You can try again now.</span></p>") && !html.contains("running"), "{html}");
 }
 
 #[test]

@@ -211,6 +211,7 @@ impl Engine {
 
     /// One request and its whole answer, within `deadline` milliseconds.
     pub(crate) async fn exchange(&self, request: HttpRequest, deadline: u32) -> Result<Answer, Error> {
+        let request = HttpRequest { cookies: self.contract.cookies, ..request };
         let answer = with_deadline(&*self.platform, deadline, self.platform.http(request)).await;
         Ok(answer.ok_or(Error::TimedOut)??)
     }

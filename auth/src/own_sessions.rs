@@ -3,6 +3,7 @@
 //! The engine does not know this module: it makes requests as an application does, through [`Client::send`].
 
 use crate::client::Client;
+use crate::protocol::state::State;
 use crate::wire::json::{Object, Raw};
 use crate::wire::{Answer, Error, Method, Request};
 
@@ -30,7 +31,8 @@ const TEXT_LIMIT: usize = 255;
 impl Client {
     /// The user's sessions, in the server's order: `GET` of the contract's `sessions`.
     ///
-    /// A server that has nothing there answers 404 or 405, which is [`Error::NotOffered`].
+    /// A server that has nothing there answers 404 or 405, or in a way that the browser hides. That is
+    /// [`Error::NotOffered`].
     pub async fn own_sessions(&self) -> Result<Vec<OwnSession>, Error> {
         read(&offered(self.ask_of_sessions(Method::Get, "").await?)?)
     }
@@ -68,9 +70,18 @@ impl Client {
         self.contract().sessions.is_some()
     }
 
+    fn is_degraded(&self) -> bool {
+        matches!(self.state(), State::SignedIn { degraded: Some(_), .. })
+    }
+
     async fn ask_of_sessions(&self, method: Method, below: &str) -> Result<Answer, Error> {
         let path = self.contract().sessions.as_ref().ok_or(Error::NotOffered)?;
-        self.send(&Request::new(method, [path, below].concat())).await
+        let request = Request { optional: true, ..Request::new(method, [path, below].concat()) };
+        match self.send(&request).await {
+            // The server can be reached as far as this page knows, so it is the list that cannot be read.
+            Err(Error::Unreachable) if method == Method::Get && !self.is_degraded() => Err(Error::NotOffered),
+            outcome => outcome,
+        }
     }
 }
 

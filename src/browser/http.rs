@@ -2,34 +2,57 @@
 
 use auth::{Answer, CacheMode, HttpError, HttpRequest, Method};
 use gloo_net::http::{Method as GlooMethod, Request, RequestBuilder};
-use js_sys::{Reflect, Uint8Array};
-use wasm_bindgen::{JsCast as _, JsValue};
+use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortController, AbortSignal, ReadableStreamDefaultReader, ReadableStreamReadResult, ReferrerPolicy,
-    RequestCache, RequestCredentials, RequestInit, RequestMode, RequestRedirect, Response, ResponseType,
+    AbortController, AbortSignal, Headers, ReadableStream, ReadableStreamDefaultReader,
+    ReadableStreamReadResult, ReferrerPolicy, RequestCache, RequestCredentials, RequestInit, RequestMode,
+    RequestRedirect, Response, ResponseType,
 };
 
-use super::now;
+use super::{hint, now, worker};
 
-/// The response headers that the protocol reads.
-const READ: [&str; 5] = ["cache-control", "content-type", "retry-after", "www-authenticate", "date"];
+#[wasm_bindgen]
+extern "C" {
+    /// An answer whose body may be missing, or may throw: old browsers and scripts that replace `fetch` give such.
+    #[wasm_bindgen(extends = Response)]
+    type Received;
+
+    #[wasm_bindgen(method, getter, catch, js_name = body)]
+    fn stream(this: &Received) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(extends = ReadableStream)]
+    type Stream;
+
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    fn reader(this: &Stream) -> Result<ReadableStreamDefaultReader, JsValue>;
+}
 
 pub(super) async fn send(request: HttpRequest) -> Result<Answer, HttpError> {
     let abort = AbortOnDrop(AbortController::new().ok());
     let fetch = build(&request, abort.signal()).map_err(|_| HttpError::Unreachable)?;
     let window = web_sys::window().ok_or(HttpError::Unreachable)?;
     // gloo-net's `Request::send` panics if the promise is rejected with a value that is no `Error`.
-    let response =
-        JsFuture::from(window.fetch_with_request(&fetch)).await.map_err(|_| HttpError::Unreachable)?;
+    let response = JsFuture::from(window.fetch_with_request(&fetch)).await.map_err(|_| {
+        hint::no_answer(&request.url);
+        HttpError::Unreachable
+    })?;
     let response: Response = response.dyn_into().map_err(|_| HttpError::Unreachable)?;
     if response.type_() == ResponseType::Opaqueredirect {
         return Err(HttpError::Redirected);
     }
     let body = read(&response, request.body_limit).await?;
-    let value = |name: &str| response.headers().get(name).ok().flatten();
-    let headers = READ.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))).collect();
-    Ok(Answer { status: response.status(), headers, body, received: now() })
+    Ok(Answer { status: response.status(), headers: readable(&response.headers()), body, received: now() })
+}
+
+/// The headers that the browser lets the page read.
+fn readable(headers: &Headers) -> Vec<(String, String)> {
+    let pair = |pair: JsValue| {
+        let pair: Array = pair.dyn_into().ok()?;
+        Some((pair.get(0).as_string()?, pair.get(1).as_string()?))
+    };
+    headers.entries().into_iter().flatten().filter_map(pair).collect()
 }
 
 fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::Request, JsValue> {
@@ -45,12 +68,13 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
         CacheMode::Reload => RequestCache::Reload,
         CacheMode::Default => RequestCache::Default,
     };
-    let mut builder = RequestBuilder::new(&request.url)
+    let credentials = if request.cookies { RequestCredentials::SameOrigin } else { RequestCredentials::Omit };
+    let mut builder = RequestBuilder::new(&worker::unshared(request))
         .method(method)
         .mode(RequestMode::Cors)
         .redirect(RequestRedirect::Manual)
         .cache(cache)
-        .credentials(RequestCredentials::Omit)
+        .credentials(credentials)
         .referrer_policy(ReferrerPolicy::NoReferrer)
         .abort_signal(signal.as_ref());
     for (name, value) in &request.headers {
@@ -70,11 +94,14 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
     web_sys::Request::new_with_request_and_init(&built, &init)
 }
 
-/// Reads the body chunk by chunk and stops at `limit`, because a body may be endless.
+/// Reads the body chunk by chunk and stops at `limit`, because a body may be endless. A body that is no stream is read as a
+/// whole.
 async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
     let mut body = Vec::new();
-    let Some(stream) = response.body() else { return Ok(body) };
-    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let received: &Received = response.unchecked_ref();
+    let reader = received.stream().and_then(|stream| stream.dyn_into::<ReadableStream>());
+    let reader = reader.and_then(|stream| stream.unchecked_ref::<Stream>().reader());
+    let Ok(reader) = reader else { return read_whole(response, limit).await };
     loop {
         let step = JsFuture::from(reader.read()).await.map_err(|_| HttpError::Interrupted)?;
         let step: ReadableStreamReadResult = step.unchecked_into();
@@ -88,6 +115,15 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
         }
         body.extend(chunk.to_vec());
     }
+}
+
+async fn read_whole(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
+    let whole = response.array_buffer().map_err(|_| HttpError::Interrupted)?;
+    let whole = JsFuture::from(whole).await.map_err(|_| HttpError::Interrupted)?;
+    let whole: ArrayBuffer = whole.dyn_into().map_err(|_| HttpError::Interrupted)?;
+    let bytes = Uint8Array::new(&whole);
+    let fits = usize::try_from(bytes.length()).is_ok_and(|length| length <= limit);
+    if fits { Ok(bytes.to_vec()) } else { Err(HttpError::TooLarge) }
 }
 
 /// Aborts the request when the future is dropped, so that a deadline closes the connection too.

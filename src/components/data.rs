@@ -1,13 +1,18 @@
 use yew::prelude::*;
 
+use crate::json::indent;
+
 /// Properties of [`Data`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct DataProps {
-    /// Indented JSON text; nothing is shown while it is empty.
+    /// JSON text; nothing is shown while it is empty.
     pub json: AttrValue,
 }
 
-/// Shows fetched JSON as text. The server's answer is never rendered as markup.
+/// So many bytes are shown at first, and so many more at each click. A browser takes seconds to lay out megabytes.
+const PORTION: usize = 32 * 1024;
+
+/// Shows fetched JSON as indented text, in portions. The server's answer is never rendered as markup.
 #[component]
 pub fn Data(DataProps { json }: &DataProps) -> Html {
     // Other data are another element, because translators replace text nodes.
@@ -19,9 +24,23 @@ pub fn Data(DataProps { json }: &DataProps) -> Html {
         }
         number.0
     };
+    // Other data begin with their first portion.
+    let portions = use_state_eq(|| (0, 1));
+    let shown = if portions.0 == key { portions.1 } else { 1 };
+    let laid_out =
+        use_memo((json.clone(), shown), |(json, shown)| indent(json, PORTION.saturating_mul(*shown)));
     if json.is_empty() {
         return Html::default();
     }
     // `tabindex` lets the keyboard reach the element, so that a long line can be scrolled without a mouse.
-    html! { <pre {key} class="data" translate="no" role="region" aria-label="Fetched data" tabindex="0">{ json.clone() }</pre> }
+    let (text, is_whole) = &*laid_out;
+    let more = move |_: MouseEvent| portions.set((key, shown + 1));
+    html! {
+        <>
+            <pre {key} class="data" translate="no" role="region" aria-label="Fetched data" tabindex="0">{ text.clone() }</pre>
+            if !is_whole {
+                <button type="button" onclick={more}>{ "Show more" }</button>
+            }
+        </>
+    }
 }

@@ -26,6 +26,8 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
         _ => None,
     };
     let (username, password, login) = (use_node_ref(), use_node_ref(), use_node_ref());
+    let asked =
+        use_memo((), |()| client.contract().asks.iter().map(|_| NodeRef::default()).collect::<Vec<_>>());
     let Calls { busy, error, failures, waited, ready_again, caller } = use_calls();
 
     let marked = match error {
@@ -34,15 +36,17 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
     };
 
     let submit = {
-        let given = (client, caller, username.clone(), password.clone());
-        use_callback(given, |event: Event, (client, caller, username, password)| {
+        let given = (client.clone(), caller, username.clone(), password.clone(), asked.clone());
+        use_callback(given, |event: Event, (client, caller, username, password, asked)| {
             event.prevent_default();
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let (Some(username), Some(password)) = inputs else { return };
+            let asked: Vec<_> = asked.iter().filter_map(NodeRef::cast::<HtmlInputElement>).collect();
             let client = client.clone();
             caller.call(async move {
                 let (name, secret) = (username.value(), password.value());
-                client.login(&name, &secret).await?;
+                let more: Vec<_> = asked.iter().map(HtmlInputElement::value).collect();
+                client.login_with(&name, &secret, &more).await?;
                 password.set_value("");
                 Ok(())
             });
@@ -64,10 +68,15 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
     });
     // Depend on the number of failures too, so that the same refusal again moves the focus again.
     use_effect_with((marked, failures), {
-        let (username, password) = (username.clone(), password.clone());
+        let (username, password, asked) = (username.clone(), password.clone(), asked.clone());
         move |(marked, _)| match marked {
             FormFields { username: true, .. } => focus(&username),
             FormFields { password: true, .. } => focus(&password),
+            FormFields { other: true, .. } => {
+                let is_missing = |input: HtmlInputElement| input.required() && input.value().is_empty();
+                let missing = asked.iter().find(|node| node.cast().is_some_and(is_missing));
+                missing.or(asked.first()).into_iter().for_each(focus);
+            }
             FormFields { .. } => {}
         }
     });
@@ -90,6 +99,17 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
                 <input id="password" name="password" type="password" placeholder="Password"
                     autocomplete="current-password" required=true ref={password}
                     aria-invalid={marked.password.then_some("true")} aria-describedby={described(marked.password)} />
+                { for client.contract().asks.iter().zip(&*asked).enumerate().map(|(at, (field, node))| {
+                    let id = format!("asked-{at}");
+                    html! {
+                        <>
+                            <label for={id.clone()}>{ field.label.clone() }</label>
+                            <input {id} name={field.name.clone()} type="text" placeholder={field.label.clone()} autocomplete={field.autocomplete.clone()}
+                                autocapitalize="none" spellcheck="false" required={!field.optional} ref={node.clone()}
+                                aria-invalid={marked.other.then_some("true")} aria-describedby={described(marked.other)} />
+                        </>
+                    }
+                }) }
                 if let Some(error) = error {
                     <Failure key={failures} id="login-error" {error} unfocused={marked != FormFields::default()} onwaited={waited} next={login.clone()} />
                 }

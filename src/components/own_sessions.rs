@@ -6,6 +6,7 @@ use super::{Failure, Progress, WAIT_IS_OVER};
 use crate::device::device_name;
 use crate::focus::focus;
 use crate::hooks::use_own_sessions;
+use crate::times::with_offset;
 
 /// The list of the user's sessions (ASVS 7.5.2), fetched when the user opens it. Each entry shows the
 /// device, the login time and the last use, and marks this session. A button ends each other session,
@@ -72,7 +73,7 @@ pub fn OwnSessions() -> Html {
 fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
     let device = session.device.as_deref().map_or("An unknown device".into(), device_name);
     let (used, since) = (session.last_used_at.as_deref(), session.created_at.as_deref());
-    let label = match used.and_then(local) {
+    let label = match used.and_then(with_offset).and_then(|used| local(&used)) {
         Some(used) => format!("End session of {device}, last used {used}"),
         None => format!("End session of {device}"),
     };
@@ -103,8 +104,11 @@ fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
 
 /// The time `at` after its label `what`. Empty if the server did not send the time.
 fn time(what: &str, at: Option<&str>) -> Html {
-    let Some((at, shown)) = at.and_then(|at| Some((at, local(at)?))) else { return Html::default() };
-    html! { <span>{ what }<time datetime={at.to_owned()}>{ shown }</time></span> }
+    let at = at.and_then(with_offset);
+    let Some((at, shown)) = at.and_then(|at| local(&at).map(|shown| (at, shown))) else {
+        return Html::default();
+    };
+    html! { <span>{ what }<time datetime={at}>{ shown }</time></span> }
 }
 
 /// An RFC 3339 time in this device's time zone and the page's language. `None` if `at` is not a time.

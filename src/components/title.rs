@@ -6,7 +6,7 @@ use crate::hooks::use_session;
 /// Names the document after the view that is shown. The name of the user is not in it, because titles stay in the browser's
 /// history.
 #[component]
-pub fn Title() -> Html {
+pub(crate) fn Title() -> Html {
     let title = match use_session() {
         State::SignedIn { .. } => "Signed in",
         State::Restoring | State::SignedOut(_) | State::SignedInElsewhere { .. } => "Log in",

@@ -20,6 +20,7 @@ fn get(url: String) -> HttpRequest {
         outlives_page: false,
         body_limit: 1000,
         cache: CacheMode::NoStore,
+        cookies: false,
     }
 }
 

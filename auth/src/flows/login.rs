@@ -71,7 +71,7 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
 
 /// The login's answer within its deadline. One that comes later is listened for, and its session ended at the server.
 async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<Answer, Error> {
-    let answer = engine.platform.http(request);
+    let answer = engine.platform.http(HttpRequest { cookies: engine.contract.cookies, ..request });
     match select(answer, engine.platform.sleep(DEADLINE)).await {
         Either::Left((answer, _)) => Ok(answer?),
         Either::Right(((), late)) => {

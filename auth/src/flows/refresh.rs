@@ -199,7 +199,7 @@ impl Refresher {
             Err(_) => return again(PAUSE, Error::Unavailable),
         }
         let Ok((decision, decided_at)) = self.decide(session, known, turn).await else {
-            return again(PAUSE, Error::Unavailable);
+            return again(PAUSE, Error::StorageStuck);
         };
         let attempt = match decision {
             Decision::Send(attempt) => attempt,

@@ -8,11 +8,16 @@ use crate::flows::look::join;
 use crate::flows::refresh::Refresher;
 use crate::platform::Instant;
 use crate::protocol::ids::Sid;
-use crate::protocol::session::{Age, Carried, On401, Session};
+use crate::protocol::session::{Age, Carried, Made, On401, Session};
 use crate::wire::{self, Answer, Error, HttpRequest, Request, Unstored};
 
 /// The longest time an application request may take, in milliseconds.
 const REQUEST_DEADLINE: u32 = 30_000;
+/// A token is new for so many milliseconds.
+const NEW: u64 = 2_000;
+/// How long a request waits before it goes out again with a new token that was refused, in milliseconds: clocks that are
+/// kept in time differ by less.
+const NOT_YET: u32 = 1_000;
 /// The most bytes of an application answer that are read.
 const REQUEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -38,15 +43,15 @@ impl Sender {
         }
         let began = engine.platform.now();
         let mut carried = self.credentials(began).await?;
-        let mut sends = 0;
+        let (mut sends, mut has_waited) = (1, false);
         loop {
             let answer = self.transmit(request, &url, &carried).await?;
-            sends += 1;
             if !engine.contract.is_expired(&answer) {
                 return Ok(answer);
             }
-            let made_for_it = self.is_made_for_it(&carried, began);
-            match engine.believes(|belief| Session::on_401(belief.session(), &carried, made_for_it, sends)) {
+            let is_new = engine.platform.now().since(carried.access.received) < NEW;
+            let made = Made { for_it: self.is_made_for_it(&carried, began), just_now: is_new && !has_waited };
+            match engine.believes(|belief| Session::on_401(belief.session(), &carried, made, sends)) {
                 On401::Drop => return Err(Error::SessionChanged),
                 On401::Answer => return Ok(answer),
                 On401::SendAgain(newer) => carried = newer,
@@ -54,7 +59,14 @@ impl Sender {
                     self.refresher.refresh(carried.session.clone(), carried.generation).await?;
                     carried = self.carried_on(&carried.session)?;
                 }
+                On401::Wait => {
+                    has_waited = true;
+                    engine.platform.sleep(NOT_YET).await;
+                    self.carried_on(&carried.session)?;
+                    continue;
+                }
             }
+            sends += 1;
         }
     }
 
@@ -112,13 +124,18 @@ impl Sender {
         let (engine, method) = (&self.engine, request.method);
         let cache = self.learnt(carried, |unstored| unstored.mode(method, url));
         let header = wire::authorization(&engine.contract.scheme, carried.access.token.reveal());
+        let is_optional = request.optional;
         let request = HttpRequest::authorized(request, url.to_owned(), header, cache, REQUEST_BODY_LIMIT);
         let answer = engine.exchange(request, REQUEST_DEADLINE).await;
         if !engine.is_current(&carried.session) {
             // The page does not have the request's session any more, so its caller must not get the answer.
             return Err(Error::SessionChanged);
         }
-        engine.heard(&carried.session, answer.as_ref());
+        // A server that lacks something may answer in a way that the browser hides (a 404 without CORS headers). That says
+        // nothing of the server.
+        if !(is_optional && answer == Err(Error::Unreachable)) {
+            engine.heard(&carried.session, answer.as_ref());
+        }
         let answer = answer?;
         self.learnt(carried, |unstored| unstored.learn(method, url, cache, &answer));
         if (200..300).contains(&answer.status) {

@@ -93,6 +93,16 @@ pub(crate) struct Carried {
     pub(crate) access: Access,
 }
 
+/// When the server made a token that it refuses.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Made {
+    /// It gave the token to this tab since the call began, and the ledger shows no later one.
+    pub(crate) for_it: bool,
+    /// The token is so new that the clocks of two servers may disagree about it (RFC 7519 §4.1.5), and the request has
+    /// not waited for them yet.
+    pub(crate) just_now: bool,
+}
+
 /// What follows from a 401.
 #[derive(Debug)]
 pub(crate) enum On401 {
@@ -104,9 +114,11 @@ pub(crate) enum On401 {
     SendAgain(Carried),
     /// The session's newest token was refused: refresh its generation, and send again.
     Refresh,
+    /// The server may not accept the token yet: wait for a moment, and send again with the same one.
+    Wait,
 }
 
-/// How often a request goes out at most.
+/// With how many tokens a request goes out at most.
 const MOST_SENDS: u32 = 3;
 
 /// An access token that the tab kept over a reload, and its session.
@@ -171,25 +183,28 @@ impl Session {
         Some(Carried { session: self.id.clone(), generation: self.generation, access })
     }
 
-    /// The rule for a 401 to a request that has gone out `sends` times, at last with `carried`. `made_for_it` says
-    /// whether the server gave `carried` to this tab since the call began, and the ledger shows no later one.
+    /// The rule for a 401 to a request that has gone out with `sends` tokens, at last with `carried`.
     ///
-    /// A request goes out twice. It goes out a third time only if the second token was a sibling's, because the
+    /// A request goes out with two tokens. It goes out with a third one only if the second was a sibling's, because the
     /// server never gave that token to this tab.
-    pub(crate) fn on_401(current: Option<&Self>, carried: &Carried, made_for_it: bool, sends: u32) -> On401 {
+    pub(crate) fn on_401(current: Option<&Self>, carried: &Carried, made: Made, sends: u32) -> On401 {
         let Some(session) = current.filter(|session| session.id == carried.session) else {
             return On401::Drop;
         };
-        if sends >= MOST_SENDS || (sends > 1 && !carried.access.handed_over) {
-            return On401::Answer;
-        }
+        let Made { for_it, just_now } = made;
+        let is_bounded = sends >= MOST_SENDS || (sends > 1 && !carried.access.handed_over);
+        let is_best = is_bounded || (for_it && !carried.access.handed_over);
         // A repeated attempt gives the same generation a second access token.
         let newer =
             |now: &Carried| now.generation > carried.generation || now.access.token != carried.access.token;
         match session.carry().filter(newer) {
-            Some(now) => On401::SendAgain(now),
-            None if made_for_it && !carried.access.handed_over => On401::Answer,
-            None => On401::Refresh,
+            Some(now) if !is_bounded => On401::SendAgain(now),
+            Some(_) => On401::Answer,
+            None if !is_best && session.is_renewable() => On401::Refresh,
+            None if just_now => On401::Wait,
+            // The refresh of a session without a refresh token ends it.
+            None if !is_best => On401::Refresh,
+            None => On401::Answer,
         }
     }
 }

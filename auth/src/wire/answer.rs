@@ -101,9 +101,13 @@ impl Error {
     /// The error that the status of an application answer means. The answer is no success.
     pub(crate) fn from_answer(answer: &Answer) -> Self {
         match answer.status {
+            404 => Self::NotFound,
+            // A proxy, a gateway or a check for robots. The server's own refusals are JSON.
+            status @ (400 | 401 | 403 | 405..=407 | 451) if answer.is_markup() => {
+                Self::Intercepted { status }
+            }
             401 => Self::StillUnauthorized,
             403 => Self::Forbidden,
-            404 => Self::NotFound,
             // The same request may be made again (RFC 9110 §15.5.9).
             408 => Self::TimedOut,
             429 => Self::TooManyRequests { retry_after: retry_after(answer) },

@@ -53,6 +53,8 @@ pub struct Contract {
     pub expired: Vec<Matcher>,
     /// What is known of the server's rotation.
     pub rotation: Rotation,
+    /// Whether calls to the page's own origin carry its cookies: a proxy in front of page and API may want its own.
+    pub cookies: bool,
 }
 
 /// What a server does to a refresh token that is used.
@@ -228,6 +230,7 @@ impl Default for Contract {
             logout_refusals: refusal::of_logout(),
             expired: vec![Matcher::status(401)],
             rotation: Rotation::Unknown,
+            cookies: false,
         }
     }
 }

@@ -47,11 +47,16 @@ impl Contract {
         let text = text.trim();
         let whole = |takes| InvalidContract { field: String::new(), takes };
         if !text.starts_with('{') {
-            return preset::named(text).ok_or_else(|| whole(preset::NAMES));
+            return named(text).ok_or_else(|| whole(preset::NAMES));
         }
         let object = Object::read(text).ok_or_else(|| whole("the name of a preset, or one JSON object"))?;
         read(&Part { path: String::new(), object })
     }
+}
+
+/// The preset of this name.
+fn named(name: &str) -> Option<Contract> {
+    Contract::from_text(preset::text(name)?).ok()
 }
 
 /// One object of the text, and where it stands.
@@ -107,7 +112,7 @@ impl<'a> Part<'a> {
 }
 
 fn read(part: &Part<'_>) -> Read<Contract> {
-    const KNOWN: [&str; 14] = [
+    const KNOWN: [&str; 15] = [
         "preset",
         "client_id",
         "login",
@@ -122,11 +127,12 @@ fn read(part: &Part<'_>) -> Read<Contract> {
         "refresh_refusals",
         "logout_refusals",
         "rotation",
+        "cookies",
     ];
     const KNOWN_TEXT: &str = "no such name; known are preset, client_id, login, refresh, logout, sessions, asks, fields, \
-                              scheme, expired, login_refusals, refresh_refusals, logout_refusals and rotation";
+                              scheme, expired, login_refusals, refresh_refusals, logout_refusals, rotation and cookies";
     part.knows_only(&KNOWN, KNOWN_TEXT)?;
-    let preset = |raw: Raw<'_>| preset::named(&raw.text()?);
+    let preset = |raw: Raw<'_>| named(&raw.text()?);
     let mut contract = part.field("preset", preset::NAMES, preset)?.unwrap_or_default();
     if let Some(login) = part.part("login")? {
         contract.login = endpoint(&login, Some(contract.login))?;
@@ -177,6 +183,7 @@ fn read(part: &Part<'_>) -> Read<Contract> {
     })? {
         contract.rotation = rotation;
     }
+    contract.cookies = part.field("cookies", "true or false", Raw::flag)?.unwrap_or(contract.cookies);
     Ok(contract)
 }
 

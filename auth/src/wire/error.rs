@@ -33,6 +33,11 @@ pub enum Error {
     StillUnauthorized,
     /// The user may not do this (403).
     Forbidden,
+    /// Something between the page and the server refused the request with a page of its own.
+    Intercepted {
+        /// The status code.
+        status: u16,
+    },
     /// There is no such thing (404).
     NotFound,
     /// The server has no such service: the contract does not name it, or it answered 404 or 405.
@@ -72,6 +77,8 @@ pub enum Error {
     /// The session could not be renewed in time, because another tab is renewing it or this browser's storage
     /// does not answer.
     Unavailable,
+    /// This browser's storage gives the page no answer, so the session cannot be renewed.
+    StorageStuck,
     /// This browser's storage did not say in time whether it stored the login. The login was taken back.
     StorageSilent,
     /// The connection ended in the middle of the answer.
@@ -158,8 +165,11 @@ impl Error {
             Self::SessionChanged => "Your session changed meanwhile, so the answer was discarded.",
             Self::StillUnauthorized => "The server did not accept your session for this request (401).",
             Self::Forbidden => "You do not have permission for this (403).",
+            Self::Intercepted { status } => {
+                return format!("The request was stopped on its way, perhaps by a proxy or a check for robots ({status}). Reload the page or try again.").into();
+            }
             Self::NotFound => "The server has nothing at this address (404).",
-            Self::NotOffered => "This server does not offer that.",
+            Self::NotOffered => "This server does not seem to offer that.",
             Self::TooManyRequests { .. } => "Too many attempts. Wait a moment, then try again.",
             Self::ServerError { status } => {
                 return format!("The server has a problem ({status}). Try again in a moment.").into();
@@ -175,11 +185,12 @@ impl Error {
                 .into();
             }
             Self::Redirected => {
-                "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page."
+                "The request was redirected, perhaps to a proxy's login. That is not followed for your safety. Reload the page. If that does not help, tell whoever runs it."
             }
             Self::Unreachable => "Cannot reach the server. Check your connection and try again.",
             Self::TimedOut => "The server did not answer in time. Try again in a moment.",
             Self::Unavailable => "Your session could not be renewed in time. Try again in a moment.",
+            Self::StorageStuck => "This browser's storage does not answer. Reload the page to go on.",
             Self::StorageSilent => {
                 "Signing in did not work, because this browser's storage gave no answer. Reload the page and try again."
             }
@@ -212,7 +223,9 @@ impl Error {
                 | Self::ServerError { .. }
                 | Self::Unreachable
                 | Self::TimedOut
+                | Self::Intercepted { .. }
                 | Self::Unavailable
+                | Self::StorageStuck
                 | Self::StorageSilent
                 | Self::Interrupted
                 | Self::Unintelligible

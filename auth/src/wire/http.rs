@@ -51,12 +51,14 @@ pub struct Request {
     pub(crate) target: String,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Option<Vec<u8>>,
+    /// Whether the server may lack what is asked for.
+    pub(crate) optional: bool,
 }
 
 impl Request {
     /// A request to `target`: a path below the API's base URL, or an absolute URL on its origin.
     pub fn new(method: Method, target: impl Into<String>) -> Self {
-        Self { method, target: target.into(), headers: Vec::new(), body: None }
+        Self { method, target: target.into(), headers: Vec::new(), body: None, optional: false }
     }
 
     /// `GET target`.
@@ -122,6 +124,8 @@ pub struct HttpRequest {
     pub body_limit: usize,
     /// What the browser's HTTP cache may do.
     pub cache: CacheMode,
+    /// Whether it carries the cookies of the page's own origin (fetch's `credentials: same-origin`).
+    pub cookies: bool,
 }
 
 /// What the browser's HTTP cache may do for a request. The names are those of fetch's `cache`.
@@ -156,6 +160,7 @@ impl HttpRequest {
             outlives_page: false,
             body_limit,
             cache,
+            cookies: false,
         }
     }
 }

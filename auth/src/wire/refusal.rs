@@ -64,7 +64,24 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     if answer.is_markup() {
         return None;
     }
+    if is_gateways(answer) {
+        return Some(Meaning::Misconfigured);
+    }
     rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.then)
+}
+
+/// Whether a 401 asks for a name and password of the browser (RFC 7617), and for no bearer token: a gateway in front of the
+/// server does so.
+fn is_gateways(answer: &Answer) -> bool {
+    let asks = |challenges: &str, scheme: &str| {
+        let mut words = challenges.split([',', ' ', '=']);
+        words.any(|word| word.eq_ignore_ascii_case(scheme))
+    };
+    let challenges = answer.header("www-authenticate").filter(|_| answer.status == 401);
+    challenges.is_some_and(|challenges| {
+        ["Basic", "Digest", "Negotiate"].into_iter().any(|scheme| asks(challenges, scheme))
+            && !asks(challenges, "Bearer")
+    })
 }
 
 /// Recognises an answer by its status and by what its JSON object says.

@@ -107,6 +107,7 @@ fn call(
         outlives_page: false,
         body_limit: BODY_LIMIT,
         cache: CacheMode::NoStore,
+        cookies: false,
     })
 }
 

@@ -13,7 +13,11 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         Error::EmptyFields(fields(true, true)),
         Error::EmptyFields(fields(true, false)),
         Error::EmptyFields(fields(false, true)),
+        Error::EmptyFields(Fields { other: true, ..Fields::default() }),
         Error::WrongCredentials,
+        Error::AccountDisabled,
+        Error::AccountNotVerified,
+        Error::AccountLocked,
         Error::InvalidFields(fields(true, false)),
         Error::InvalidFields(fields(false, true)),
         Error::InvalidFields(fields(false, false)),
@@ -29,9 +33,12 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         Error::Unreachable,
         Error::TimedOut,
         Error::Unavailable,
+        Error::StorageStuck,
         Error::StorageSilent,
         Error::Interrupted,
         Error::Unintelligible,
+        Error::TooLarge,
+        Error::UnusableToken,
         Error::ForeignOrigin,
         Error::MalformedHeader,
     ];
@@ -39,6 +46,8 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         |status| Error::ServerError { status },
         |status| Error::Refused { status },
         |status| Error::Misconfigured { status },
+        |status| Error::NotRegistered { status },
+        |status| Error::Intercepted { status },
     ];
     for make in with_status {
         for status in [418, 507] {
@@ -57,6 +66,8 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         EndReason::Reuse,
         EndReason::PasswordChanged,
         EndReason::Disabled,
+        EndReason::NoLongerKept,
+        EndReason::UnusableToken,
     ];
     all.extend(reasons.map(Error::SessionEnded));
     let mut messages = BTreeSet::new();
@@ -87,6 +98,10 @@ fn errors_know_whether_the_session_lives_and_whether_retrying_helps() {
         (Error::ServerError { status: 500 }, true, true),
         (Error::TooManyRequests { retry_after: None }, true, true),
         (Error::WrongCredentials, true, false),
+        (Error::Intercepted { status: 403 }, true, true),
+        (Error::StorageStuck, true, true),
+        (Error::TooLarge, true, false),
+        (Error::UnusableToken, true, false),
         (Error::Forbidden, true, false),
         (Error::Misconfigured { status: 404 }, true, false),
         (Error::ForeignOrigin, true, false),

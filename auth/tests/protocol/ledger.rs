@@ -15,7 +15,7 @@ fn a_broken_ledger_ends_no_session() {
     world.pass(60_000);
     assert_eq!(client.state(), UNCONFIRMED);
     world.pass(900_000);
-    assert_eq!(world.run(client.send(&me())).err(), Some(Error::Unavailable));
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::StorageStuck));
     world.mend_ledger();
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     assert_eq!(client.state(), signed_in("ann"));

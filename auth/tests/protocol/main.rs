@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod arbitrary;
 mod broken_ledger;
 mod clocks;
 mod contracts;
@@ -32,6 +33,7 @@ mod newer_records;
 mod newer_takeover;
 mod news;
 mod not_taken_over;
+mod not_yet;
 mod noted;
 mod notice;
 mod own_sessions;

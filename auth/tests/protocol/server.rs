@@ -45,6 +45,8 @@ pub(crate) struct Server {
     /// Begins every opaque token.
     pub(crate) prefix: &'static str,
     pub(crate) issues_refresh: bool,
+    /// Milliseconds until a new access token is accepted.
+    pub(crate) not_yet: u64,
     /// Refuses every application request.
     pub(crate) refuses_all: bool,
     /// How often a spent token came back.
@@ -82,6 +84,7 @@ impl Default for Server {
             refuses_key: false,
             prefix: "",
             issues_refresh: true,
+            not_yet: 0,
             refuses_all: false,
             reuses: 0,
             minted: 0,
@@ -216,7 +219,10 @@ impl Server {
     fn resource(&self, request: &HttpRequest, now: u64) -> Reply {
         let token = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer "));
         let known = token.and_then(|token| self.access.get(token));
-        let family = known.filter(|(family, until)| now < *until && self.families[*family].alive);
+        let begins = |until: u64| until - self.lifetime * 1000 + self.not_yet;
+        let family = known.filter(|(family, until)| {
+            (begins(*until)..*until).contains(&now) && self.families[*family].alive
+        });
         match family {
             Some((family, _)) if !self.refuses_all => {
                 (200, format!(r#"{{"user":"{}"}}"#, self.families[*family].user))

@@ -150,8 +150,9 @@ fn a_key_moves_with_its_token() {
         ],
         body: Some(format!(r#"{{"refresh_token":"{}"}}"#, earlier.refresh).into_bytes()),
         outlives_page: false,
-        body_limit: 65_536,
+        body_limit: 1024 * 1024,
         cache: auth::CacheMode::NoStore,
+        cookies: false,
     };
     assert_eq!(world.server_at(CRM, |server| server.handle(&attempt, "/refresh", world.time())).0, 200);
     let client = open(&earlier.tab, CRM);

@@ -56,6 +56,8 @@ pub(crate) enum Class {
     NewerRecords,
     /// People type their name in one letter case or another. The server knows them by one word.
     LetterCase,
+    /// The server accepts an access token only a moment after it has made it.
+    NotYetValid,
 }
 
 impl Class {
@@ -99,7 +101,7 @@ impl Class {
 
     /// What befalls few servers, apps and browsers. A stream of chance of its own draws these classes, so that a
     /// world without them is the same as before they were there.
-    pub(crate) const RARE: [Self; 9] = [
+    pub(crate) const RARE: [Self; 10] = [
         Self::NewKey,
         Self::SecondApp,
         Self::TokenOnly,
@@ -109,6 +111,7 @@ impl Class {
         Self::LedgerSilent,
         Self::NewerRecords,
         Self::LetterCase,
+        Self::NotYetValid,
     ];
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {

@@ -135,6 +135,7 @@ const CASES: &[Case] = &[
     case_in(&["BrokenIsDenied"], "database not opened", |options| options.has(Class::LedgerSilent)),
     case_in(&["SayNotStored"], "database not opened", |options| options.has(Class::LedgerSilent)),
     case_in(&["LeaveNewer"], "records of a newer build", |options| options.has(Class::NewerRecords)),
+    case_in(&["WaitForClocks"], "tokens not valid yet", |options| options.has(Class::NotYetValid)),
     case_in(&["ServersWordOnUser"], "names in any letter case", |options| options.has(Class::LetterCase)),
 ];
 

@@ -12,6 +12,9 @@ use crate::token::{Kind, Token, tokens_in};
 /// How an answer announces idempotent rotation.
 pub(crate) const ANNOUNCEMENT: &str = r#""idempotent_refresh":true"#;
 
+/// How far the clock of the service that makes tokens is ahead of that which checks them, in milliseconds.
+const NOT_YET: u64 = 800;
+
 /// What the server did with a request; the checks judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
@@ -69,13 +72,16 @@ pub(crate) struct Server {
     lifetime: Lifetime,
     absolute: Option<u64>,
     token_only: bool,
+    /// Milliseconds until a new access token is accepted.
+    not_yet: u64,
 }
 
 impl Server {
     pub(crate) fn new(options: &Options) -> Self {
         let Options { rotation, life, lifetime, absolute, .. } = *options;
         let token_only = options.has(Class::TokenOnly);
-        Self { families: Vec::new(), rotation, life, lifetime, absolute, token_only }
+        let not_yet = if options.has(Class::NotYetValid) { NOT_YET } else { 0 };
+        Self { families: Vec::new(), rotation, life, lifetime, absolute, token_only, not_yet }
     }
 
     /// The number of the family's current refresh token.
@@ -200,9 +206,7 @@ impl Server {
     fn resource(&self, request: &HttpRequest, app: App, now: u64) -> Reply {
         let carried = header(request, "authorization").and_then(|value| tokens_in(value).next());
         let accepted = carried.filter(|token| {
-            let family = self.families.get(token.family);
-            let until = family.filter(|f| f.alive).and_then(|f| f.access.get(token.number));
-            token.kind == Kind::Access && self.knows(app, *token) && until.is_some_and(|until| now < *until)
+            token.kind == Kind::Access && self.knows(app, *token) && self.accepts(*token, now)
         });
         match accepted {
             Some(Token { family, .. }) => {
@@ -214,6 +218,13 @@ impl Server {
                 Reply { status: 401, body, deed: Deed::Refused }
             }
         }
+    }
+
+    /// Whether an access token is accepted at `now`.
+    pub(crate) fn accepts(&self, token: Token, now: u64) -> bool {
+        let family = self.families.get(token.family).filter(|family| family.alive);
+        let until = family.and_then(|family| family.access.get(token.number)).copied();
+        until.is_some_and(|until| now < until && until + self.not_yet <= now + self.life)
     }
 
     fn grant(&mut self, at: usize, with_refresh: bool, now: u64, deed: Deed) -> Reply {

@@ -203,6 +203,7 @@ impl Refresher {
         answer: Option<&Answer>,
         reason: EndReason,
     ) -> Round {
+        let spent = answer.is_some_and(|answer| answer.status == 409);
         let (this, about) = (self.clone(), attempt.clone());
         let verdict = move |page: &mut Page| {
             terminal(page, &about, reason, |generation| !this.lacks(&about.session, generation))
@@ -211,19 +212,18 @@ impl Refresher {
         // The end that is found may be this tab's own, which was committed and heard of too late, or that of a tab
         // which had no token to tell the server with.
         let over = matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(_)));
-        let spent = answer.is_some_and(|answer| answer.status == 409);
         // A token that came with one that cannot be used is of no use either.
         let brought = answer.and_then(|answer| wire::tokens_of(answer, &self.engine.contract).refresh);
         let revoke = brought.or_else(|| spent.then(|| attempt.token.clone()));
         if let Some(token) = revoke.filter(|_| over) {
             self.engine.apply(|_, effects| effects.revoke.push(token));
         }
-        let again = |after| Round::Again { known: attempt.leaves(), after, because: Error::Unavailable };
+        let again = |after, because| Round::Again { known: attempt.leaves(), after, because };
         match verdict {
             Ok(Verdict::Ended) => Round::Done(Err(self.ended(&session.id, reason))),
             Ok(Verdict::Gone(reason)) => Round::Done(Err(self.stopped(session, reason).await)),
-            Ok(Verdict::Ahead) => again(0),
-            Err(_) => again(PAUSE),
+            Ok(Verdict::Ahead) => again(0, Error::Unavailable),
+            Err(_) => again(PAUSE, Error::StorageStuck),
         }
     }
 

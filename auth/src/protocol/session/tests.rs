@@ -19,7 +19,7 @@ fn session(id: &str, generation: u32) -> Session {
 
 /// What follows from the first 401 to a token that is older than the call.
 fn on_401(current: Option<&Session>, carried: &Carried) -> On401 {
-    Session::on_401(current, carried, false, 1)
+    Session::on_401(current, carried, Made::default(), 1)
 }
 
 #[test]
@@ -73,8 +73,31 @@ fn a_401_of_another_session_is_dropped() {
 fn a_401_to_the_servers_own_answer_is_the_callers() {
     let session = session("s", 3);
     let carried = session.carry().unwrap();
-    assert!(matches!(Session::on_401(Some(&session), &carried, true, 1), On401::Answer));
-    assert!(matches!(Session::on_401(Some(&session), &carried, false, 2), On401::Answer));
+    assert!(matches!(Session::on_401(Some(&session), &carried, made(true), 1), On401::Answer));
+    assert!(matches!(Session::on_401(Some(&session), &carried, made(false), 2), On401::Answer));
+}
+
+fn made(for_it: bool) -> Made {
+    Made { for_it, just_now: false }
+}
+
+#[test]
+fn a_new_token_gets_a_moment_before_its_401_is_the_callers() {
+    let new = |for_it| Made { for_it, just_now: true };
+    let mut session = session("s", 3);
+    let carried = session.carry().unwrap();
+    for (made, sends) in [(new(true), 1), (new(false), 2), (new(true), 3)] {
+        assert!(
+            matches!(Session::on_401(Some(&session), &carried, made, sends), On401::Wait),
+            "{made:?} {sends}"
+        );
+    }
+    // A refresh may help at once.
+    assert!(matches!(Session::on_401(Some(&session), &carried, new(false), 1), On401::Refresh));
+    // Without a refresh token it would end the session.
+    session.tenure = Tenure::Shared { renewable: false, stored: true };
+    assert!(matches!(Session::on_401(Some(&session), &carried, new(false), 1), On401::Wait));
+    assert!(matches!(on_401(Some(&session), &carried), On401::Refresh));
 }
 
 #[test]
@@ -83,8 +106,8 @@ fn a_siblings_dead_token_costs_a_refresh_and_not_the_retry() {
     session.access.as_mut().unwrap().handed_over = true;
     let carried = session.carry().unwrap();
     for (sends, made_for_it) in [(1, false), (1, true), (2, false), (2, true)] {
-        let next = Session::on_401(Some(&session), &carried, made_for_it, sends);
+        let next = Session::on_401(Some(&session), &carried, made(made_for_it), sends);
         assert!(matches!(next, On401::Refresh), "{sends} {made_for_it}");
     }
-    assert!(matches!(Session::on_401(Some(&session), &carried, false, 3), On401::Answer), "the bound");
+    assert!(matches!(Session::on_401(Some(&session), &carried, made(false), 3), On401::Answer), "the bound");
 }

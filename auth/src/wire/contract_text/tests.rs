@@ -112,8 +112,57 @@ fn a_mistake_names_its_field_and_what_it_takes() {
             "refresh_refusals.is.a takes a text,",
         ),
         (r#"{"rotation": "always"}"#, "rotation takes unknown or never"),
+        (r#"{"asks": [{"name": "otp"}]}"#, "asks.label takes a text"),
+        (
+            r#"{"asks": [{"name": "otp", "label": "Code", "optional": 1}]}"#,
+            "asks.optional takes true or false",
+        ),
+        (r#"{"login": {"method": "GET"}}"#, "login.encoding takes query, because a GET has no body"),
+        (r#"{"refresh": {"method": "GET"}}"#, "refresh.encoding takes query, because a GET has no body"),
+        (r#"{"login": {"headers": {"x key": "k"}}}"#, "login.headers.x key takes a header's name"),
+        (r#"{"login": {"headers": {"x-key": "k\n"}}}"#, "login.headers.x-key takes a header's name"),
+        (
+            r#"{"refresh": {"refresh_token": null}}"#,
+            "refresh.refresh_token takes null, authorization, field:",
+        ),
+        (r#"{"preset": "fastapi-users", "refresh": {"path": "/r"}}"#, "refresh.refresh_token takes null,"),
     ] {
         let told = wrong(text);
         assert!(told.starts_with(sentence), "{text}: {told}");
     }
+}
+
+#[test]
+fn every_name_is_that_of_a_preset() {
+    let names: Vec<_> = preset::NAMES.split(", ").flat_map(|names| names.split(" or ")).collect();
+    assert_eq!(names.len(), 9);
+    for name in names {
+        assert!(named(name).is_some(), "{name}");
+    }
+    assert!(named("").is_none() && named("guid").is_none());
+}
+
+#[test]
+fn a_login_may_ask_for_more() {
+    let contract = read(
+        r#"{"asks": [{"name": "tenant", "label": "Company", "autocomplete": "organization"},
+                     {"name": "otp", "label": "Code", "optional": true}]}"#,
+    );
+    let field = |name: &'static str, label: &'static str, autocomplete: &'static str, optional| Asked {
+        name: name.into(),
+        label: label.into(),
+        autocomplete: autocomplete.into(),
+        optional,
+    };
+    assert_eq!(
+        contract.asks,
+        [field("tenant", "Company", "organization", false), field("otp", "Code", "off", true)]
+    );
+}
+
+#[test]
+fn a_session_may_be_renewed_with_its_access_token() {
+    let contract =
+        read(r#"{"refresh": {"path": "/renew", "refresh_token": null, "access_token": "authorization"}}"#);
+    assert!(contract.renews_with_access());
 }

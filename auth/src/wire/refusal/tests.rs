@@ -62,6 +62,28 @@ fn what_is_no_word_on_the_password_is_told_by_its_status() {
 }
 
 #[test]
+fn a_gateways_challenge_is_no_word_on_the_password_or_the_session() {
+    let contract = Contract::default();
+    for (challenge, meaning) in [
+        (r#"Basic realm="staff only""#, Some(Misconfigured)),
+        ("basic", Some(Misconfigured)),
+        ("Negotiate, NTLM", Some(Misconfigured)),
+        (r#"Digest realm="x", nonce="y""#, Some(Misconfigured)),
+        ("Bearer", None),
+        (r#"Bearer error="invalid_token", Basic realm="x""#, None),
+        (r#"JWT realm="api""#, None),
+    ] {
+        let mut answer = answer(401, r#"{"detail":"x"}"#);
+        answer.headers.push(("www-authenticate".to_owned(), challenge.to_owned()));
+        for (of, usual) in
+            [(contract.login_refusal(&answer), NotAccepted), (contract.refresh_refusal(&answer), Expired)]
+        {
+            assert_eq!(of, Some(meaning.unwrap_or(usual)), "{challenge}");
+        }
+    }
+}
+
+#[test]
 fn an_account_that_nobody_may_use_has_its_own_word() {
     for of in [Contract::login_refusal, Contract::refresh_refusal] {
         each(

@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Says(u16, Vec<(&'static str, &'static str)>, String),
     /// As `Says`, but so many milliseconds late.
     SaysLate(u64, u16, &'static str),
+    /// As `Says`, with whatever bytes.
+    SaysBytes(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// The network fails before the server is reached.
     Lost,
     /// The server acts; the network fails on the way back.
@@ -140,25 +142,31 @@ impl World {
             }
             Fault::Says(status, _, body) => (*status, body.clone()),
             Fault::SaysLate(_, status, body) => (*status, (*body).to_owned()),
+            Fault::SaysBytes(status, ..) => (*status, String::new()),
             _ => self.server_at(&base, |server| server.handle(&request, &below, self.time())),
         };
         log(&reply.0.to_string());
         self.timer(ONE_WAY + back).await;
-        let (status, mut body) = reply;
+        let (status, body) = reply;
+        let mut body = body.into_bytes();
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         match fault {
             Fault::LostAnswer => return Err(HttpError::Unreachable),
             Fault::SilentAfter => std::future::pending().await,
             Fault::Cut => return Err(HttpError::Interrupted),
-            Fault::Body(other) => body = other,
+            Fault::Body(other) => body = other.into_bytes(),
             Fault::Says(_, given, _) => {
                 headers = given.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            }
+            Fault::SaysBytes(_, given, bytes) => {
+                headers = given.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+                body = bytes;
             }
             _ => {}
         }
         if body.len() > request.body_limit {
             return Err(HttpError::TooLarge);
         }
-        Ok(Answer { status, headers, body: body.into_bytes(), received: self.now() })
+        Ok(Answer { status, headers, body, received: self.now() })
     }
 }

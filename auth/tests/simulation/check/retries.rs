@@ -2,6 +2,7 @@
 
 use crate::check::using::tabs_go_on;
 use crate::check::{Answered, Call, Invariant, Outcome};
+use crate::options::Class;
 use crate::tasks::Life;
 use crate::token::Token;
 use crate::world::World;
@@ -12,14 +13,28 @@ const COMMIT: u64 = 1_000;
 const SLOW_COMMIT: u64 = 12_000;
 
 impl World {
-    /// A request is sent at most twice, and again only after a 401. It is sent a third time only if its second token
-    /// came from a sibling, because the server may have refused that token before.
+    /// A request is sent with two tokens at most, and again only after a 401. It is sent with a third one only if its
+    /// second token came from a sibling, because the server may have refused that token before. It is sent once more with
+    /// its last token if that one was new.
     pub(crate) fn check_retry(&self, id: usize, life: Life, token: Token, operation: Option<usize>) {
         let Some(operation) = operation else { return };
         let check = self.check.borrow();
         let of_operation = |call: &&Call| call.operation == Some(operation);
         let earlier = check.calls[..id].iter().filter(of_operation);
-        let earlier: Vec<_> = earlier.map(|call| (call.token, call.outcome, call.late)).collect();
+        let mut earlier: Vec<_> = earlier.map(|call| (call.token, call.outcome, call.late)).collect();
+        let with_it = earlier.iter().filter(|(sent, ..)| *sent == Some(token)).count();
+        let refused = matches!(earlier.last(), Some((_, Answered::Status(401), None)));
+        if with_it > 0 {
+            drop(check);
+            self.cover("request sent again with a new token");
+            if with_it > 1 || !refused {
+                self.violate(Invariant::OneRetry, || {
+                    "a request goes out again with the same token".to_owned()
+                });
+            }
+            return;
+        }
+        earlier.dedup_by_key(|(token, ..)| *token);
         let granted = check.tabs.get(&life).map(|seen| &seen.granted);
         let last = earlier.last().and_then(|(token, ..)| *token);
         let last_was_granted = last.zip(granted).is_some_and(|(last, granted)| granted.contains_key(&last));
@@ -56,8 +71,11 @@ impl World {
         let operation = &check.operations[id];
         let life = operation.life;
         let began = operation.at.monotonic;
-        let sends: Vec<_> = check.calls.iter().filter(|call| call.operation == Some(id)).collect();
+        let mut sends: Vec<_> = check.calls.iter().filter(|call| call.operation == Some(id)).collect();
         let Some(token) = sends.last().and_then(|call| call.token) else { return };
+        let all = sends.len();
+        sends.dedup_by_key(|call| call.token);
+        let has_waited = sends.len() < all;
         let since = |call: &&Call| call.life == life && call.sent.monotonic >= began;
         let of_family = |call: &&Call| call.token.is_some_and(|sent| sent.family == token.family);
         let refreshes = check.calls.iter().filter(|call| call.path == "/refresh");
@@ -74,6 +92,9 @@ impl World {
         let alone = !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
         let several = brought.count() > 1 && alone && !stood_still;
         drop(check);
+        if *outcome == Outcome::Answer(401) && !has_waited && self.is_only_new(token) {
+            self.violate(Invariant::Using, || format!("call {id} gets a 401 to a token that is only new"));
+        }
         if *outcome == Outcome::Answer(401) && !done && !self.is_token_only() {
             self.violate(Invariant::Using, || {
                 format!("call {id} gets a 401 to a token that a refresh would have replaced")
@@ -82,6 +103,15 @@ impl World {
         if several {
             self.violate(Invariant::OneRetry, || format!("call {id} causes a second refresh"));
         }
+    }
+
+    /// Whether the server accepts the token a moment later, and nothing keeps the page from knowing that it is new.
+    fn is_only_new(&self, token: Token) -> bool {
+        use Class::{Busy, Clock, Freeze, MessagesLate, Sleep, Slow, SlowServer, TimersLate};
+        let late = [Busy, Clock, Freeze, MessagesLate, Sleep, Slow, SlowServer, TimersLate];
+        let (server, now) = (self.server.borrow(), self.time());
+        let is_new = !server.accepts(token, now) && server.accepts(token, now + 1_000);
+        is_new && !late.into_iter().any(|class| self.options.has(class))
     }
 
     /// How long after its answer a token may become the tab's.

@@ -1,0 +1,28 @@
+//! One line in the console for whoever sets up the server.
+
+use std::cell::Cell;
+
+use web_sys::Url;
+
+thread_local! {
+    static SAID: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says once what a server has to allow, if a server on another origin gave no answer that the page may read. A browser does
+/// not tell a page whether the server or its CORS rules are missing. Nothing is said while the device is offline.
+pub(super) fn no_answer(url: &str) {
+    let Some(window) = web_sys::window().filter(|window| window.navigator().on_line()) else { return };
+    let (Ok(server), Ok(page)) = (Url::new(url), window.location().origin()) else { return };
+    let server = server.origin();
+    if server == page || SAID.replace(true) {
+        return;
+    }
+    let line = [
+        "yew-jwt-auth: ",
+        &server,
+        " gave no answer that this page may read. If it runs, let its CORS rules allow the origin ",
+        &page,
+        ", the methods GET, POST and DELETE, and the headers authorization, content-type and idempotency-key.",
+    ];
+    web_sys::console::warn_1(&line.concat().into());
+}
