@@ -77,6 +77,9 @@
     const boot = document.getElementById("boot");
     console.error(cause);
     if (boot) {
+      const title = document.createElement("h1");
+      title.textContent = document.title;
+      boot.before(title);
       boot.className = "message";
       boot.setAttribute("role", "alert");
       boot.textContent = sentence;
