@@ -68,13 +68,14 @@ fn stem<'a>(name: &'a str, ending: &str) -> &'a str {
 }
 
 /// The glue, followed by the code that starts the app. Both are in one file, so that one `integrity` covers
-/// both and the page needs no inline script.
+/// both and the page's inline script is the same in every build.
 fn with_bootstrap(glue: &str, wasm: &Asset) -> Result<String> {
     let init = default_export(glue)
         .context("wasm-bindgen's glue has no `export default` that the start of the app could call.")?;
     let Asset { name, integrity } = wasm;
+    // index.html's own script, loader.js, says why a start failed. A policy may forbid that script.
     Ok(format!(
-        "{glue}\n;{init}({{module_or_path:fetch(new URL(\"{name}\",import.meta.url),{{integrity:\"{integrity}\"}})}}).catch(e=>{{console.error(e);const b=document.getElementById(\"boot\");if(b){{b.setAttribute(\"role\",\"alert\");b.textContent=\"{FAILED}\"}}}});\n",
+        "{glue}\n;{{const u=new URL(\"{name}\",import.meta.url).href;{init}({{module_or_path:fetch(u,{{integrity:\"{integrity}\"}})}}).catch(e=>self.startFailed?startFailed(u,e):console.error(e))}}\n",
         glue = glue.trim_end(),
     ))
 }
@@ -139,8 +140,6 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-const FAILED: &str = "This page could not be loaded completely. Reload it, or try again later.";
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -169,8 +168,10 @@ mod tests {
     #[test]
     fn the_app_is_started_with_the_integrity_of_its_wasm() {
         let glue = with_bootstrap("export default i;\n", &asset("a_bg.wasm")).unwrap();
-        assert!(glue.starts_with("export default i;\n;i({module_or_path:fetch(new URL(\"a_bg.wasm\",import.meta.url),{integrity:\"sha384-a_bg.wasm\"})})"));
-        assert!(glue.contains("This page could not be loaded completely. Reload it, or try again later."));
+        assert_eq!(
+            glue,
+            "export default i;\n;{const u=new URL(\"a_bg.wasm\",import.meta.url).href;i({module_or_path:fetch(u,{integrity:\"sha384-a_bg.wasm\"})}).catch(e=>self.startFailed?startFailed(u,e):console.error(e))}\n"
+        );
         assert!(with_bootstrap("nothing", &asset("a")).is_err());
     }
 

@@ -40,6 +40,8 @@ pub struct Options {
     /// Whether the browser denies storage to pages. WebKit has no such setting: serve its pages with
     /// `Content-Security-Policy: sandbox allow-scripts allow-forms` instead.
     pub storage_denied: bool,
+    /// Whether the driver returns while a page is still loading. Without it, it waits for a file that hangs.
+    pub impatient: bool,
 }
 
 /// The system's colour scheme as the page sees it.
@@ -309,6 +311,9 @@ fn capabilities(engine: Engine, options: &Options, profile: &Path) -> Map<String
     if let Some(address) = options.proxy {
         let proxy = json!({"proxyType": "manual", "httpProxy": address.to_string()});
         capabilities.insert("proxy".to_owned(), proxy);
+    }
+    if options.impatient {
+        capabilities.insert("pageLoadStrategy".to_owned(), json!("none"));
     }
     let mut preferences = Map::new();
     match engine {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::sleep;
 
 use crate::serve::{Cut, Script, Serving};
 
@@ -35,6 +37,21 @@ pub struct Settings {
     pub preload: String,
     /// Additional files, by path. They replace files of the folder.
     pub files: BTreeMap<String, String>,
+    /// Faults in place of answers, by path.
+    pub faults: BTreeMap<String, Fault>,
+}
+
+/// What a browser gets in place of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// 404 with a page of HTML.
+    Gone,
+    /// 200 with a page of HTML, as a server answers that sends its page for every unknown path.
+    Html,
+    /// No answer until the fault is taken back.
+    Hang,
+    /// No answer. The connection is closed.
+    Cut,
 }
 
 /// A running file server. Its connections end on drop.
@@ -48,12 +65,22 @@ impl Pages {
     /// Serves the files below `folder` on a free port. Errors are collected, and answers are not cached.
     pub async fn start(folder: impl Into<PathBuf>) -> Result<Self> {
         let settings = Settings { collect_complaints: true, ..Settings::default() };
-        let (folder, settings) = (folder.into(), Arc::new(Mutex::new(settings)));
+        let (folder, settings): (PathBuf, _) = (folder.into(), Arc::new(Mutex::new(settings)));
         let shared = Arc::clone(&settings);
         let answer = move |request: Request<Incoming>| {
-            let settings = shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let answer = answer(&folder, &settings, request.method(), request.uri().path());
-            async { Ok::<_, Cut>(answer) }
+            let (folder, shared) = (folder.clone(), Arc::clone(&shared));
+            async move {
+                let settings = || shared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let path = request.uri().path();
+                while settings().faults.get(path) == Some(&Fault::Hang) {
+                    sleep(PAUSE).await;
+                }
+                let settings = settings();
+                match settings.faults.get(path) {
+                    Some(Fault::Cut) => Err(Cut),
+                    _ => Ok(answer(&folder, &settings, request.method(), path)),
+                }
+            }
         };
         Ok(Self { serving: Serving::start(0, true, answer).await?, settings })
     }
@@ -85,10 +112,29 @@ impl Pages {
         self.change(|settings| script.clone_into(&mut settings.preload));
     }
 
+    /// Answers requests for `path` with `fault` from now on.
+    pub fn fail(&self, path: &str, fault: Fault) {
+        self.change(|settings| settings.faults.extend([(path.to_owned(), fault)]));
+    }
+
+    /// Adds a header to every answer from now on.
+    pub fn header(&self, name: &str, value: &str) {
+        self.change(|settings| settings.headers.push((name.to_owned(), value.to_owned())));
+    }
+
     /// Sets one `<meta name="…">` from now on.
     pub fn meta(&self, name: &str, content: &str) {
         self.change(|settings| drop(settings.meta.insert(name.to_owned(), content.to_owned())));
     }
+}
+
+/// The path of the one file of the built page with this extension.
+pub fn shipped(extension: &str) -> Result<String> {
+    let names = std::fs::read_dir(dist())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names = names.filter(|name| name.ends_with(&format!(".{extension}")));
+    let name = names.next().with_context(|| format!("no .{extension} in {}", dist().display()))?;
+    ensure!(names.next().is_none(), "more than one .{extension}");
+    Ok(format!("/{name}"))
 }
 
 /// The folder of the built page: `E2E_DIST`, or else `dist/` of the repository.
@@ -99,6 +145,10 @@ pub fn dist() -> PathBuf {
 
 fn answer(folder: &Path, settings: &Settings, method: &Method, path: &str) -> Response<Script> {
     let (status, kind, body) = match (method, file(folder, settings, path)) {
+        _ if settings.faults.get(path) == Some(&Fault::Gone) => {
+            (StatusCode::NOT_FOUND, HTML, OTHER_PAGE.into())
+        }
+        _ if settings.faults.get(path) == Some(&Fault::Html) => (StatusCode::OK, HTML, OTHER_PAGE.into()),
         (&Method::GET | &Method::HEAD, Some((kind, body))) => (StatusCode::OK, kind, body),
         (&Method::GET | &Method::HEAD, None) => {
             (StatusCode::NOT_FOUND, "text/plain", Bytes::from("Not found"))
@@ -150,7 +200,7 @@ fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
 
 fn media_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "html" => "text/html; charset=utf-8",
+        "html" => HTML,
         "js" | "mjs" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "wasm" => "application/wasm",
@@ -175,7 +225,8 @@ fn prepared(mut page: String, settings: &Settings) -> String {
             None => added.push_str(&element),
         }
     }
-    let head = page.find("<head>").map_or(0, |start| start + "<head>".len());
+    let head = ["<head>", "<html lang=en>"].into_iter().find_map(|tag| Some(page.find(tag)? + tag.len()));
+    let head = head.unwrap_or_default();
     page.insert_str(head, &added);
     page
 }
@@ -195,6 +246,10 @@ fn meta_element(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
     })
 }
 
+const HTML: &str = "text/html; charset=utf-8";
+const OTHER_PAGE: &str = "<!doctype html><title>Another page</title>";
+/// How often a request that hangs looks whether its fault is taken back.
+const PAUSE: Duration = Duration::from_millis(25);
 const COMPLAINTS_PATH: &str = "/__complaints.js";
 
 /// Works in every engine, and under each Content-Security-Policy that allows the page's own scripts.

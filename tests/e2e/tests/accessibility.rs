@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use e2e::browser::{ColorScheme, Engine};
 use e2e::page::{FETCH, LOGIN, LOGOUT_EVERYWHERE, LoginPage, SESSIONS, Seen};
+use e2e::pages::{Fault, shipped};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
 use e2e::sentences::WRONG;
@@ -69,7 +70,14 @@ async fn every_state_is_accessible_in_both_schemes_and_at_every_width() -> Resul
     scene.pages.meta("api-base-url", "nonsense");
     let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
     page.wait_until("an alert", |seen| !seen.alerts.is_empty()).await?;
-    look.at("set-up-wrongly").await
+    look.at("set-up-wrongly").await?;
+
+    scene.pages.fail(&shipped("js")?, Fault::Gone);
+    let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
+    page.wait_until("an alert", |seen| seen.alerts_of("missing")).await?;
+    // The console names the missing file, as it should.
+    scene.browser.run("window.__complaints.length = 0", Value::Null).await?;
+    look.at("not-started").await
 }
 
 #[tokio::test(flavor = "multi_thread")]

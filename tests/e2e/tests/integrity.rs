@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::browser::{Browser, Engine};
 use e2e::page::{LoginPage, Seen};
-use e2e::pages::{Pages, dist};
+use e2e::pages::{Pages, dist, shipped};
+use e2e::sentences::CHANGED;
 use serde_json::Value;
 
 /// An API address without a server. The form needs none.
@@ -35,26 +36,14 @@ async fn one_wrong_byte_is_refused(engine: Engine) -> Result<()> {
     ensure!(complaints.is_empty(), "{complaints:#?}");
     only_the_own_origin_is_asked(&browser, &pages.origin()).await?;
 
-    // The wasm module is refused. The script says so.
-    tamper(&pages, "wasm", "Fetch Protected Data")?;
-    let page = LoginPage::open(&browser, &pages.origin()).await?;
-    let seen = page.wait_until("a word about the module", |seen| !seen.alerts.is_empty()).await?;
-    ensure!(
-        seen.alerts == ["This page could not be loaded completely. Reload it, or try again later."],
-        "{seen:#?}"
-    );
-    ensure!(seen.buttons.is_empty() && seen.boxes.is_empty(), "{seen:#?}");
-
-    // The script is refused. Only the style sheet is left to add a hint to the endless "Loading…".
-    tamper(&pages, "js", "could not be loaded completely")?;
-    let page = LoginPage::open(&browser, &pages.origin()).await?;
-    let hint = "const style = getComputedStyle(document.getElementById('boot'), '::after');
-                return style.visibility === 'visible' && style.content";
-    let hint =
-        browser.wait_for("a word about the script", hint, Value::Null, Duration::from_secs(20)).await?;
-    ensure!(hint.as_str().is_some_and(|hint| hint.contains("reload the page")), "{hint}");
-    let seen = page.seen().await?;
-    ensure!(seen.statuses.len() == 1 && seen.buttons.is_empty() && seen.boxes.is_empty(), "{seen:#?}");
+    // The wasm module is refused, and then the script. The document says so.
+    for (extension, text) in [("wasm", "Fetch Protected Data"), ("js", "module_or_path")] {
+        tamper(&pages, extension, text)?;
+        let page = LoginPage::open(&browser, &pages.origin()).await?;
+        let seen = page.wait_until("a word about the file", |seen| !seen.alerts.is_empty()).await?;
+        ensure!(seen.alerts == [CHANGED], "{extension}: {seen:#?}");
+        ensure!(seen.buttons.is_empty() && seen.boxes.is_empty(), "{extension}: {seen:#?}");
+    }
 
     // The style sheet is refused. The page works without it.
     let styled = "return getComputedStyle(document.querySelector('main')).maxWidth !== 'none'";
@@ -114,13 +103,4 @@ fn the_built_page_names_no_other_origin() -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The path of the one file of the build with this extension.
-fn shipped(extension: &str) -> Result<String> {
-    let names = std::fs::read_dir(dist())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names = names.filter(|name| name.ends_with(&format!(".{extension}")));
-    let name = names.next().with_context(|| format!("no .{extension} in {}", dist().display()))?;
-    ensure!(names.next().is_none(), "more than one .{extension}");
-    Ok(format!("/{name}"))
 }

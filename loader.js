@@ -1,0 +1,97 @@
+// Says why the page does not start. The build puts it into index.html, because any other file may be missing. It is
+// the page's only inline script and the same in every build, so that a policy can allow it by its hash.
+{
+  const TELL = "tell whoever runs this page.";
+  const SET_UP_WRONGLY = "This page is set up wrongly: " + TELL;
+
+  // What the policy has forbidden: the directive, by address.
+  const forbidden = {};
+  document.addEventListener("securitypolicyviolation", (event) => {
+    if (event.disposition == "enforce") forbidden[event.blockedURI] = event.effectiveDirective;
+  });
+
+  // Fetches anew, which also replaces a bad answer in the browser's cache.
+  const get = (url) => fetch(url, { cache: "reload" }).catch(() => {});
+
+  // The sentence for the visitor, and the cause for the owner.
+  const why = async (url, error) => {
+    const name = url.split("/").pop();
+    if (!self.WebAssembly)
+      return [
+        "This browser has no WebAssembly, or it is switched off, as in Lockdown Mode. Allow it for this page, or use another browser.",
+        "There is no WebAssembly.",
+      ];
+    try {
+      // The smallest module: only a policy refuses it. WebKit does not ask the policy before the instance.
+      new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
+    } catch (_) {
+      return [SET_UP_WRONGLY, "The policy of this page lacks 'wasm-unsafe-eval'."];
+    }
+
+    // Firefox tells what the policy forbade only after the fetch has failed.
+    const pause = new Promise((done) => setTimeout(done, 500));
+    const [page, file] = await Promise.all([get(location.href), get(url), pause]);
+    if (forbidden[url])
+      return [SET_UP_WRONGLY, "The policy of this page forbids " + name + ": " + forbidden[url]];
+    if (!page && self.origin == "null")
+      return [
+        "This page does not work inside a frame that isolates it, or as a file. Open its address in a tab of its own.",
+        "The origin of this page is opaque: it gets no files.",
+      ];
+    if (!page)
+      return [
+        "The connection was lost. Check it, then reload this page.",
+        name + " is out of reach, and so is the page.",
+      ];
+    if (page.ok && !(await page.text()).includes(name))
+      return [
+        "This page was updated. Reload it.",
+        "This page is old: send it with Cache-Control: no-cache.",
+      ];
+    if (!file)
+      return [
+        "Something in this browser or network blocks a file of this page. Allow it, then reload the page.",
+        name + " is out of reach, but the page is not.",
+      ];
+
+    const answered = name + " answered ";
+    const type = file.headers.get("content-type");
+    if (!file.ok)
+      return ["A file of this page is missing. Try again later, or " + TELL, answered + file.status];
+    if (!/javascript|wasm/.test(type))
+      return [
+        "The server sent something else in place of a file of this page. Try again later, or " + TELL,
+        answered + type,
+      ];
+    // A fetch fails with a TypeError, also if the file's integrity differs.
+    if (error && error.name != "TypeError")
+      return ["This browser is too old for this page. Update it, or use another.", error];
+    return [
+      "A file of this page was changed. Reload the page, or " + TELL,
+      name + " does not have the content that this page was built with.",
+    ];
+  };
+
+  self.startFailed = async (url, error) => {
+    const [sentence, cause] = await why(url, error);
+    const boot = document.getElementById("boot");
+    console.error(cause);
+    if (boot) {
+      const title = document.createElement("h1");
+      title.textContent = document.title;
+      boot.before(title);
+      boot.className = "message";
+      boot.setAttribute("role", "alert");
+      boot.textContent = sentence;
+    }
+  };
+
+  addEventListener("error", ({ target }) => {
+    if (target.type == "module") startFailed(target.src);
+  }, true);
+
+  // A style sheet that hangs keeps the page blank. (Firefox waits for one even after it is removed.)
+  setTimeout(() => {
+    for (const link of document.querySelectorAll("[rel=stylesheet]")) if (!link.sheet) link.remove();
+  }, 10000);
+}
