@@ -7,7 +7,7 @@ use crate::protocol::decide::ATTEMPT_DEADLINE;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::protocol::times::BACKOFF;
-use crate::wire::{self, Contract, Error, HttpRequest, Tokens};
+use crate::wire::{self, Answer, Contract, Endpoint, Error, HttpRequest, Tokens};
 
 /// How often the server is told. No token is kept for it beyond the page.
 pub(crate) const TRIES: u32 = 8;
@@ -59,10 +59,23 @@ async fn strike_out(engine: &Engine, owed: Option<Sid>) {
 }
 
 async fn tell_server(engine: &Engine, tokens: &Tokens) -> Result<(), Error> {
-    let Some(endpoint) = &engine.contract.logout else { return Ok(()) };
-    let request = wire::carrying(&engine.base, &engine.contract, endpoint, tokens)?;
-    let answer = engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await?;
-    match engine.contract.logout_refusal(&answer) {
+    let contract = &engine.contract;
+    let Some(endpoint) = &contract.logout else { return Ok(()) };
+    let mut answer = carry(engine, endpoint, tokens).await?;
+    if endpoint.access_token.is_some()
+        && contract.is_expired(&answer)
+        && let (Some(refresh), Some(_)) = (&contract.refresh, &tokens.refresh)
+    {
+        // The access token's time is up, and the session's is not. The session is over here, so its refresh token is of no
+        // other use than to get a token for this.
+        let renewed = carry(engine, refresh, tokens).await?;
+        let renewed = wire::tokens_of(&renewed, contract);
+        let refresh = renewed.refresh.or_else(|| tokens.refresh.clone());
+        if renewed.access.is_some() {
+            answer = carry(engine, endpoint, &Tokens { refresh, access: renewed.access }).await?;
+        }
+    }
+    match contract.logout_refusal(&answer) {
         // Over is over, whoever ended it.
         Some(meaning) if meaning.end().is_some() => Ok(()),
         Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
@@ -73,6 +86,12 @@ async fn tell_server(engine: &Engine, tokens: &Tokens) -> Result<(), Error> {
             _ => Err(Error::from_token_answer(&answer)),
         },
     }
+}
+
+/// A call with the session's tokens, which may go on when the page is gone.
+async fn carry(engine: &Engine, endpoint: &Endpoint, tokens: &Tokens) -> Result<Answer, Error> {
+    let request = wire::carrying(&engine.base, &engine.contract, endpoint, tokens)?;
+    engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await
 }
 
 /// Milliseconds between two tries: half a second and a random part, which grows with `n` from up to 1 s to up to 30 s.

@@ -56,6 +56,18 @@ fn rotates(contract: Contract, rotation: Rotation, dialect: Dialect) {
         [format!("POST {login} 200"), format!("{} {} {logged_out}", logout.0.name(), logout.1)]
     );
     assert_eq!(world.server(|server| (server.alive(), server.reuses)), (0, 0));
+    // A logout long after the access token's end reaches the server as well.
+    world.run(client.login("ann", "secret")).unwrap();
+    world.server(|server| server.expire_access());
+    world.take_log();
+    client.logout();
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+    let told = format!("{} {} ", logout.0.name(), logout.1);
+    let log = world.take_log();
+    assert!(log.last().is_some_and(|last| *last == format!("{told}{logged_out}")), "{log:?}");
+    assert!(log.len() == 1 || log[1] == format!("POST {refresh} 200"), "{log:?}");
+    assert_eq!(world.server(|server| server.alive()), 0);
 }
 
 fn preset(text: &str) -> Contract {
