@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use crate::components::{
     Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OwnSessions, Progress,
-    Title, WAIT_IS_OVER,
+    WAIT_IS_OVER,
 };
 use crate::focus::focus;
 use crate::hooks::{use_protected, use_session};
@@ -25,7 +25,6 @@ pub fn App() -> Html {
         },
         Ok(settings) => html! {
             <AuthProvider settings={settings.clone()}>
-                <Title />
                 <Notices exposed={settings.base.is_exposed()} />
                 <Guard fallback={html! { <LoginForm username={settings.username_label.clone()} /> }}>
                     <Home path={settings.data_path.clone()} />
@@ -49,8 +48,12 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
     let (heading, button) = (use_node_ref(), use_node_ref());
     use_effect_with((), {
         let heading = heading.clone();
-        // The login form had the focus and is gone. A screen reader continues at the heading.
-        move |()| focus(&heading)
+        move |()| {
+            // The login form had the focus and is gone. A screen reader continues at the heading.
+            focus(&heading);
+            set_title("Signed in");
+            || set_title("Log in")
+        }
     });
     let user = match use_session() {
         State::SignedIn { user: Some(user), .. } => {
@@ -77,6 +80,13 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
             }
             <Data json={protected.data.clone()} />
         </section>
+    }
+}
+
+/// Names the view that is shown. The name of the user is not in it, because titles stay in the browser's history.
+fn set_title(title: &str) {
+    if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+        document.set_title(title);
     }
 }
 

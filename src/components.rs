@@ -13,7 +13,6 @@ mod notices;
 mod own_sessions;
 mod progress;
 mod restoring;
-mod title;
 mod words;
 
 pub use countdown::Countdown;
@@ -29,5 +28,4 @@ pub use message::Message;
 pub use notices::Notices;
 pub use own_sessions::OwnSessions;
 pub use progress::Progress;
-pub(crate) use title::Title;
-pub(crate) use words::Words;
+pub(crate) use words::words;

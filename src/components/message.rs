@@ -1,6 +1,6 @@
 use yew::prelude::*;
 
-use super::Words;
+use super::words;
 use crate::focus::focus;
 
 /// Properties of [`Message`].
@@ -34,6 +34,6 @@ pub fn Message(MessageProps { text, id, unfocused, node, children }: &MessagePro
         }
     });
     html! {
-        <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node.clone()}><Words text={text.clone()} />{ children.clone() }</p>
+        <p class="message" role="alert" tabindex="-1" id={id.clone()} ref={node.clone()}>{ words(text) }{ children.clone() }</p>
     }
 }

@@ -1,6 +1,6 @@
 use yew::prelude::*;
 
-use super::Words;
+use super::words;
 
 /// Properties of [`Progress`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -20,7 +20,7 @@ pub fn Progress(ProgressProps { text, note }: &ProgressProps) -> Html {
     html! {
         <p role="status" class={classes!("progress", text.is_some().then_some("running"))}>
             if let Some(text) = text.clone().or_else(|| note.clone()) {
-                <Words {text} />
+                { words(&text) }
             }
         </p>
     }
