@@ -1,6 +1,7 @@
 //! A contract as JSON text: a preset's name, or an object that says what differs from a preset.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 
 use super::contract::{Asked, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
@@ -17,7 +18,7 @@ pub struct InvalidContract {
     /// The field, with the fields that it is in: `login.encoding`. Empty if it is the whole text.
     pub field: String,
     /// What it takes.
-    pub takes: &'static str,
+    pub takes: Cow<'static, str>,
 }
 
 impl fmt::Display for InvalidContract {
@@ -31,8 +32,6 @@ impl fmt::Display for InvalidContract {
 
 impl std::error::Error for InvalidContract {}
 
-type Read<T> = Result<T, InvalidContract>;
-
 impl Contract {
     /// Reads the name of a preset (`simple-jwt`), or a JSON object that overrides fields of one:
     ///
@@ -45,12 +44,14 @@ impl Contract {
     /// ```
     pub fn from_text(text: &str) -> Result<Self, InvalidContract> {
         let text = text.trim();
-        let whole = |takes| InvalidContract { field: String::new(), takes };
+        let whole = |takes: &'static str| InvalidContract { field: String::new(), takes: takes.into() };
         if !text.starts_with('{') {
             return named(text).ok_or_else(|| whole(preset::NAMES));
         }
         let object = Object::read(text).ok_or_else(|| whole("the name of a preset, or one JSON object"))?;
-        read(&Part { path: String::new(), object })
+        let mistake = OnceCell::new();
+        let contract = read(&Part { path: String::new(), object, mistake: &mistake });
+        mistake.into_inner().map_or(Ok(contract), Err)
     }
 }
 
@@ -59,15 +60,17 @@ fn named(name: &str) -> Option<Contract> {
     Contract::from_text(preset::text(name)?).ok()
 }
 
-/// One object of the text, and where it stands.
+/// One object of the text, and where it stands. Reading goes on after a mistake, and the first one is kept.
 struct Part<'a> {
     path: String,
     object: Object<'a>,
+    mistake: &'a OnceCell<InvalidContract>,
 }
 
 impl<'a> Part<'a> {
-    fn wrong(&self, name: &str, takes: &'static str) -> InvalidContract {
-        InvalidContract { field: self.at(name), takes }
+    fn wrong(&self, name: &str, takes: impl Into<Cow<'static, str>>) {
+        let mistake = InvalidContract { field: self.at(name), takes: takes.into() };
+        let _earlier = self.mistake.set(mistake);
     }
 
     fn at(&self, name: &str) -> String {
@@ -75,10 +78,9 @@ impl<'a> Part<'a> {
     }
 
     /// A misspelt name would otherwise change nothing, and nobody would know.
-    fn knows_only(&self, names: &[&str], takes: &'static str) -> Read<()> {
-        match self.object.names().find(|name| !names.contains(&name.as_str())) {
-            Some(unknown) => Err(self.wrong(&unknown, takes)),
-            None => Ok(()),
+    fn knows_only(&self, known: &[&str]) {
+        if let Some(unknown) = self.object.names().find(|name| !known.contains(&name.as_str())) {
+            self.wrong(&unknown, ["no such name; known are ", &listed(known, " and ")].concat());
         }
     }
 
@@ -88,21 +90,55 @@ impl<'a> Part<'a> {
         name: &str,
         takes: &'static str,
         read: impl FnOnce(Raw<'a>) -> Option<T>,
-    ) -> Read<Option<T>> {
-        match self.object.written(name) {
-            None => Ok(None),
-            Some(raw) => read(raw).map(Some).ok_or_else(|| self.wrong(name, takes)),
+    ) -> Option<T> {
+        let read = read(self.object.written(name)?);
+        if read.is_none() {
+            self.wrong(name, takes);
+        }
+        read
+    }
+
+    /// What the field's word means.
+    fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let written = self.object.written(name)?.text();
+        let found = words.iter().find(|(word, _)| written.as_deref() == Some(*word));
+        if found.is_none() {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(name, listed(&words, " or "));
+        }
+        found.map(|(_, meaning)| *meaning)
+    }
+
+    fn text(&self, name: &str) -> Option<Name> {
+        self.field(name, "a text", |raw| raw.text().filter(|text| !text.is_empty())).map(Name::from)
+    }
+
+    fn set(&self, name: &str, value: &mut Name) {
+        if let Some(text) = self.text(name) {
+            *value = text;
         }
     }
 
-    fn text(&self, name: &str) -> Read<Option<Name>> {
-        let text = |raw: Raw<'_>| raw.text().filter(|text| !text.is_empty()).map(Name::from);
-        self.field(name, "a text", text)
+    fn part(&self, name: &str) -> Option<Part<'a>> {
+        let object = self.field(name, "an object", Raw::object)?;
+        Some(Part { path: self.at(name), object, mistake: self.mistake })
     }
 
-    fn part(&self, name: &str) -> Read<Option<Part<'a>>> {
-        let object = self.field(name, "an object", Raw::object)?;
-        Ok(object.map(|object| Part { path: self.at(name), object }))
+    /// The objects of a list.
+    fn parts(&self, name: &str) -> Option<Vec<Part<'a>>> {
+        let objects = |raw: Raw<'a>| raw.list()?.into_iter().map(Raw::object).collect::<Option<Vec<_>>>();
+        let objects = self.field(name, "a list of objects", objects)?;
+        let part = |object| Part { path: self.at(name), object, mistake: self.mistake };
+        Some(objects.into_iter().map(part).collect())
+    }
+
+    /// One text, or a list of them.
+    fn texts(&self, name: &str) -> Vec<Name> {
+        let texts = |raw: Raw<'_>| match raw.text() {
+            Some(text) => Some(vec![text.into()]),
+            None => raw.list()?.into_iter().map(|raw| raw.text().map(Name::from)).collect(),
+        };
+        self.field(name, "a text, or a list of them", texts).unwrap_or_default()
     }
 
     /// Whether the field says that the server has nothing like it.
@@ -111,8 +147,16 @@ impl<'a> Part<'a> {
     }
 }
 
-fn read(part: &Part<'_>) -> Read<Contract> {
-    const KNOWN: [&str; 15] = [
+/// `a, b or c`
+fn listed(words: &[&str], last: &str) -> String {
+    match words.split_last() {
+        Some((end, rest)) if !rest.is_empty() => [&rest.join(", "), last, end].concat(),
+        _ => words.concat(),
+    }
+}
+
+fn read(part: &Part<'_>) -> Contract {
+    part.knows_only(&[
         "preset",
         "client_id",
         "login",
@@ -128,44 +172,39 @@ fn read(part: &Part<'_>) -> Read<Contract> {
         "logout_refusals",
         "rotation",
         "cookies",
-    ];
-    const KNOWN_TEXT: &str = "no such name; known are preset, client_id, login, refresh, logout, sessions, asks, fields, \
-                              scheme, expired, login_refusals, refresh_refusals, logout_refusals, rotation and cookies";
-    part.knows_only(&KNOWN, KNOWN_TEXT)?;
+    ]);
     let preset = |raw: Raw<'_>| named(&raw.text()?);
-    let mut contract = part.field("preset", preset::NAMES, preset)?.unwrap_or_default();
-    if let Some(login) = part.part("login")? {
-        contract.login = endpoint(&login, Some(contract.login))?;
+    let mut contract = part.field("preset", preset::NAMES, preset).unwrap_or_default();
+    if let Some(login) = part.part("login") {
+        change(&mut contract.login, &login);
     }
-    contract.refresh = optional_endpoint(part, "refresh", contract.refresh)?;
+    change_optional(&mut contract.refresh, part, "refresh");
+    change_optional(&mut contract.logout, part, "logout");
     if contract
         .refresh
         .as_ref()
-        .is_some_and(|refresh| refresh.refresh_token.is_none() && refresh.access_token.is_none())
+        .is_some_and(|call| call.refresh_token.is_none() && call.access_token.is_none())
     {
-        return Err(part.wrong("refresh.refresh_token", CARRIER));
+        part.wrong("refresh.refresh_token", CARRIER);
     }
-    contract.logout = optional_endpoint(part, "logout", contract.logout)?;
-    if let Some(id) = part.text("client_id")? {
+    if let Some(id) = part.text("client_id") {
         let calls = [Some(&mut contract.login), contract.refresh.as_mut(), contract.logout.as_mut()];
         calls.into_iter().flatten().for_each(|call| call.fields.push(("client_id".into(), id.clone())));
     }
     if part.is_null("sessions") {
         contract.sessions = None;
-    } else if let Some(path) = part.text("sessions")? {
+    } else if let Some(path) = part.text("sessions") {
         contract.sessions = Some(path);
     }
-    if let Some(asks) = list(part, "asks", asked)? {
-        contract.asks = asks;
+    if let Some(asks) = part.parts("asks") {
+        contract.asks = asks.iter().map(asked).collect();
     }
-    if let Some(names) = part.part("fields")? {
-        contract.fields = fields(&names, contract.fields)?;
+    if let Some(names) = part.part("fields") {
+        change_names(&mut contract.fields, &names);
     }
-    if let Some(scheme) = part.text("scheme")? {
-        contract.scheme = scheme;
-    }
-    if let Some(expired) = list(part, "expired", |part| matcher(part, &[]))? {
-        contract.expired = expired;
+    part.set("scheme", &mut contract.scheme);
+    if let Some(expired) = part.parts("expired") {
+        contract.expired = expired.iter().map(|part| matcher(part, &[])).collect();
     }
     for (name, rules) in [
         ("login_refusals", &mut contract.login_refusals),
@@ -173,150 +212,106 @@ fn read(part: &Part<'_>) -> Read<Contract> {
         ("logout_refusals", &mut contract.logout_refusals),
     ] {
         // The text's rules come first, because the first that fits decides.
-        let own = list(part, name, refusal)?.unwrap_or_default();
-        rules.splice(0..0, own);
+        let own = part.parts(name).unwrap_or_default();
+        rules.splice(0..0, own.iter().filter_map(refusal));
     }
-    if let Some(rotation) = part.field("rotation", "unknown or never", |raw| match raw.text()?.as_str() {
-        "unknown" => Some(Rotation::Unknown),
-        "never" => Some(Rotation::Never),
-        _ => None,
-    })? {
-        contract.rotation = rotation;
-    }
-    contract.cookies = part.field("cookies", "true or false", Raw::flag)?.unwrap_or(contract.cookies);
-    Ok(contract)
+    let rotation = part.word("rotation", &[("unknown", Rotation::Unknown), ("never", Rotation::Never)]);
+    contract.rotation = rotation.unwrap_or(contract.rotation);
+    contract.cookies = part.field("cookies", "true or false", Raw::flag).unwrap_or(contract.cookies);
+    contract
 }
 
-fn optional_endpoint(part: &Part<'_>, name: &str, before: Option<Endpoint>) -> Read<Option<Endpoint>> {
+fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
     if part.is_null(name) {
-        return Ok(None);
-    }
-    match part.part(name)? {
-        None => Ok(before),
-        Some(part) => endpoint(&part, before).map(Some),
-    }
-}
-
-fn endpoint(part: &Part<'_>, before: Option<Endpoint>) -> Read<Endpoint> {
-    const KNOWN: [&str; 7] =
-        ["method", "path", "encoding", "fields", "headers", "refresh_token", "access_token"];
-    const KNOWN_TEXT: &str =
-        "no such name; known are method, path, encoding, fields, headers, refresh_token and access_token";
-    const PATH: &str = "a path that begins with a slash";
-    part.knows_only(&KNOWN, KNOWN_TEXT)?;
-    let path = part.field("path", PATH, |raw| raw.text().filter(|path| path.starts_with('/')))?;
-    let mut endpoint = match (before, path) {
-        (Some(before), None) => before,
-        (Some(before), Some(path)) => Endpoint { path: path.into(), ..before },
-        (None, Some(path)) => Endpoint::post(path),
-        (None, None) => return Err(part.wrong("path", PATH)),
-    };
-    let method = |raw: Raw<'_>| match raw.text()?.as_str() {
-        "GET" => Some(Method::Get),
-        "POST" => Some(Method::Post),
-        "PUT" => Some(Method::Put),
-        "PATCH" => Some(Method::Patch),
-        "DELETE" => Some(Method::Delete),
-        _ => None,
-    };
-    if let Some(method) = part.field("method", "GET, POST, PUT, PATCH or DELETE", method)? {
-        endpoint.method = method;
-    }
-    let encoding = |raw: Raw<'_>| match raw.text()?.as_str() {
-        "form" => Some(Encoding::Form),
-        "json" => Some(Encoding::Json),
-        "query" => Some(Encoding::Query),
-        _ => None,
-    };
-    if let Some(encoding) = part.field("encoding", "form, json or query", encoding)? {
-        endpoint.encoding = encoding;
-    }
-    if let Some(fields) = pairs(part, "fields")? {
-        endpoint.fields = fields;
-    }
-    if let Some(headers) = pairs(part, "headers")? {
-        if let Some((name, _)) = headers.iter().find(|(name, value)| !http::is_header(name, value)) {
-            return Err(
-                part.wrong(&["headers.", name].concat(), "a header's name, with a value of visible ASCII")
-            );
-        }
-        endpoint.headers = headers;
-    }
-    for (name, carrier) in
-        [("refresh_token", &mut endpoint.refresh_token), ("access_token", &mut endpoint.access_token)]
-    {
-        match part.field(name, CARRIER, read_carrier)? {
-            None => {}
-            Some(read) => *carrier = read,
-        }
-    }
-    let no_body = endpoint.method == Method::Get && endpoint.encoding != Encoding::Query;
-    // A login always has fields: the name and the password.
-    match no_body && (part.path == "login" || endpoint.has_fields()) {
-        true => Err(part.wrong("encoding", "query, because a GET has no body")),
-        false => Ok(endpoint),
+        *call = None;
+    } else if let Some(part) = part.part(name) {
+        change(call.get_or_insert_with(|| Endpoint::post("")), &part);
     }
 }
 
 const CARRIER: &str = "null, authorization, field: and a name, or header: and a name";
 
+fn change(call: &mut Endpoint, part: &Part<'_>) {
+    part.knows_only(&["method", "path", "encoding", "fields", "headers", "refresh_token", "access_token"]);
+    part.set("path", &mut call.path);
+    if !call.path.starts_with('/') {
+        part.wrong("path", "a path that begins with a slash");
+    }
+    let methods = [
+        ("GET", Method::Get),
+        ("POST", Method::Post),
+        ("PUT", Method::Put),
+        ("PATCH", Method::Patch),
+        ("DELETE", Method::Delete),
+    ];
+    call.method = part.word("method", &methods).unwrap_or(call.method);
+    let encodings = [("form", Encoding::Form), ("json", Encoding::Json), ("query", Encoding::Query)];
+    call.encoding = part.word("encoding", &encodings).unwrap_or(call.encoding);
+    if let Some(fields) = part.part("fields") {
+        call.fields = pairs(&fields);
+    }
+    if let Some(headers) = part.part("headers") {
+        call.headers = pairs(&headers);
+        if let Some((name, _)) = call.headers.iter().find(|(name, value)| !http::is_header(name, value)) {
+            headers.wrong(name, "a header's name, with a value of visible ASCII");
+        }
+    }
+    for (name, way) in [("refresh_token", &mut call.refresh_token), ("access_token", &mut call.access_token)]
+    {
+        if let Some(carrier) = part.field(name, CARRIER, carrier) {
+            *way = carrier;
+        }
+    }
+    // A login always has fields: the name and the password.
+    let has_fields = part.path == "login" || call.has_fields();
+    if has_fields && call.method == Method::Get && call.encoding != Encoding::Query {
+        part.wrong("encoding", "query, because a GET has no body");
+    }
+}
+
 /// `authorization`, `field:refresh` or `header:X-Refresh-Token`; `null` if the token does not travel.
-fn read_carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
+fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
     if raw.get() == "null" {
         return Some(None);
     }
     let text = raw.text()?;
-    let named =
-        |prefix: &str| text.strip_prefix(prefix).filter(|name| !name.is_empty()).map(|name| name.to_owned());
-    let carrier = match text.as_str() {
-        "authorization" => Carrier::Authorization,
-        _ => match (named("field:"), named("header:")) {
-            (Some(name), _) => Carrier::Field(name.into()),
-            (None, Some(name)) => Carrier::Header(name.into()),
-            (None, None) => return None,
-        },
-    };
-    Some(Some(carrier))
+    if text == "authorization" {
+        return Some(Some(Carrier::Authorization));
+    }
+    let (kind, name) = text.split_once(':').filter(|(_, name)| !name.is_empty())?;
+    let name: Name = name.to_owned().into();
+    match kind {
+        "field" => Some(Some(Carrier::Field(name))),
+        "header" => Some(Some(Carrier::Header(name))),
+        _ => None,
+    }
 }
 
 /// An object of texts.
-fn pairs(part: &Part<'_>, name: &str) -> Read<Option<Vec<(Name, Name)>>> {
-    let Some(part) = part.part(name)? else { return Ok(None) };
-    let names = part.object.names();
-    names
-        .map(|name| Ok((name.clone().into(), part.text(&name)?.unwrap_or_default())))
-        .collect::<Read<_>>()
-        .map(Some)
+fn pairs(part: &Part<'_>) -> Vec<(Name, Name)> {
+    let pair = |name: String| Some((Name::from(name.clone()), part.text(&name)?));
+    part.object.names().filter_map(pair).collect()
 }
 
 /// A field that the login asks for.
-fn asked(part: &Part<'_>) -> Read<Asked> {
-    const KNOWN: [&str; 4] = ["name", "label", "autocomplete", "optional"];
-    part.knows_only(&KNOWN, "no such name; known are name, label, autocomplete and optional")?;
-    let needed = |name| part.text(name)?.ok_or_else(|| part.wrong(name, "a text"));
-    Ok(Asked {
-        name: needed("name")?,
-        label: needed("label")?,
-        autocomplete: part.text("autocomplete")?.unwrap_or("off".into()),
-        optional: part.field("optional", "true or false", Raw::flag)?.unwrap_or_default(),
-    })
+fn asked(part: &Part<'_>) -> Asked {
+    part.knows_only(&["name", "label", "autocomplete", "optional"]);
+    let needed = |name| {
+        part.text(name).unwrap_or_else(|| {
+            part.wrong(name, "a text");
+            Name::default()
+        })
+    };
+    Asked {
+        name: needed("name"),
+        label: needed("label"),
+        autocomplete: part.text("autocomplete").unwrap_or("off".into()),
+        optional: part.field("optional", "true or false", Raw::flag).unwrap_or_default(),
+    }
 }
 
-fn fields(part: &Part<'_>, mut fields: Fields) -> Read<Fields> {
-    const KNOWN: [&str; 8] = [
-        "username",
-        "password",
-        "access_token",
-        "refresh_token",
-        "token_type",
-        "expires_in",
-        "idempotent_refresh",
-        "user",
-    ];
-    const KNOWN_TEXT: &str = "no such name; known are username, password, access_token, refresh_token, token_type, \
-                              expires_in, idempotent_refresh and user";
-    part.knows_only(&KNOWN, KNOWN_TEXT)?;
-    for (name, field) in [
+fn change_names(fields: &mut Fields, part: &Part<'_>) {
+    let mut names = [
         ("username", &mut fields.username),
         ("password", &mut fields.password),
         ("access_token", &mut fields.access_token),
@@ -324,73 +319,49 @@ fn fields(part: &Part<'_>, mut fields: Fields) -> Read<Fields> {
         ("token_type", &mut fields.token_type),
         ("expires_in", &mut fields.expires_in),
         ("idempotent_refresh", &mut fields.idempotent_refresh),
-    ] {
-        if let Some(text) = part.text(name)? {
-            *field = text;
-        }
+    ];
+    let known: Vec<_> = names.iter().map(|(name, _)| *name).chain(["user"]).collect();
+    part.knows_only(&known);
+    for (name, field) in &mut names {
+        part.set(name, field);
     }
-    if let Some(user) = part.text("user")? {
+    if let Some(user) = part.text("user") {
         fields.user = Some(user);
     }
-    Ok(fields)
 }
 
-fn list<T>(part: &Part<'_>, name: &str, read: impl Fn(&Part<'_>) -> Read<T>) -> Read<Option<Vec<T>>> {
-    const TAKES: &str = "a list of objects";
-    let Some(values) = part.field(name, TAKES, Raw::list)? else { return Ok(None) };
-    let read_one = |value: Raw<'_>| {
-        let object = value.object().ok_or_else(|| part.wrong(name, TAKES))?;
-        read(&Part { path: part.at(name), object })
-    };
-    values.into_iter().map(read_one).collect::<Read<_>>().map(Some)
+fn refusal(part: &Part<'_>) -> Option<Refusal> {
+    let meanings = [
+        ("not_accepted", Meaning::NotAccepted),
+        ("disabled", Meaning::Disabled),
+        ("not_verified", Meaning::NotVerified),
+        ("locked", Meaning::Locked),
+        ("expired", Meaning::Expired),
+        ("revoked", Meaning::Revoked),
+        ("trouble", Meaning::Trouble),
+        ("misconfigured", Meaning::Misconfigured),
+    ];
+    let then = part.word("means", &meanings);
+    if then.is_none() {
+        part.wrong("means", listed(&meanings.map(|(word, _)| word), " or "));
+    }
+    Some(Refusal::new(matcher(part, &["means"]), then?))
 }
 
-fn refusal(part: &Part<'_>) -> Read<Refusal> {
-    const MEANS: &str =
-        "not_accepted, disabled, not_verified, locked, expired, revoked, trouble or misconfigured";
-    let meaning = |raw: Raw<'_>| {
-        Some(match raw.text()?.as_str() {
-            "not_accepted" => Meaning::NotAccepted,
-            "disabled" => Meaning::Disabled,
-            "not_verified" => Meaning::NotVerified,
-            "locked" => Meaning::Locked,
-            "expired" => Meaning::Expired,
-            "revoked" => Meaning::Revoked,
-            "trouble" => Meaning::Trouble,
-            "misconfigured" => Meaning::Misconfigured,
-            _ => return None,
-        })
-    };
-    let then = part.field("means", MEANS, meaning)?.ok_or_else(|| part.wrong("means", MEANS))?;
-    Ok(Refusal::new(matcher(part, &["means"])?, then))
-}
-
-fn matcher(part: &Part<'_>, besides: &[&str]) -> Read<Matcher> {
-    const KNOWN: [&str; 5] = ["status", "is", "is_not", "lacks", "says"];
-    let known: Vec<&str> = KNOWN.into_iter().chain(besides.iter().copied()).collect();
-    part.knows_only(
-        &known,
-        "no such name; known are status, is, is_not, lacks, says and, in a refusal, means",
-    )?;
-    let statuses = part.field("status", "a status, or a list of them", statuses)?.unwrap_or_default();
+fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
+    part.knows_only(&[&["status", "is", "is_not", "lacks", "says"], besides].concat());
+    let statuses = part.field("status", "a status, or a list of them", statuses).unwrap_or_default();
     let mut tests = Vec::new();
-    if let Some(is) = part.part("is")? {
-        for name in is.object.names() {
-            tests.push(FieldTest::Is(name.clone().into(), texts(&is, &name)?));
-        }
+    type Test = fn(Name, Vec<Name>) -> FieldTest;
+    for (name, test) in [("is", FieldTest::Is as Test), ("is_not", FieldTest::IsNot)] {
+        let Some(part) = part.part(name) else { continue };
+        tests.extend(part.object.names().map(|name| test(name.clone().into(), part.texts(&name))));
     }
-    if let Some(is_not) = part.part("is_not")? {
-        for name in is_not.object.names() {
-            tests.push(FieldTest::IsNot(name.clone().into(), texts(&is_not, &name)?));
-        }
+    tests.extend(part.text("lacks").map(FieldTest::Lacks));
+    if part.object.written("says").is_some() {
+        tests.push(FieldTest::Says(part.texts("says")));
     }
-    if let Some(lacks) = part.text("lacks")? {
-        tests.push(FieldTest::Lacks(lacks));
-    }
-    if part.object.raw("says").is_some() {
-        tests.push(FieldTest::Says(texts(part, "says")?));
-    }
-    Ok(Matcher { statuses, tests })
+    Matcher { statuses, tests }
 }
 
 fn statuses(raw: Raw<'_>) -> Option<Vec<u16>> {
@@ -398,15 +369,6 @@ fn statuses(raw: Raw<'_>) -> Option<Vec<u16>> {
         Some(status) => Some(vec![status]),
         None => raw.list()?.into_iter().map(Raw::number).collect(),
     }
-}
-
-/// One text, or a list of them.
-fn texts(part: &Part<'_>, name: &str) -> Read<Vec<Name>> {
-    let read = |raw: Raw<'_>| match raw.text() {
-        Some(text) => Some(vec![text.into()]),
-        None => raw.list()?.into_iter().map(|raw| raw.text().map(Name::from)).collect(),
-    };
-    Ok(part.field(name, "a text, or a list of them", read)?.unwrap_or_default())
 }
 
 #[cfg(test)]
