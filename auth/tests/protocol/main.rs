@@ -10,6 +10,7 @@
 
 mod answers;
 mod arbitrary;
+mod borders;
 mod broken_ledger;
 mod clocks;
 mod contracts;
