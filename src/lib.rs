@@ -34,6 +34,11 @@
 //! ```
 #![deny(missing_docs)]
 
+/// Compiles the example of README.md as it is printed there.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod app;
 mod browser;
 mod components;
