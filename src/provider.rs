@@ -46,6 +46,7 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         let Settings { base, contract, custody, .. } = props.settings.clone();
         Client::new(Browser, base, contract, custody)
     });
+    let base = props.settings.base.as_str().to_owned();
     let state = use_state_eq(|| client.state());
     let concealed = use_state_eq(|| false);
     let had_focus = use_mut_ref(|| None);
@@ -55,7 +56,8 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         move |()| {
             let subscription = client.subscribe(move |now| {
                 if matches!(now, State::SignedOut(_) | State::SignedInElsewhere { .. }) {
-                    spawn_local(async { _ = worker::forget().await });
+                    let forgotten = worker::forget(base.clone());
+                    spawn_local(async { _ = forgotten.await });
                 }
                 state.set(now);
             });

@@ -12,7 +12,7 @@ use yew::AttrValue;
 pub struct Settings {
     /// The API's base URL.
     pub base: BaseUrl,
-    /// The server's paths, field names and encodings.
+    /// What the server calls things, and what its answers mean.
     pub contract: Contract,
     /// Where the tokens are stored.
     pub custody: Custody,
@@ -27,24 +27,20 @@ pub struct Settings {
 pub struct InvalidSettings {
     /// The tag's name.
     pub name: &'static str,
-    /// What is wrong in a contract.
-    pub contract: Option<InvalidContract>,
+    /// What is wrong, and what the tag takes.
+    pub wrong: String,
 }
 
 impl InvalidSettings {
-    fn of(name: &'static str) -> Self {
-        Self { name, contract: None }
+    fn takes(name: &'static str, takes: &str) -> Self {
+        Self { name, wrong: ["it takes ", takes].concat() }
     }
 }
 
 impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "This page is not set up correctly: its setting \"{}\" ", self.name)?;
-        match &self.contract {
-            None => f.write_str("is missing or malformed."),
-            Some(InvalidContract { field, takes }) if field.is_empty() => write!(f, "takes {takes}."),
-            Some(wrong) => write!(f, "is malformed: {wrong}."),
-        }
+        let Self { name, wrong } = self;
+        write!(f, "This page is not set up correctly. Its setting \"{name}\" is wrong: {wrong}.")
     }
 }
 
@@ -69,27 +65,31 @@ impl Settings {
     pub fn from_page() -> Result<Self, InvalidSettings> {
         const ADDRESS: &str = "api-base-url";
         let document = web_sys::window().and_then(|window| window.document());
-        let missing = || InvalidSettings::of(ADDRESS);
+        let missing =
+            || InvalidSettings::takes(ADDRESS, "the API's address, or a path that begins with a slash");
         let document = document.ok_or_else(missing)?;
         let address = content(&document, ADDRESS).ok_or_else(missing)?;
         let address = absolute(address.trim(), &document).ok_or_else(missing)?;
         let mut settings = Self::new(address.parse().map_err(|_| missing())?);
         settings.custody = Custody {
-            access: choice(&document, "auth-access-token")?,
-            refresh: choice(&document, "auth-refresh-token")?,
+            access: choice(&document, "auth-access-token", "session or memory")?,
+            refresh: choice(&document, "auth-refresh-token", "local, database or memory")?,
         };
         if let Some(text) = content(&document, CONTRACT) {
-            let contract = Contract::from_text(&text);
-            settings.contract =
-                contract.map_err(|wrong| InvalidSettings { name: CONTRACT, contract: Some(wrong) })?;
+            let wrong = |wrong: InvalidContract| InvalidSettings { name: CONTRACT, wrong: wrong.to_string() };
+            settings.contract = Contract::from_text(&text).map_err(wrong)?;
         }
         if let Some(path) = content(&document, DATA_PATH) {
             let path = path.trim().to_owned();
             let below = path.starts_with('/') && !path.starts_with("//");
-            settings.data_path = below.then(|| path.into()).ok_or(InvalidSettings::of(DATA_PATH))?;
+            settings.data_path = below
+                .then(|| path.into())
+                .ok_or_else(|| InvalidSettings::takes(DATA_PATH, "a path that begins with one slash"))?;
         }
-        if let Some(label) = content(&document, "auth-username-label") {
-            settings.username_label = label.trim().to_owned().into();
+        if let Some(label) = content(&document, LABEL) {
+            let label = label.trim().to_owned();
+            let label = Some(label).filter(|label| !label.is_empty());
+            settings.username_label = label.ok_or_else(|| InvalidSettings::takes(LABEL, "a text"))?.into();
         }
         Ok(settings)
     }
@@ -97,6 +97,7 @@ impl Settings {
 
 const CONTRACT: &str = "auth-contract";
 const DATA_PATH: &str = "auth-data-path";
+const LABEL: &str = "auth-username-label";
 
 fn content(document: &Document, name: &str) -> Option<String> {
     let tag = document.query_selector(&format!("meta[name=\"{name}\"]")).ok()??;
@@ -115,9 +116,10 @@ fn absolute(address: &str, document: &Document) -> Option<String> {
 fn choice<T: Default + std::str::FromStr>(
     document: &Document,
     name: &'static str,
+    takes: &str,
 ) -> Result<T, InvalidSettings> {
     match content(document, name) {
         None => Ok(T::default()),
-        Some(text) => text.trim().parse().map_err(|_| InvalidSettings::of(name)),
+        Some(text) => text.trim().parse().map_err(|_| InvalidSettings::takes(name, takes)),
     }
 }

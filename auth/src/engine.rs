@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::{Rc, Weak};
 
+use futures_util::future::LocalBoxFuture;
+
 use crate::custody::{Custody, RefreshCustody};
 use crate::platform::{LedgerError, Platform, random_text, with_deadline};
 use crate::ports::ledger::Ledger;
@@ -18,7 +20,7 @@ use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Key, Page};
 use crate::protocol::session::Session;
 use crate::protocol::state::{Degraded, State};
-use crate::wire::{Answer, BaseUrl, Contract, Error, HttpRequest};
+use crate::wire::{Answer, BaseUrl, Contract, Error, HttpError, HttpRequest};
 
 mod tell;
 
@@ -211,9 +213,13 @@ impl Engine {
 
     /// One request and its whole answer, within `deadline` milliseconds.
     pub(crate) async fn exchange(&self, request: HttpRequest, deadline: u32) -> Result<Answer, Error> {
-        let request = HttpRequest { cookies: self.contract.cookies, ..request };
-        let answer = with_deadline(&*self.platform, deadline, self.platform.http(request)).await;
+        let answer = with_deadline(&*self.platform, deadline, self.http(request)).await;
         Ok(answer.ok_or(Error::TimedOut)??)
+    }
+
+    /// Sends one request as the contract says.
+    pub(crate) fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
+        self.platform.http(HttpRequest { cookies: self.contract.cookies, ..request })
     }
 
     /// Learns from an answer to a request of `sid`, or its lack, whether the server can be used.

@@ -22,7 +22,8 @@ pub(super) fn no_answer(url: &str) {
         &server,
         " gave no answer that this page may read. If it runs, let its CORS rules allow the origin ",
         &page,
-        ", the methods GET, POST and DELETE, and the headers authorization, content-type and idempotency-key.",
+        ", the methods GET, POST and DELETE, the headers authorization, content-type and idempotency-key, and what \
+         auth-contract names.",
     ];
     web_sys::console::warn_1(&line.concat().into());
 }

@@ -108,7 +108,7 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
         if step.get_done().unwrap_or(true) {
             return Ok(body);
         }
-        let chunk: Uint8Array = step.get_value().unchecked_into();
+        let chunk: Uint8Array = step.get_value().dyn_into().map_err(|_| HttpError::Interrupted)?;
         let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
         if length > limit.saturating_sub(body.len()) {
             return Err(HttpError::TooLarge);

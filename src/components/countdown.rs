@@ -3,6 +3,7 @@ use std::cell::Cell;
 use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
+use super::words;
 use crate::browser::now;
 
 /// The sentence that the user reads when the wait is over.
@@ -38,5 +39,13 @@ pub fn Countdown(CountdownProps { seconds, ondone }: &CountdownProps) -> Html {
             move || drop(timer)
         }
     });
-    html! { <p class="hint" role="timer">{ format!("You can try again in {} s.", *left) }</p> }
+    html! { <p class="hint" role="timer">{ words(&told(*left).into()) }</p> }
+}
+
+/// Minutes, rounded up, where they are more than two.
+fn told(seconds: u32) -> String {
+    match seconds {
+        0..=120 => format!("You can try again in {seconds} s."),
+        _ => format!("You can try again in {} min.", seconds.div_ceil(60)),
+    }
 }

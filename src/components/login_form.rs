@@ -2,7 +2,7 @@ use auth::{EndReason, Error, FormFields, State};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{Failure, Progress, WAIT_IS_OVER};
+use super::{Failure, Progress, WAIT_IS_OVER, words};
 use crate::focus::focus;
 use crate::hooks::{Calls, use_calls, use_client, use_session};
 
@@ -86,7 +86,7 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
         <section class="card" aria-labelledby="login-title">
             <h1 id="login-title">{ "Log in" }</h1>
             if let Some(reason) = reason.filter(|_| error.is_none()) {
-                <p class="reason" role={role(reason)}>{ reason.message() }</p>
+                <p class="reason" role={role(reason)}>{ words(&reason.message().into()) }</p>
             }
             // `novalidate`: the page shows its own messages in the form instead of the browser's bubbles.
             // `dialog`: a script that submits the form without an event, as password managers do, sends nothing anywhere.

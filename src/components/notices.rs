@@ -38,7 +38,7 @@ pub fn Notices(NoticesProps { exposed }: &NoticesProps) -> Html {
     html! {
         <>
             <div class="notices" role="status">
-                { for [exposed, unkept, degraded].into_iter().flatten().map(|text| html! { <p>{ text }</p> }) }
+                { for [exposed, unkept, degraded].into_iter().flatten().map(|text| html! { <p key={text}>{ text }</p> }) }
             </div>
             if not_renewed {
                 <button type="button" onclick={move |_| client.logout()}>{ "Log in again" }</button>

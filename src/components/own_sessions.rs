@@ -85,7 +85,8 @@ fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
         }
     };
     html! {
-        <li>
+        // Keyed by all that is shown, because translators replace text nodes.
+        <li key={format!("{session:?}")}>
             <div>
                 <p>
                     <strong><bdi>{ device.into_owned() }</bdi></strong>

@@ -7,7 +7,7 @@ use crate::protocol::decide::ATTEMPT_DEADLINE;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::protocol::times::BACKOFF;
-use crate::wire::{self, Answer, Contract, Endpoint, Error, HttpRequest, Tokens};
+use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Tokens};
 
 /// How often the server is told. No token is kept for it beyond the page.
 pub(crate) const TRIES: u32 = 8;
@@ -17,7 +17,8 @@ pub(crate) struct Logout {
     pub(crate) owed: Option<Sid>,
 }
 
-/// Whether the contract names a way to tell. A server without refresh tokens is not told with one.
+/// Whether the contract has a logout that its sessions can make. One that takes a refresh token needs a refresh, because
+/// without it there are none.
 pub(crate) fn can_tell(engine: &Engine) -> bool {
     let Contract { logout, refresh, .. } = &engine.contract;
     logout.as_ref().is_some_and(|logout| refresh.is_some() || logout.refresh_token.is_none())
@@ -25,17 +26,21 @@ pub(crate) fn can_tell(engine: &Engine) -> bool {
 
 /// Whether the server can be told with `tokens`, or need not be.
 pub(crate) fn can_tell_with(engine: &Engine, tokens: &Tokens) -> bool {
-    let Contract { logout, .. } = &engine.contract;
-    logout.as_ref().is_none_or(|logout| engine.contract.can_make(logout, tokens))
+    let contract = &engine.contract;
+    let can_renew = contract.refresh.is_some() && tokens.refresh.is_some();
+    contract.logout.as_ref().is_none_or(|logout| {
+        (logout.refresh_token.is_none() || tokens.refresh.is_some())
+            && (logout.access_token.is_none() || tokens.access.is_some() || can_renew)
+    })
 }
 
 /// Tells the server, in the background, to end the session of `tokens`. If that fails, the user of a `logout` is told.
 /// The ledger's debt is struck out when it is paid.
 pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>, logout: Option<Logout>) {
-    let (this, tokens) = (engine.clone(), tokens.into());
+    let (this, mut tokens) = (engine.clone(), tokens.into());
     engine.spawn(async move {
         for n in 0..TRIES {
-            let outcome = tell_server(&this, &tokens).await;
+            let outcome = tell_server(&this, &mut tokens).await;
             if logout.is_some() {
                 this.apply(|belief, _| belief.told(outcome.is_ok()));
             }
@@ -58,25 +63,23 @@ async fn strike_out(engine: &Engine, owed: Option<Sid>) {
     let _owed_still = engine.ledger.transact(Some(&session), paid).await;
 }
 
-async fn tell_server(engine: &Engine, tokens: &Tokens) -> Result<(), Error> {
+async fn tell_server(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> {
     let contract = &engine.contract;
     let Some(endpoint) = &contract.logout else { return Ok(()) };
+    let needs_access = endpoint.access_token.is_some();
+    if needs_access && tokens.access.is_none() && !renew(engine, tokens).await? {
+        return Ok(());
+    }
     let mut answer = carry(engine, endpoint, tokens).await?;
-    if endpoint.access_token.is_some()
-        && contract.is_expired(&answer)
-        && let (Some(refresh), Some(_)) = (&contract.refresh, &tokens.refresh)
-    {
-        // The access token's time is up, and the session's is not. The session is over here, so its refresh token is of no
-        // other use than to get a token for this.
-        let renewed = carry(engine, refresh, tokens).await?;
-        let renewed = wire::tokens_of(&renewed, contract);
-        let refresh = renewed.refresh.or_else(|| tokens.refresh.clone());
-        if renewed.access.is_some() {
-            answer = carry(engine, endpoint, &Tokens { refresh, access: renewed.access }).await?;
+    let can_renew = contract.refresh.is_some() && tokens.refresh.is_some();
+    if needs_access && can_renew && contract.is_expired(&answer, true) {
+        if !renew(engine, tokens).await? {
+            return Ok(());
         }
+        answer = carry(engine, endpoint, tokens).await?;
     }
     match contract.logout_refusal(&answer) {
-        // Over is over, whoever ended it.
+        // A session that has already ended needs no logout.
         Some(meaning) if meaning.end().is_some() => Ok(()),
         Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
         None => match answer.status {
@@ -85,6 +88,25 @@ async fn tell_server(engine: &Engine, tokens: &Tokens) -> Result<(), Error> {
             200..300 => Ok(()),
             _ => Err(Error::from_token_answer(&answer)),
         },
+    }
+}
+
+/// Gets a new access token for a logout that needs one. The session is over here, so its refresh token is needed for nothing
+/// else. `false` if the server says that the session is over there as well.
+async fn renew(engine: &Engine, tokens: &mut Tokens) -> Result<bool, Error> {
+    let contract = &engine.contract;
+    let refresh = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
+    let answer = carry(engine, refresh, tokens).await?;
+    match Grant::read(&answer, contract) {
+        Ok(grant) => {
+            tokens.access = Some(grant.access);
+            tokens.refresh = grant.refresh.or(tokens.refresh.take());
+            Ok(true)
+        }
+        Err(_) if contract.refresh_refusal(&answer).is_some_and(|meaning| meaning.end().is_some()) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
     }
 }
 

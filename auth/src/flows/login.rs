@@ -30,6 +30,7 @@ pub(crate) async fn login(
 ) -> Result<(), Error> {
     let engine = looks.engine();
     let username = username.trim_matches(is_blank);
+    let asked: Vec<_> = asked.iter().map(|value| value.trim_matches(is_blank).to_owned()).collect();
     let mut asks = engine.contract.asks.iter().enumerate();
     let empty = FormFields {
         username: username.is_empty(),
@@ -40,7 +41,7 @@ pub(crate) async fn login(
         return Err(Error::EmptyFields(empty));
     }
     let turn = Turn::take(engine).ok_or(Error::AlreadySigningIn)?;
-    let outcome = sign_in(looks, username, password, asked).await;
+    let outcome = sign_in(looks, username, password, &asked).await;
     drop(turn);
     if outcome.is_err() && outcome != Err(Error::StorageSilent) {
         // The tab looks, because it took up no session during the login, and another tab may have logged in. A login
@@ -71,7 +72,7 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
 
 /// The login's answer within its deadline. One that comes later is listened for, and its session ended at the server.
 async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<Answer, Error> {
-    let answer = engine.platform.http(HttpRequest { cookies: engine.contract.cookies, ..request });
+    let answer = engine.http(request);
     match select(answer, engine.platform.sleep(DEADLINE)).await {
         Either::Left((answer, _)) => Ok(answer?),
         Either::Right(((), late)) => {

@@ -43,7 +43,7 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
         belief.end_here(&id);
         belief.close(&id, reason, effects);
     });
-    // A session without a refresh token is none of a server's business that is told with one.
+    // If the logout takes a refresh token, a session without one is not reported, because the server could not name it.
     let logout = engine.contract.logout.as_ref();
     let owed = session.is_renewable() || logout.is_some_and(|logout| logout.refresh_token.is_none());
     let this = engine.clone();
@@ -87,13 +87,13 @@ fn known_of(engine: &Engine, session: &Session) -> Known {
     }
 }
 
-/// Tells the server with `tokens`, if it can be told with these. Whether it can.
+/// Tells the server with `tokens`, if they suffice. Returns whether they do.
 fn tell(engine: &Rc<Engine>, tokens: Tokens, owed: Option<Sid>) -> bool {
-    let can_tell = can_tell_with(engine, &tokens);
-    if can_tell {
+    let suffices = can_tell_with(engine, &tokens);
+    if suffices {
         revoke(engine, tokens, Some(Logout { owed }));
     }
-    can_tell
+    suffices
 }
 
 fn vault_holds(engine: &Engine, session: &Session) -> bool {

@@ -46,7 +46,8 @@ impl Sender {
         let (mut sends, mut has_waited) = (1, false);
         loop {
             let answer = self.transmit(request, &url, &carried).await?;
-            if !engine.contract.is_expired(&answer) {
+            let is_renewable = engine.session().is_some_and(|session| session.is_renewable());
+            if !engine.contract.is_expired(&answer, is_renewable) {
                 return Ok(answer);
             }
             let is_new = engine.platform.now().since(carried.access.received) < NEW;

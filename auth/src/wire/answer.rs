@@ -2,7 +2,8 @@
 
 use super::contract::Contract;
 use super::date::epoch_seconds;
-use super::error::{EndReason, Error, FormFields};
+use super::end_reason::EndReason;
+use super::error::{Error, FormFields};
 use super::http::Answer;
 use super::json::{Object, Raw};
 use super::refusal::{Meaning, at};
@@ -65,14 +66,15 @@ impl<'a> Given<'a> {
     /// A text. `null` and an empty text count as absent, because servers without rotation send these.
     fn text(&self, name: &str) -> Option<String> {
         let text = match name.strip_prefix("header:") {
-            Some(header) => self.contract.without_scheme(self.answer.header(header)?).to_owned(),
+            Some(header) => self.answer.header(header)?.to_owned(),
             None => self.raw(name)?.text()?,
         };
         Some(text).filter(|text| !text.is_empty())
     }
 
     fn access_token(&self) -> Option<String> {
-        self.text(&self.contract.fields.access_token)
+        let token = self.text(&self.contract.fields.access_token)?;
+        Some(self.contract.without_scheme(&token).to_owned())
     }
 
     fn refresh_token(&self) -> Option<String> {

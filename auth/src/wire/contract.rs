@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use super::http::{Answer, Method};
-use super::refusal::{self, Matcher, Meaning, Refusal, meaning};
-use super::token::Tokens;
+use super::refusal::{Matcher, Meaning, Refusal, is_gateways, meaning, rules};
 
 type Name = Cow<'static, str>;
 
@@ -53,7 +52,8 @@ pub struct Contract {
     pub expired: Vec<Matcher>,
     /// What is known of the server's rotation.
     pub rotation: Rotation,
-    /// Whether calls to the page's own origin carry its cookies: a proxy in front of page and API may want its own.
+    /// Whether calls to the page's own origin carry that origin's cookies, because a proxy in front may need its own (fetch's
+    /// `credentials: same-origin`).
     pub cookies: bool,
 }
 
@@ -134,12 +134,6 @@ impl Endpoint {
         self
     }
 
-    /// Whether the call has fields of its own. What is given to a login is not counted.
-    pub(crate) fn has_fields(&self) -> bool {
-        let in_field = |carrier: &Option<Carrier>| matches!(carrier, Some(Carrier::Field(_)));
-        !self.fields.is_empty() || in_field(&self.refresh_token) || in_field(&self.access_token)
-    }
-
     /// … with the refresh token.
     #[must_use]
     pub fn refresh_token(self, carrier: Carrier) -> Self {
@@ -188,9 +182,9 @@ pub enum Carrier {
     Authorization,
 }
 
-/// The names of fields. In an answer a name may be a path of fields (`data.access_token`), or a header (`header:X-Token`),
-/// whose value may begin with the contract's [`scheme`](Contract::scheme). A server has to expose such a header to the page
-/// (`Access-Control-Expose-Headers`).
+/// The names of fields. In an answer a name may be a path of fields (`data.access_token`). The names of the two tokens and of
+/// their type may also be a header (`header:X-Token`). Its value may begin with the contract's
+/// [`scheme`](Contract::scheme), and the server has to expose it (`Access-Control-Expose-Headers`).
 #[derive(Clone, Debug)]
 pub struct Fields {
     /// The user name in the login request.
@@ -225,9 +219,9 @@ impl Default for Contract {
             asks: Vec::new(),
             fields: Fields::default(),
             scheme: "Bearer".into(),
-            login_refusals: refusal::of_login(),
-            refresh_refusals: refusal::of_refresh(),
-            logout_refusals: refusal::of_logout(),
+            login_refusals: rules::of_login(),
+            refresh_refusals: rules::of_refresh(),
+            logout_refusals: rules::of_logout(),
             expired: vec![Matcher::status(401)],
             rotation: Rotation::Unknown,
             cookies: false,
@@ -272,12 +266,6 @@ impl Contract {
         self.refresh.as_ref().is_some_and(own)
     }
 
-    /// Whether `tokens` has what `call` must carry.
-    pub(crate) fn can_make(&self, call: &Endpoint, tokens: &Tokens) -> bool {
-        let access = tokens.access.is_some() || (self.renews_with_access() && tokens.refresh.is_some());
-        (call.refresh_token.is_none() || tokens.refresh.is_some()) && (call.access_token.is_none() || access)
-    }
-
     /// A header's value without the scheme word that it may begin with.
     pub(crate) fn without_scheme<'a>(&self, value: &'a str) -> &'a str {
         match value.split_once(' ') {
@@ -286,8 +274,10 @@ impl Contract {
         }
     }
 
-    /// Whether an access token is not accepted. Markup may say so as well, because the refresh that follows does no harm.
-    pub(crate) fn is_expired(&self, answer: &Answer) -> bool {
-        self.expired.iter().any(|matcher| matcher.matches(answer))
+    /// Whether an access token is not accepted. If the session can be renewed, a proxy's page or a gateway's challenge may say
+    /// so as well, because the refresh that follows does no harm.
+    pub(crate) fn is_expired(&self, answer: &Answer, is_renewable: bool) -> bool {
+        let is_the_servers = !answer.is_markup() && !is_gateways(answer);
+        (is_renewable || is_the_servers) && self.expired.iter().any(|matcher| matcher.matches(answer))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::fmt;
 
 use super::contract::{Asked, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 use super::http::{self, Method};
@@ -10,27 +9,10 @@ use super::json::{Object, Raw};
 use super::preset;
 use super::refusal::{FieldTest, Matcher, Meaning, Refusal};
 
+pub use part::InvalidContract;
+use part::{Part, listed};
+
 type Name = Cow<'static, str>;
-
-/// What is wrong with the text of a contract: where, and what would be right there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidContract {
-    /// The field, with the fields that it is in: `login.encoding`. Empty if it is the whole text.
-    pub field: String,
-    /// What it takes.
-    pub takes: Cow<'static, str>,
-}
-
-impl fmt::Display for InvalidContract {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.field.as_str() {
-            "" => write!(f, "it takes {}", self.takes),
-            field => write!(f, "{field} takes {}", self.takes),
-        }
-    }
-}
-
-impl std::error::Error for InvalidContract {}
 
 impl Contract {
     /// Reads the name of a preset (`simple-jwt`), or a JSON object that overrides fields of one:
@@ -50,7 +32,7 @@ impl Contract {
         }
         let object = Object::read(text).ok_or_else(|| whole("the name of a preset, or one JSON object"))?;
         let mistake = OnceCell::new();
-        let contract = read(&Part { path: String::new(), object, mistake: &mistake });
+        let contract = read(&Part::whole(object, &mistake));
         mistake.into_inner().map_or(Ok(contract), Err)
     }
 }
@@ -58,101 +40,6 @@ impl Contract {
 /// The preset of this name.
 fn named(name: &str) -> Option<Contract> {
     Contract::from_text(preset::text(name)?).ok()
-}
-
-/// One object of the text, and where it stands. Reading goes on after a mistake, and the first one is kept.
-struct Part<'a> {
-    path: String,
-    object: Object<'a>,
-    mistake: &'a OnceCell<InvalidContract>,
-}
-
-impl<'a> Part<'a> {
-    fn wrong(&self, name: &str, takes: impl Into<Cow<'static, str>>) {
-        let mistake = InvalidContract { field: self.at(name), takes: takes.into() };
-        let _earlier = self.mistake.set(mistake);
-    }
-
-    fn at(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { [&self.path, ".", name].concat() }
-    }
-
-    /// A misspelt name would otherwise change nothing, and nobody would know.
-    fn knows_only(&self, known: &[&str]) {
-        if let Some(unknown) = self.object.names().find(|name| !known.contains(&name.as_str())) {
-            self.wrong(&unknown, ["no such name; known are ", &listed(known, " and ")].concat());
-        }
-    }
-
-    /// The field, if it is there and `read` makes something of it. `null` is a value of its own.
-    fn field<T>(
-        &self,
-        name: &str,
-        takes: &'static str,
-        read: impl FnOnce(Raw<'a>) -> Option<T>,
-    ) -> Option<T> {
-        let read = read(self.object.written(name)?);
-        if read.is_none() {
-            self.wrong(name, takes);
-        }
-        read
-    }
-
-    /// What the field's word means.
-    fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Option<T> {
-        let written = self.object.written(name)?.text();
-        let found = words.iter().find(|(word, _)| written.as_deref() == Some(*word));
-        if found.is_none() {
-            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            self.wrong(name, listed(&words, " or "));
-        }
-        found.map(|(_, meaning)| *meaning)
-    }
-
-    fn text(&self, name: &str) -> Option<Name> {
-        self.field(name, "a text", |raw| raw.text().filter(|text| !text.is_empty())).map(Name::from)
-    }
-
-    fn set(&self, name: &str, value: &mut Name) {
-        if let Some(text) = self.text(name) {
-            *value = text;
-        }
-    }
-
-    fn part(&self, name: &str) -> Option<Part<'a>> {
-        let object = self.field(name, "an object", Raw::object)?;
-        Some(Part { path: self.at(name), object, mistake: self.mistake })
-    }
-
-    /// The objects of a list.
-    fn parts(&self, name: &str) -> Option<Vec<Part<'a>>> {
-        let objects = |raw: Raw<'a>| raw.list()?.into_iter().map(Raw::object).collect::<Option<Vec<_>>>();
-        let objects = self.field(name, "a list of objects", objects)?;
-        let part = |object| Part { path: self.at(name), object, mistake: self.mistake };
-        Some(objects.into_iter().map(part).collect())
-    }
-
-    /// One text, or a list of them.
-    fn texts(&self, name: &str) -> Vec<Name> {
-        let texts = |raw: Raw<'_>| match raw.text() {
-            Some(text) => Some(vec![text.into()]),
-            None => raw.list()?.into_iter().map(|raw| raw.text().map(Name::from)).collect(),
-        };
-        self.field(name, "a text, or a list of them", texts).unwrap_or_default()
-    }
-
-    /// Whether the field says that the server has nothing like it.
-    fn is_null(&self, name: &str) -> bool {
-        self.object.written(name).is_some_and(|raw| raw.get() == "null")
-    }
-}
-
-/// `a, b or c`
-fn listed(words: &[&str], last: &str) -> String {
-    match words.split_last() {
-        Some((end, rest)) if !rest.is_empty() => [&rest.join(", "), last, end].concat(),
-        _ => words.concat(),
-    }
 }
 
 fn read(part: &Part<'_>) -> Contract {
@@ -180,12 +67,16 @@ fn read(part: &Part<'_>) -> Contract {
     }
     change_optional(&mut contract.refresh, part, "refresh");
     change_optional(&mut contract.logout, part, "logout");
-    if contract
-        .refresh
-        .as_ref()
-        .is_some_and(|call| call.refresh_token.is_none() && call.access_token.is_none())
-    {
-        part.wrong("refresh.refresh_token", CARRIER);
+    let carries = |call: &Endpoint| (call.refresh_token.is_some(), call.access_token.is_some());
+    match contract.refresh.as_ref().map(carries) {
+        Some((false, false)) => part.wrong("refresh.refresh_token", CARRIER),
+        // A refresh is made without an access token, because that one may be gone.
+        Some((true, true)) => part.wrong("refresh.access_token", "null, because refresh has a refresh_token"),
+        _ => {}
+    }
+    contract.cookies = part.field("cookies", "true or false", Raw::flag).unwrap_or(contract.cookies);
+    if contract.logout.as_ref().map(carries) == Some((false, false)) && !contract.cookies {
+        part.wrong("logout.refresh_token", CARRIER);
     }
     if let Some(id) = part.text("client_id") {
         let calls = [Some(&mut contract.login), contract.refresh.as_mut(), contract.logout.as_mut()];
@@ -202,7 +93,10 @@ fn read(part: &Part<'_>) -> Contract {
     if let Some(names) = part.part("fields") {
         change_names(&mut contract.fields, &names);
     }
-    part.set("scheme", &mut contract.scheme);
+    let scheme = |raw: Raw<'_>| raw.text().filter(|word| http::is_header(word, ""));
+    if let Some(scheme) = part.field("scheme", "one word of visible ASCII", scheme) {
+        contract.scheme = scheme.into();
+    }
     if let Some(expired) = part.parts("expired") {
         contract.expired = expired.iter().map(|part| matcher(part, &[])).collect();
     }
@@ -217,7 +111,6 @@ fn read(part: &Part<'_>) -> Contract {
     }
     let rotation = part.word("rotation", &[("unknown", Rotation::Unknown), ("never", Rotation::Never)]);
     contract.rotation = rotation.unwrap_or(contract.rotation);
-    contract.cookies = part.field("cookies", "true or false", Raw::flag).unwrap_or(contract.cookies);
     contract
 }
 
@@ -262,9 +155,7 @@ fn change(call: &mut Endpoint, part: &Part<'_>) {
             *way = carrier;
         }
     }
-    // A login always has fields: the name and the password.
-    let has_fields = part.path == "login" || call.has_fields();
-    if has_fields && call.method == Method::Get && call.encoding != Encoding::Query {
+    if call.method == Method::Get && call.encoding != Encoding::Query {
         part.wrong("encoding", "query, because a GET has no body");
     }
 }
@@ -279,10 +170,10 @@ fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
         return Some(Some(Carrier::Authorization));
     }
     let (kind, name) = text.split_once(':').filter(|(_, name)| !name.is_empty())?;
-    let name: Name = name.to_owned().into();
+    let named: Name = name.to_owned().into();
     match kind {
-        "field" => Some(Some(Carrier::Field(name))),
-        "header" => Some(Some(Carrier::Header(name))),
+        "field" => Some(Some(Carrier::Field(named))),
+        "header" if http::is_header(name, "") => Some(Some(Carrier::Header(named))),
         _ => None,
     }
 }
@@ -290,7 +181,7 @@ fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
 /// An object of texts.
 fn pairs(part: &Part<'_>) -> Vec<(Name, Name)> {
     let pair = |name: String| Some((Name::from(name.clone()), part.text(&name)?));
-    part.object.names().filter_map(pair).collect()
+    part.names().into_iter().filter_map(pair).collect()
 }
 
 /// A field that the login asks for.
@@ -349,17 +240,20 @@ fn refusal(part: &Part<'_>) -> Option<Refusal> {
 }
 
 fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
-    part.knows_only(&[&["status", "is", "is_not", "lacks", "says"], besides].concat());
+    part.knows_only(&[&["status", "is", "is_not", "lacks", "says", "says_not"], besides].concat());
     let statuses = part.field("status", "a status, or a list of them", statuses).unwrap_or_default();
     let mut tests = Vec::new();
     type Test = fn(Name, Vec<Name>) -> FieldTest;
     for (name, test) in [("is", FieldTest::Is as Test), ("is_not", FieldTest::IsNot)] {
         let Some(part) = part.part(name) else { continue };
-        tests.extend(part.object.names().map(|name| test(name.clone().into(), part.texts(&name))));
+        tests.extend(part.names().into_iter().map(|name| test(name.clone().into(), part.texts(&name))));
     }
     tests.extend(part.text("lacks").map(FieldTest::Lacks));
-    if part.object.written("says").is_some() {
-        tests.push(FieldTest::Says(part.texts("says")));
+    type Words = fn(Vec<Name>) -> FieldTest;
+    for (name, test) in [("says", FieldTest::Says as Words), ("says_not", FieldTest::SaysNot)] {
+        if part.has(name) {
+            tests.push(test(part.texts(name)));
+        }
     }
     Matcher { statuses, tests }
 }
@@ -371,5 +265,6 @@ fn statuses(raw: Raw<'_>) -> Option<Vec<u16>> {
     }
 }
 
+mod part;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
             r#"{"login": {"path": "/login", "encoding": "json", "fields": {}},
                 "refresh": {"encoding": "form", "refresh_token": "authorization"},
                 "logout": {"encoding": "form", "refresh_token": null, "access_token": "authorization"},
-                "sessions": null,
+                "sessions": null, "rotation": "never",
                 "refresh_refusals": [{"status": 422, "says": "signature verification failed", "means": "expired"}],
                 "expired": [{"status": 401}, {"status": 422, "is": {"error_type": "JWTDecodeError"}},
                             {"status": 422, "says": ["token has expired", "signature has expired", "not yet valid",
@@ -26,10 +26,8 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
             r#"{"preset": "oauth2", "login": {"path": "/o/token/"}, "refresh": {"path": "/o/token/"},
                 "logout": {"path": "/o/revoke_token/"}, "expired": [{"status": [401, 403]}]}"#
         }
-        "fastapi-jwt-auth" | "flask-jwt-extended" => {
-            r#"{"preset": "authx", "logout": {"method": "DELETE"}, "rotation": "never"}"#
-        }
-        // An access token that is not accepted at a logout is a session that is over, because nothing else is one.
+        "fastapi-jwt-auth" | "flask-jwt-extended" => r#"{"preset": "authx", "logout": {"method": "DELETE"}}"#,
+        // A logout whose access token is refused has nothing to end, because the token is the whole session.
         "fastapi-users" => {
             r#"{"login": {"path": "/auth/jwt/login"}, "refresh": null,
                 "logout": {"path": "/auth/jwt/logout", "encoding": "form", "refresh_token": null,

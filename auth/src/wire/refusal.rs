@@ -1,9 +1,9 @@
-//! What a refusal means, by its meaning and not by its status alone. The rules are data: a contract holds a list for its
-//! login and one for its refresh, and the first rule that fits an answer decides.
+//! What a refusal means, by what it says and not by its status alone. A contract has one list of rules each for login,
+//! refresh and logout. The first rule that fits an answer decides.
 
 use std::borrow::Cow;
 
-use super::error::EndReason;
+use super::end_reason::EndReason;
 use super::http::Answer;
 use super::json::{Object, Raw};
 
@@ -36,8 +36,9 @@ impl Meaning {
         match self {
             Self::NotAccepted | Self::Expired => Some(EndReason::Expired),
             Self::Revoked => Some(EndReason::Revoked),
-            Self::Disabled | Self::NotVerified | Self::Locked => Some(EndReason::Disabled),
-            Self::Trouble | Self::Misconfigured => None,
+            Self::Disabled => Some(EndReason::Disabled),
+            // A lock ends by itself, and an account can be confirmed.
+            Self::NotVerified | Self::Locked | Self::Trouble | Self::Misconfigured => None,
         }
     }
 }
@@ -64,7 +65,7 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     if answer.is_markup() {
         return None;
     }
-    if is_gateways(answer) {
+    if is_gateways(answer) && Object::read(&answer.text()).is_none() {
         return Some(Meaning::Misconfigured);
     }
     rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.then)
@@ -72,7 +73,7 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
 
 /// Whether a 401 asks for a name and password of the browser (RFC 7617), and for no bearer token: a gateway in front of the
 /// server does so.
-fn is_gateways(answer: &Answer) -> bool {
+pub(super) fn is_gateways(answer: &Answer) -> bool {
     let asks = |challenges: &str, scheme: &str| {
         let mut words = challenges.split([',', ' ', '=']);
         words.any(|word| word.eq_ignore_ascii_case(scheme))
@@ -109,8 +110,11 @@ pub enum FieldTest {
     IsNot(Name, Vec<Name>),
     /// There is an object, and it lacks the field, or holds `null` there.
     Lacks(Name),
-    /// One of the fields in which servers explain themselves contains one of these texts.
+    /// One of the fields in which servers explain themselves contains one of these texts. Case does not matter, and `_` and
+    /// `-` count as spaces. An empty list: the answer explains itself with anything.
     Says(Vec<Name>),
+    /// The answer does not explain itself with any of these texts.
+    SaysNot(Vec<Name>),
 }
 
 impl Matcher {
@@ -153,6 +157,12 @@ impl Matcher {
         self.test(FieldTest::Says(names(texts)))
     }
 
+    /// … that does not explain itself with any of `texts`.
+    #[must_use]
+    pub fn says_not(self, texts: &[&'static str]) -> Self {
+        self.test(FieldTest::SaysNot(names(texts)))
+    }
+
     fn test(mut self, test: FieldTest) -> Self {
         self.tests.push(test);
         self
@@ -165,7 +175,8 @@ impl Matcher {
         }
         let text = answer.text();
         let object = Object::read(&text);
-        self.tests.iter().all(|test| test.holds(object.as_ref()))
+        let words = explanation(&text, object.as_ref());
+        self.tests.iter().all(|test| test.holds(object.as_ref(), &words))
     }
 }
 
@@ -174,7 +185,7 @@ fn names(texts: &[&'static str]) -> Vec<Name> {
 }
 
 impl FieldTest {
-    fn holds(&self, object: Option<&Object<'_>>) -> bool {
+    fn holds(&self, object: Option<&Object<'_>>, words: &str) -> bool {
         let text_at = |path: &str| at(object?, path)?.text();
         let is_one = |path: &str, texts: &[Name]| {
             text_at(path).is_some_and(|found| texts.iter().any(|text| found.eq_ignore_ascii_case(text)))
@@ -183,12 +194,15 @@ impl FieldTest {
             Self::Is(path, texts) => is_one(path, texts),
             Self::IsNot(path, texts) => !is_one(path, texts),
             Self::Lacks(path) => object.is_some_and(|object| at(object, path).is_none()),
-            Self::Says(texts) => object.is_some_and(|object| {
-                let words = explanation(object);
-                texts.iter().any(|text| has(&words, text))
-            }),
+            Self::Says(texts) if texts.is_empty() => !words.trim_ascii().is_empty(),
+            Self::Says(texts) => says(words, texts),
+            Self::SaysNot(texts) => !says(words, texts),
         }
     }
+}
+
+fn says(words: &str, texts: &[Name]) -> bool {
+    texts.iter().any(|text| has(words, &plain(text)))
 }
 
 /// Whether `text` is a part of `words`. The standard library's search is for long texts and has a lot of code.
@@ -204,113 +218,52 @@ pub(super) fn at<'a>(object: &Object<'a>, path: &str) -> Option<Raw<'a>> {
     }
 }
 
-/// The fields in which servers say what is wrong (RFC 6749 §5.2, FastAPI, Django REST framework, RFC 9457).
-const EXPLAINING: [&str; 9] =
-    ["error", "error_description", "error_type", "code", "detail", "message", "msg", "title", "type"];
+/// The fields in which servers say what is wrong (RFC 6749 §5.2, FastAPI, Django REST framework, RFC 9457, JSON:API).
+const EXPLAINING: [&str; 11] = [
+    "error",
+    "error_description",
+    "error_type",
+    "code",
+    "detail",
+    "message",
+    "msg",
+    "title",
+    "type",
+    "errors",
+    "non_field_errors",
+];
+/// A text that is no JSON object is an explanation up to this length, in bytes.
+const SENTENCE: usize = 200;
 
-/// What an answer says of itself in lower case, with spaces for the marks that join words in codes. What `error` and
-/// `detail` hold may be an object with such fields in turn.
-fn explanation(object: &Object<'_>) -> String {
+/// What an answer says of itself, as `plain` text: in fields, in lists and objects within them, or in one sentence.
+fn explanation(text: &str, object: Option<&Object<'_>>) -> String {
     let mut words = String::new();
-    let nested = ["error", "detail"].into_iter().filter_map(|name| object.object(name));
-    let own =
-        |object: &Object<'_>| EXPLAINING.into_iter().filter_map(|name| object.text(name)).collect::<Vec<_>>();
-    for text in own(object).into_iter().chain(nested.flat_map(|object| own(&object))) {
-        words.push_str(&text.to_ascii_lowercase());
-        words.push('\n');
+    match object {
+        Some(object) => explain(object, 2, &mut words),
+        None if text.len() <= SENTENCE => words.push_str(text),
+        None => {}
     }
-    words.replace(['_', '-'], " ")
+    plain(&words)
 }
 
-/// Errors that speak of the page's registration at the server, or of its way to ask (RFC 6749 §5.2).
-const OF_THE_PAGE: [&str; 4] =
-    ["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
-/// Errors that speak of the server itself (RFC 6749 §4.1.2.1, RFC 8628 §3.5).
-const OF_THE_SERVER: [&str; 3] = ["temporarily_unavailable", "server_error", "slow_down"];
-/// The statuses under which servers say why they refuse.
-const REFUSALS: [u16; 5] = [400, 401, 403, 404, 422];
-
-/// What no status changes: errors that are about neither credentials nor sessions.
-fn of_others() -> [Refusal; 2] {
-    [
-        Refusal::new(Matcher::any().is("error", &OF_THE_PAGE), Meaning::Misconfigured),
-        Refusal::new(Matcher::any().is("error", &OF_THE_SERVER), Meaning::Trouble),
-    ]
+fn explain(object: &Object<'_>, depth: u32, words: &mut String) {
+    for value in EXPLAINING.into_iter().filter_map(|name| object.raw(name)) {
+        for value in value.list().unwrap_or_else(|| vec![value]) {
+            if let Some(text) = value.text() {
+                words.push_str(&text);
+                words.push('\n');
+            } else if let Some(object) = value.object().filter(|_| depth > 0) {
+                explain(&object, depth - 1, words);
+            }
+        }
+    }
 }
 
-/// What servers say of an account that nobody may use.
-fn of_accounts() -> [Refusal; 4] {
-    let says = |texts: &[&'static str]| Matcher::statuses(&REFUSALS).says(texts);
-    [
-        Refusal::new(Matcher::status(423), Meaning::Locked),
-        Refusal::new(says(&["account locked", "is locked", "user locked", "locked out"]), Meaning::Locked),
-        Refusal::new(
-            says(&["not verified", "unverified", "not confirmed", "unconfirmed"]),
-            Meaning::NotVerified,
-        ),
-        Refusal::new(
-            says(&["inactive", "not active", "disabled", "deactivated", "suspended"]),
-            Meaning::Disabled,
-        ),
-    ]
+/// A text in lower case, with spaces for the marks that join words in codes.
+fn plain(text: &str) -> String {
+    text.to_ascii_lowercase().replace(['_', '-'], " ")
 }
 
-/// The default contract's rules for a login: RFC 6749 §5.2, the answers of FastAPI's tutorials (400 or 401 without any
-/// `error`), and what other servers say in words.
-pub(super) fn of_login() -> Vec<Refusal> {
-    const WRONG: [&str; 7] = [
-        "credential",
-        "password",
-        "user not found",
-        "no such user",
-        "unknown user",
-        "invalid username",
-        "invalid email",
-    ];
-    let rules = [
-        Refusal::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
-        Refusal::new(Matcher::statuses(&[400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
-        Refusal::new(Matcher::status(401), Meaning::NotAccepted),
-        Refusal::new(Matcher::status(400).lacks("error"), Meaning::NotAccepted),
-    ];
-    of_others().into_iter().chain(of_accounts()).chain(rules).collect()
-}
-
-/// Errors that say of a refresh token that it is good for nothing any more.
-const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
-
-/// What servers say of a session that is over.
-fn of_sessions() -> [Refusal; 3] {
-    const REVOKED: [&str; 3] = ["revoked", "blacklisted", "logged out"];
-    const EXPIRED: [&str; 6] = [
-        "expired",
-        "invalid refresh token",
-        "invalid token",
-        "session not found",
-        "user not found",
-        "could not validate credentials",
-    ];
-    [
-        Refusal::new(Matcher::any().is("error", &OVER), Meaning::Expired),
-        Refusal::new(Matcher::statuses(&REFUSALS).says(&REVOKED), Meaning::Revoked),
-        Refusal::new(Matcher::statuses(&REFUSALS).says(&EXPIRED), Meaning::Expired),
-    ]
-}
-
-/// The default contract's rules for a refresh. A status alone ends no session but 401, and 400 without any `error`.
-pub(super) fn of_refresh() -> Vec<Refusal> {
-    let by_status = [
-        Refusal::new(Matcher::status(401).is_not("error", &["invalid_request"]), Meaning::Expired),
-        Refusal::new(Matcher::status(400).lacks("error"), Meaning::Expired),
-    ];
-    of_others().into_iter().chain(of_accounts()).chain(of_sessions()).chain(by_status).collect()
-}
-
-/// The default contract's rules for a logout. No status but a success says that the session is over, because a server that
-/// wants another token answers 401 as well.
-pub(super) fn of_logout() -> Vec<Refusal> {
-    of_others().into_iter().chain(of_sessions()).collect()
-}
-
+pub(super) mod rules;
 #[cfg(test)]
 mod tests;

@@ -92,7 +92,10 @@ fn call(
     let (mut url, mut body) = (base.resolve(&endpoint.path)?, None);
     match endpoint.encoding {
         _ if pairs.is_empty() => {}
-        Encoding::Query => url.push_str(&["?", &form(&pairs)].concat()),
+        Encoding::Query => {
+            let joint = if url.contains('?') { "&" } else { "?" };
+            url.push_str(&[joint, &form(&pairs)].concat());
+        }
         encoding => {
             let (media_type, text) = written(encoding, &pairs);
             headers.push(("content-type".into(), media_type.to_owned()));

@@ -18,6 +18,7 @@ fn a_token_that_no_request_can_carry_is_told_and_its_spent_one_is_not_sent_again
         r#"{"access_token":"a","refresh_token":"r\n"}"#.to_owned(),
         r#"{"access_token":"t\u00f6ken","refresh_token":"r"}"#.to_owned(),
         r#"{"access_token":"a","refresh_token":"r","token_type":"pop"}"#.to_owned(),
+        r#"{"access_token":null,"refresh_token":"refresh-9"}"#.to_owned(),
     ] {
         let (world, tab, client) = World::signed_in();
         world.pass(900_000);
@@ -81,7 +82,6 @@ fn a_session_that_is_refused_again_and_again_is_told_and_renewed_when_that_ends(
     for fault in [
         Fault::says(400, r#"{"error":"invalid_request"}"#),
         Fault::says(404, r#"{"detail":"Not Found"}"#),
-        Fault::says(403, "<!doctype html><title>Checking your browser</title>"),
         Fault::says(422, r#"{"detail":[{"loc":["body"],"msg":"Field required"}]}"#),
         Fault::says(401, r#"{"error":"invalid_client"}"#),
         Fault::says(200, "{}"),
@@ -100,6 +100,55 @@ fn a_session_that_is_refused_again_and_again_is_told_and_renewed_when_that_ends(
         world.pass(60_000);
         assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
         assert_eq!(client.state(), signed_in("ann"));
+    }
+}
+
+#[test]
+fn a_captive_portal_is_not_the_server_that_refuses() {
+    for fault in [
+        Fault::says(200, "<html>hotel</html>"),
+        Fault::says(403, "<!doctype html><title>Checking your browser</title>"),
+        Fault::says(401, "\u{feff}<html>sign in to the network</html>"),
+    ] {
+        let (world, tab, _) = World::signed_in();
+        world.pass(900_000);
+        world.always("/refresh", fault);
+        let client = tab.open();
+        for _ in 0..5 {
+            assert!(world.run(client.send(&me())).unwrap_err().session_lives());
+            world.pass(30_000);
+        }
+        let State::SignedIn { degraded, .. } = client.state() else { panic!("{:?}", client.state()) };
+        assert_ne!(degraded, Some(Degraded::NotRenewed));
+    }
+}
+
+#[test]
+fn a_409_that_is_no_word_on_the_token_ends_nothing() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::says(409, r#"{"detail":"conflict, try again"}"#)]);
+    assert!(world.run(client.send(&me())).is_err_and(|error| error.session_lives()));
+    world.pass(30_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn a_gateways_401_ends_no_session_that_cannot_be_renewed() {
+    let basic = vec![("www-authenticate", "Basic realm=\"staff\"")];
+    for fault in [
+        Fault::says(401, "<html>sign in</html>"),
+        Fault::Says(401, basic, String::new()),
+        Fault::says(401, "\u{feff} <!doctype html>"),
+    ] {
+        let world = World::with(|server| server.issues_refresh = false);
+        let client = world.tab().open();
+        world.run(client.login("ann", "secret")).unwrap();
+        world.pass(5_000);
+        world.next("/me", [fault]);
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 401);
+        assert_eq!(client.state(), signed_in("ann"));
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
     }
 }
 

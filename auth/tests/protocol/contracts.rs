@@ -4,7 +4,7 @@
 use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, Method, State};
 
 use crate::server::{self, Dialect, FORM, JSON, Rotation};
-use crate::world::{World, me, signed_in};
+use crate::world::{Fault, World, me, signed_in};
 
 /// Walks a whole session through a server that speaks `dialect` and a client that was told `contract`.
 fn speaks(contract: Contract, dialect: Dialect) {
@@ -68,6 +68,16 @@ fn rotates(contract: Contract, rotation: Rotation, dialect: Dialect) {
     assert!(log.last().is_some_and(|last| *last == format!("{told}{logged_out}")), "{log:?}");
     assert!(log.len() == 1 || log[1] == format!("POST {refresh} 200"), "{log:?}");
     assert_eq!(world.server(|server| server.alive()), 0);
+    // One whose renewal fails is not told as heard.
+    world.run(client.login("ann", "secret")).unwrap();
+    world.server(|server| server.expire_access());
+    world.take_log();
+    world.always(refresh, Fault::says(503, ""));
+    client.logout();
+    world.settle();
+    let heard = log.len() == 1;
+    let told = if heard { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly };
+    assert_eq!(client.state(), State::SignedOut(Some(told)), "{:?}", world.take_log());
 }
 
 fn preset(text: &str) -> Contract {

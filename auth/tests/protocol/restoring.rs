@@ -64,7 +64,8 @@ fn a_start_without_a_server_ends_signed_in_and_degraded() {
         (Fault::Lost, Some(Degraded::Unreachable)),
         (Fault::Silent, Some(Degraded::Unreachable)),
         (Fault::says(503, "<html>"), Some(Degraded::ServerUnavailable)),
-        (Fault::says(200, "<html>hotel"), Some(Degraded::NotRenewed)),
+        (Fault::says(200, "<html>hotel"), None),
+        (Fault::says(200, "{}"), Some(Degraded::NotRenewed)),
         (Fault::says(429, ""), None),
     ] {
         let (world, tab, _) = World::signed_in_idempotently();

@@ -7,7 +7,7 @@ pub const UNREACHABLE_NOTICE: &str = "The server cannot be reached at the moment
 /// The notice that the server is not available and the session is kept.
 pub const UNAVAILABLE_NOTICE: &str = "The server is not available at the moment. You stay signed in.";
 /// The server answered with a redirect.
-pub const REDIRECTED: &str = "The server redirected the request elsewhere, which is not followed for your safety. Tell whoever runs this page.";
+pub const REDIRECTED: &str = "The request was redirected, perhaps to a proxy's login. That is not followed for your safety. Reload the page. If that does not help, tell whoever runs it.";
 /// The server answered 429.
 pub const TOO_MANY: &str = "Too many attempts. Wait a moment, then try again.";
 /// The login was refused.
@@ -19,7 +19,7 @@ pub const UNKEPT: &str =
 pub const UNENCRYPTED: &str =
     "The connection to the server is not encrypted. Others on your network can read your password.";
 /// The server does not have the service that was asked for.
-pub const NOT_OFFERED: &str = "This server does not offer that.";
+pub const NOT_OFFERED: &str = "This server does not seem to offer that.";
 /// The user ended another session here.
 pub const ENDED: &str = "The session was ended.";
 /// The user logged out here.

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 const UNINTELLIGIBLE: &str = "The server's answer could not be understood. Try again later.";
+const UNUSABLE: &str = "The server sent a token that this page cannot use. Tell whoever runs this page.";
+const NO_DATA: &str = "The server answered without any data.";
 const INTERRUPTED: &str = "The connection broke off before the answer was complete. Try again.";
 const TIMED_OUT: &str = "The server did not answer in time. Try again in a moment.";
 const FORBIDDEN: &str = "You do not have permission for this (403).";
@@ -73,6 +75,12 @@ async fn a_fetch_that_gets_a_bad_answer_says_so_and_the_session_goes_on() -> Res
             Ok(())
         };
         case.await.with_context(|| name.to_owned())?;
+    }
+    for action in [json_text(200, ""), plain(204, "", true), plain(200, " \r\n", true)] {
+        scene.proxy.reset();
+        scene.proxy.add(Rule::new("GET", "/protected-route", action).once());
+        let seen = page.press_and_settle(FETCH).await?;
+        ensure!(seen.alerts.is_empty() && seen.statuses == [NO_DATA] && seen.data.is_none(), "{seen:#?}");
     }
     scene.ensure_quiet().await?;
     ensure!(trap.log().entries().is_empty(), "the redirect was followed: {:?}", trap.log().wire());
@@ -308,8 +316,6 @@ fn shared_cases(trap: &Proxy) -> Vec<Case> {
         Case::new("200 with HTML", Action::html(200, &html()), UNINTELLIGIBLE),
         Case::new("200 with HTML that claims to be JSON", json_text(200, &html()), UNINTELLIGIBLE),
         Case::new("cut JSON", json_text(200, "{\"access_token\": \"a.b.c\", \"tok"), UNINTELLIGIBLE),
-        Case::new("empty 200", json_text(200, ""), UNINTELLIGIBLE),
-        Case::new("204", plain(204, "", true), UNINTELLIGIBLE),
         Case::new("a connection that closes", Action::DropBefore, UNREACHABLE),
         Case::new("418", Action::json(418, &detail), "The server refused the request (418)."),
         Case::new("410 with HTML", Action::html(410, &html()), "The server refused the request (410)."),
@@ -326,13 +332,15 @@ fn token_cases(trap: &Proxy) -> Vec<Case> {
         Case::new("404", Action::json(404, &json!({"detail": "Not Found"})), misconfigured(404)),
         Case::new("404 with HTML", Action::html(404, &html()), misconfigured(404)),
         Case::new("405", Action::json(405, &json!({"detail": INTERNALS})), misconfigured(405)),
+        Case::new("empty 200", json_text(200, ""), UNINTELLIGIBLE),
+        Case::new("204", plain(204, "", true), UNINTELLIGIBLE),
         Case::new("200 with {}", shape(json!({})), UNINTELLIGIBLE),
         Case::new("200 with an array", shape(json!([1])), UNINTELLIGIBLE),
         Case::new("200 with null", shape(json!({"access_token": null})), UNINTELLIGIBLE),
         Case::new("200 with a number", shape(json!({"access_token": 1})), UNINTELLIGIBLE),
-        Case::new("200 with a line break", shape(json!({"access_token": "a\r\nX: y"})), UNINTELLIGIBLE),
-        Case::new("200 for DPoP", shape(json!({"access_token": "a", "token_type": "DPoP"})), UNINTELLIGIBLE),
-        Case::new("200 too large", shape(json!({"access_token": large})), UNINTELLIGIBLE),
+        Case::new("200 with a line break", shape(json!({"access_token": "a\r\nX: y"})), UNUSABLE),
+        Case::new("200 for DPoP", shape(json!({"access_token": "a", "token_type": "DPoP"})), UNUSABLE),
+        Case::new("200 too large", shape(json!({"access_token": large})), UNUSABLE),
         Case::new("401 with HTML", Action::html(401, &html()), "The server refused the request (401)."),
     ]);
     cases
@@ -361,7 +369,7 @@ fn login_cases(trap: &Proxy) -> Vec<Case> {
         Case::new(
             "400 for a reason of the client's",
             Action::json(400, &json!({"error": "invalid_client", "error_description": INTERNALS})),
-            "The server refused the request (400).",
+            "The sign-in service does not accept this page (400). Tell whoever runs this page.",
         ),
     ]);
     cases

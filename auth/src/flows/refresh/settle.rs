@@ -128,7 +128,8 @@ impl Refresher {
     ) -> Round {
         let meaning = answer.and_then(|answer| self.engine.contract.refresh_refusal(answer));
         let end = match (answer, meaning.map(Meaning::end)) {
-            (Some(answer), _) if answer.status == 409 => Some(match attempt.previous {
+            // Without a key a 409 is no word on the token ("Idempotent rotation").
+            (Some(answer), _) if answer.status == 409 && attempt.idempotent => Some(match attempt.previous {
                 // The lost token is spent as well: by an attempt whose answer was lost, or by a thief.
                 true => EndReason::Lost,
                 // The token and its successor are both spent, so another party holds the next one.
@@ -136,7 +137,9 @@ impl Refresher {
             }),
             // The server gave another token for it, so the one that was sent is spent. Sent again it would look stolen.
             (Some(answer), _)
-                if error == Error::UnusableToken && !attempt.harmless && self.renews(answer) =>
+                if matches!(error, Error::UnusableToken | Error::Unintelligible)
+                    && !attempt.harmless
+                    && self.renews(answer) =>
             {
                 Some(EndReason::UnusableToken)
             }
@@ -165,8 +168,9 @@ impl Refresher {
         answer: Option<&Answer>,
         error: Error,
     ) -> Round {
-        let refused =
-            answer.is_some() && !matches!(error, Error::ServerError { .. } | Error::TooManyRequests { .. });
+        // Markup is a captive portal's or a proxy's, which a login would meet as well.
+        let refused = answer.is_some_and(|answer| !answer.is_markup())
+            && !matches!(error, Error::ServerError { .. } | Error::TooManyRequests { .. });
         self.engine.apply(|belief, _| belief.set_trouble(&session.id, error, refused));
         let patience = answer.and_then(|answer| {
             let limited = answer.status == 429;

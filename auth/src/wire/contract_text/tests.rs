@@ -70,7 +70,7 @@ fn its_rules_come_before_the_presets() {
     ] {
         assert_eq!(contract.refresh_refusal(&answer(status, body)), meaning, "{status} {body}");
     }
-    assert!(contract.is_expired(&answer(419, "")) && !contract.is_expired(&answer(401, "")));
+    assert!(contract.is_expired(&answer(419, ""), true) && !contract.is_expired(&answer(401, ""), true));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (r#"{"fields": {"name": "x"}}"#, "fields.name takes no such name; known are username,"),
         (r#"{"fields": {"username": ""}}"#, "fields.username takes a text"),
         (r#"{"sessions": 1}"#, "sessions takes a text"),
-        (r#"{"scheme": ["Bearer"]}"#, "scheme takes a text"),
+        (r#"{"scheme": ["Bearer"]}"#, "scheme takes one word of visible ASCII"),
         (r#"{"expired": {"status": 401}}"#, "expired takes a list of objects"),
         (r#"{"expired": [401]}"#, "expired takes a list of objects"),
         (r#"{"expired": [{"status": "401"}]}"#, "expired.status takes a status, or a list of them"),

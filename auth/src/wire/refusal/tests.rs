@@ -37,6 +37,17 @@ fn a_wrong_password_is_one_in_any_words() {
             (403, r#"{"message":"Bad credentials","documentation_url":"/"}"#, Some(NotAccepted)),
             (404, r#"{"detail":{"code":"USER_NOT_FOUND"}}"#, Some(NotAccepted)),
             (400, r#"{"error":"Bad Request","message":"Wrong password"}"#, Some(NotAccepted)),
+            (
+                400,
+                r#"{"non_field_errors":["Unable to log in with provided credentials."]}"#,
+                Some(NotAccepted),
+            ),
+            (400, r#"{"errors":[{"status":"400","detail":"Invalid password"}]}"#, Some(NotAccepted)),
+            (400, "Invalid Credentials", Some(NotAccepted)),
+            (400, r#""Incorrect password""#, Some(NotAccepted)),
+            (404, r#"{"detail":"User does not exist"}"#, Some(NotAccepted)),
+            (422, r#"{"message":"These credentials do not match our records."}"#, Some(NotAccepted)),
+            (200, r#"{"error":"Invalid username or password"}"#, Some(NotAccepted)),
             (401, r#"{"error":"Unauthorized","message":"x","statusCode":401}"#, Some(NotAccepted)),
         ],
     );
@@ -54,7 +65,14 @@ fn what_is_no_word_on_the_password_is_told_by_its_status() {
             (401, "\u{feff}\n <html>the hotel's network</html>", None),
             (400, "upstream connect error or disconnect/reset before headers", None),
             (400, r#"{"error":"invalid_request"}"#, None),
+            (401, r#"{"error":"invalid_request"}"#, None),
+            (400, r#"{"email":["This field is required."]}"#, None),
             (422, r#"{"detail":[{"loc":["body","password"],"msg":"Field required"}]}"#, None),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","password"],"msg":"Value error, password too short"}]}"#,
+                None,
+            ),
             (500, &detail("password hashing failed"), None),
             (200, "{}", None),
         ],
@@ -73,13 +91,16 @@ fn a_gateways_challenge_is_no_word_on_the_password_or_the_session() {
         (r#"Bearer error="invalid_token", Basic realm="x""#, None),
         (r#"JWT realm="api""#, None),
     ] {
-        let mut answer = answer(401, r#"{"detail":"x"}"#);
+        let mut answer = answer(401, "Authorization Required");
         answer.headers.push(("www-authenticate".to_owned(), challenge.to_owned()));
         for (of, usual) in
             [(contract.login_refusal(&answer), NotAccepted), (contract.refresh_refusal(&answer), Expired)]
         {
             assert_eq!(of, Some(meaning.unwrap_or(usual)), "{challenge}");
         }
+        // A JSON object is the server's own, whatever it copied into its headers.
+        answer.body = detail("x").into();
+        assert_eq!(contract.login_refusal(&answer), Some(NotAccepted), "{challenge}");
     }
 }
 
@@ -104,6 +125,14 @@ fn an_account_that_nobody_may_use_has_its_own_word() {
                 (423, &detail("Account locked"), Some(Locked)),
                 (423, "", Some(Locked)),
                 (401, r#"{"message":"Your account is locked for 15 minutes"}"#, Some(Locked)),
+                (401, r#"{"detail":"Too many failed attempts"}"#, Some(Locked)),
+                (
+                    400,
+                    r#"{"error":{"message":"TOO_MANY_ATTEMPTS_TRY_LATER : this account is temporarily disabled"}}"#,
+                    Some(Locked),
+                ),
+                (401, r#"{"errors":[{"detail":"User is blocked"}]}"#, Some(Disabled)),
+                (400, r#"{"non_field_errors":["E-mail is not verified."]}"#, Some(NotVerified)),
                 (403, r#"{"detail":{"code":"ACCOUNT_LOCKED"}}"#, Some(Locked)),
             ],
         );
@@ -123,6 +152,9 @@ fn errors_of_the_server_or_of_the_page_are_no_words_on_the_user() {
                 (401, r#"{"error":"temporarily_unavailable"}"#, Some(Trouble)),
                 (400, r#"{"error":"server_error"}"#, Some(Trouble)),
                 (403, r#"{"error":"slow_down"}"#, Some(Trouble)),
+                (401, r#"{"detail":{"error":"temporarily_unavailable"}}"#, Some(Trouble)),
+                (400, r#"{"detail":{"error":"invalid_client"}}"#, Some(Misconfigured)),
+                (401, r#"{"error":{"code":"temporarily_unavailable"}}"#, Some(Trouble)),
             ],
         );
     }
@@ -142,6 +174,11 @@ fn a_session_is_over_in_any_words() {
             (422, &detail("Signature has expired"), Some(Expired)),
             (422, r#"{"message":"Token has expired","error_type":"TokenExpiredError"}"#, Some(Expired)),
             (404, &detail("Session not found"), Some(Expired)),
+            (400, r#"{"error":"invalid_grant","error_description":"Token is not active"}"#, Some(Expired)),
+            (400, r#"{"error":"invalid_grant","error_description":"Session not active"}"#, Some(Expired)),
+            (403, r#"{"detail":{"error":"invalid_grant"}}"#, Some(Expired)),
+            (422, r#"{"msg":"Signature verification failed, token is not valid"}"#, Some(Expired)),
+            (404, &detail("User not found"), Some(Expired)),
             (401, r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#, Some(Revoked)),
             (403, r#"{"error":{"code":"REFRESH_TOKEN_REVOKED"}}"#, Some(Revoked)),
             (401, r#"{"statusCode":401,"message":"Unauthorized"}"#, Some(Expired)),
@@ -166,12 +203,61 @@ fn only_what_means_it_ends_a_session() {
             (405, "{}", None),
             (409, "{}", None),
             (422, r#"{"detail":[{"loc":["body","refresh_token"],"msg":"expired"}]}"#, None),
+            (403, &detail("Your subscription has expired"), None),
+            (403, r#"{"message":"API key revoked"}"#, None),
+            (403, &detail("CSRF token expired"), None),
+            (422, &detail("database is locked"), None),
+            (401, r#"{"error":"jwt not active"}"#, Some(Trouble)),
+            (401, r#"{"error":"use_dpop_nonce"}"#, None),
+            (400, r#"{"detail":{"error":"invalid_request"}}"#, None),
+            (400, r#"{"refresh":["This field is required."]}"#, None),
             (429, &detail("expired"), None),
             (500, &detail("token expired"), None),
             (503, "{}", None),
             (200, "{}", None),
         ],
     );
+}
+
+#[test]
+fn a_login_that_cannot_be_used_says_why() {
+    each(
+        Contract::login_refusal,
+        &[
+            (403, &detail("Your password has expired"), Some(Disabled)),
+            (400, r#"{"message":"PasswordResetRequiredException: Password reset required"}"#, Some(Disabled)),
+            (401, &detail("Authentication credentials were not provided."), Some(Misconfigured)),
+            (403, &detail("Not authenticated"), Some(Misconfigured)),
+            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
+        ],
+    );
+}
+
+#[test]
+fn a_logout_is_heard_only_if_the_server_says_so() {
+    each(
+        Contract::logout_refusal,
+        &[
+            (401, &detail("Could not validate credentials"), None),
+            (401, r#"{"error":"invalid_token"}"#, None),
+            (401, &detail("Invalid token"), None),
+            (403, r#"{"message":"CSRF token expired"}"#, None),
+            (401, r#"{"error":"invalid_client"}"#, Some(Misconfigured)),
+            (400, r#"{"error":"invalid_grant"}"#, Some(Expired)),
+            (401, &detail("Token is blacklisted"), Some(Revoked)),
+            (422, &detail("Signature has expired"), Some(Expired)),
+        ],
+    );
+}
+
+#[test]
+fn words_are_found_as_a_server_writes_them_and_as_people_do() {
+    for text in ["LOGIN_USER_NOT_VERIFIED", "login user not verified", "User-Not-Verified"] {
+        let matcher = Matcher::any().says(&[text]);
+        assert!(matcher.matches(&answer(400, &detail("LOGIN_USER_NOT_VERIFIED"))), "{text}");
+        assert!(matcher.matches(&answer(400, r#"{"error":{"code":"login-user-not-verified"}}"#)), "{text}");
+        assert!(!matcher.matches(&answer(400, &detail("LOGIN_BAD_CREDENTIALS"))), "{text}");
+    }
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! Reads one object of a contract's text, with the words for what is wrong in it.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::fmt;
+
+use crate::wire::json::{Object, Raw};
+
+type Name = Cow<'static, str>;
+
+/// What is wrong with the text of a contract: where, and what would be right there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidContract {
+    /// The field, with the fields that it is in: `login.encoding`. Empty if it is the whole text.
+    pub field: String,
+    /// What it takes.
+    pub takes: Cow<'static, str>,
+}
+
+impl fmt::Display for InvalidContract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => write!(f, "it takes {}", self.takes),
+            field => write!(f, "{field} takes {}", self.takes),
+        }
+    }
+}
+
+impl std::error::Error for InvalidContract {}
+
+/// One object of the text, and where it stands. Reading goes on after a mistake, and the first one is kept.
+pub(super) struct Part<'a> {
+    path: String,
+    object: Object<'a>,
+    mistake: &'a OnceCell<InvalidContract>,
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn whole(object: Object<'a>, mistake: &'a OnceCell<InvalidContract>) -> Self {
+        Self { path: String::new(), object, mistake }
+    }
+
+    /// The names of all fields.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.object.names().collect()
+    }
+
+    pub(super) fn wrong(&self, name: &str, takes: impl Into<Cow<'static, str>>) {
+        let mistake = InvalidContract { field: self.at(name), takes: takes.into() };
+        let _earlier = self.mistake.set(mistake);
+    }
+
+    fn at(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { [&self.path, ".", name].concat() }
+    }
+
+    /// A misspelt name would otherwise change nothing, and nobody would know.
+    pub(super) fn knows_only(&self, known: &[&str]) {
+        if let Some(unknown) = self.object.names().find(|name| !known.contains(&name.as_str())) {
+            self.wrong(&unknown, ["no such name; known are ", &listed(known, " and ")].concat());
+        }
+    }
+
+    /// The field, if it is there and `read` makes something of it. `null` is a value of its own.
+    pub(super) fn field<T>(
+        &self,
+        name: &str,
+        takes: &'static str,
+        read: impl FnOnce(Raw<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let read = read(self.object.written(name)?);
+        if read.is_none() {
+            self.wrong(name, takes);
+        }
+        read
+    }
+
+    /// What the field's word means.
+    pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let written = self.object.written(name)?.text();
+        let found = words.iter().find(|(word, _)| written.as_deref() == Some(*word));
+        if found.is_none() {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(name, listed(&words, " or "));
+        }
+        found.map(|(_, meaning)| *meaning)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<Name> {
+        self.field(name, "a text", |raw| raw.text().filter(|text| !text.is_empty())).map(Name::from)
+    }
+
+    pub(super) fn set(&self, name: &str, value: &mut Name) {
+        if let Some(text) = self.text(name) {
+            *value = text;
+        }
+    }
+
+    pub(super) fn part(&self, name: &str) -> Option<Part<'a>> {
+        let object = self.field(name, "an object", Raw::object)?;
+        Some(Part { path: self.at(name), object, mistake: self.mistake })
+    }
+
+    /// The objects of a list.
+    pub(super) fn parts(&self, name: &str) -> Option<Vec<Part<'a>>> {
+        let objects = |raw: Raw<'a>| raw.list()?.into_iter().map(Raw::object).collect::<Option<Vec<_>>>();
+        let objects = self.field(name, "a list of objects", objects)?;
+        let part = |object| Part { path: self.at(name), object, mistake: self.mistake };
+        Some(objects.into_iter().map(part).collect())
+    }
+
+    /// One text, or a list of them.
+    pub(super) fn texts(&self, name: &str) -> Vec<Name> {
+        let texts = |raw: Raw<'_>| match raw.text() {
+            Some(text) => Some(vec![text.into()]),
+            None => raw.list()?.into_iter().map(|raw| raw.text().map(Name::from)).collect(),
+        };
+        self.field(name, "a text, or a list of them", texts).unwrap_or_default()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.written(name).is_some()
+    }
+
+    /// Whether the field says that the server has nothing like it.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.object.written(name).is_some_and(|raw| raw.get() == "null")
+    }
+}
+
+/// `a, b or c`
+pub(super) fn listed(words: &[&str], last: &str) -> String {
+    match words.split_last() {
+        Some((end, rest)) if !rest.is_empty() => [&rest.join(", "), last, end].concat(),
+        _ => words.concat(),
+    }
+}

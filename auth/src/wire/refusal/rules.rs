@@ -1,0 +1,136 @@
+//! The default contract's rules: what servers of the field say in codes and in words.
+
+use super::{Matcher, Meaning, Refusal};
+
+/// Errors that speak of the page's registration at the server, or of its way to ask (RFC 6749 §5.2).
+const OF_THE_PAGE: [&str; 4] =
+    ["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
+/// Errors that speak of the server itself (RFC 6749 §4.1.2.1, RFC 8628 §3.5).
+const OF_THE_SERVER: [&str; 3] = ["temporarily_unavailable", "server_error", "slow_down"];
+/// The statuses under which servers say why they refuse.
+const REFUSALS: [u16; 5] = [400, 401, 403, 404, 422];
+
+/// Where servers put an error's code. FastAPI can only nest it in `detail`.
+const CODES: [&str; 4] = ["error", "error.code", "detail.error", "detail.code"];
+
+/// Answers of any status with one of these errors.
+fn of_errors(errors: &[&'static str], meaning: Meaning) -> [Refusal; 4] {
+    CODES.map(|path| Refusal::new(Matcher::any().is(path, errors), meaning))
+}
+
+/// Errors that speak of the page or of the server, under any status.
+fn of_others() -> impl Iterator<Item = Refusal> {
+    let page = of_errors(&OF_THE_PAGE, Meaning::Misconfigured);
+    page.into_iter().chain(of_errors(&OF_THE_SERVER, Meaning::Trouble))
+}
+
+fn refusals(texts: &[&'static str]) -> Matcher {
+    Matcher::statuses(&REFUSALS).says(texts)
+}
+
+/// What servers say of an account that nobody may use.
+fn of_accounts() -> [Refusal; 5] {
+    const ACCOUNT: [&str; 2] = ["account", "user"];
+    const ADDRESS: [&str; 4] = ["account", "user", "email", "e mail"];
+    const LOCKED: [&str; 4] = ["locked out", "too many attempts", "too many failed", "too many login"];
+    const DISABLED: [&str; 7] =
+        ["inactive", "not active", "disabled", "deactivated", "suspended", "blocked", "banned"];
+    const UNCONFIRMED: [&str; 4] = ["not verified", "unverified", "not confirmed", "unconfirmed"];
+    [
+        Refusal::new(Matcher::status(423), Meaning::Locked),
+        Refusal::new(refusals(&LOCKED), Meaning::Locked),
+        Refusal::new(refusals(&ACCOUNT).says(&["locked"]).says_not(&["blocked"]), Meaning::Locked),
+        Refusal::new(refusals(&ADDRESS).says(&UNCONFIRMED), Meaning::NotVerified),
+        Refusal::new(refusals(&ACCOUNT).says(&DISABLED), Meaning::Disabled),
+    ]
+}
+
+/// The default contract's rules for a login: RFC 6749 §5.2, the answers of FastAPI's tutorials (400 or 401 without any
+/// `error`), and what other servers say in words.
+pub(crate) fn of_login() -> Vec<Refusal> {
+    const WRONG: [&str; 10] = [
+        "credential",
+        "password",
+        "user not found",
+        "user does not exist",
+        "no such user",
+        "unknown user",
+        "account not found",
+        "not registered",
+        "invalid username",
+        "invalid email",
+    ];
+    // A validation message may speak of a password as well.
+    const WRONG_422: [&str; 4] =
+        ["invalid credentials", "credentials do not match", "incorrect", "wrong password"];
+    const UNUSABLE: [&str; 5] = [
+        "password has expired",
+        "password expired",
+        "password reset required",
+        "must be changed",
+        "must change",
+    ];
+    const PROTECTED: [&str; 3] = ["not authenticated", "credentials were not provided", "api key"];
+    let rules = [
+        Refusal::new(refusals(&PROTECTED), Meaning::Misconfigured),
+        Refusal::new(refusals(&UNUSABLE), Meaning::Disabled),
+        Refusal::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
+        Refusal::new(Matcher::statuses(&[200, 400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
+        Refusal::new(Matcher::status(422).says(&WRONG_422), Meaning::NotAccepted),
+        Refusal::new(Matcher::status(401).is_not("error", &NO_WORD_ON_USERS), Meaning::NotAccepted),
+        Refusal::new(
+            Matcher::status(400).lacks("error").lacks("detail.error").says(&[]),
+            Meaning::NotAccepted,
+        ),
+    ];
+    of_others().chain(of_accounts()).chain(rules).collect()
+}
+
+/// Errors of a 401 that say nothing of credentials or sessions (RFC 6749 §5.2, RFC 9449 §8, API gateways).
+const NO_WORD_ON_USERS: [&str; 5] =
+    ["invalid_request", "use_dpop_nonce", "missing_api_key", "invalid_api_key", "service_unavailable"];
+/// What a session's end is said of.
+const SESSION: [&str; 4] = ["token", "session", "signature", "jwt"];
+/// What may be over without the session.
+const FOREIGN: [&str; 6] = ["csrf", "xsrf", "api key", "subscription", "license", "password"];
+
+fn of_sessions(ends: &[&'static str]) -> [Refusal; 2] {
+    const REVOKED: [&str; 3] = ["revoked", "blacklisted", "logged out"];
+    [
+        Refusal::new(refusals(&SESSION).says(&REVOKED).says_not(&FOREIGN), Meaning::Revoked),
+        Refusal::new(refusals(&SESSION).says(ends).says_not(&FOREIGN), Meaning::Expired),
+    ]
+}
+
+/// The default contract's rules for a refresh. A status alone ends no session but 401, and 400 without any `error`.
+pub(crate) fn of_refresh() -> Vec<Refusal> {
+    const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
+    const ENDS: [&str; 7] =
+        ["expired", "invalid", "not found", "unknown", "not active", "inactive", "not valid"];
+    const USER: [&str; 2] = ["user not found", "could not validate credentials"];
+    // A JWT of the future, by another clock.
+    let early = Refusal::new(refusals(&["jwt not active", "not yet valid"]), Meaning::Trouble);
+    let rules = [
+        Refusal::new(refusals(&USER), Meaning::Expired),
+        Refusal::new(
+            Matcher::status(401).is_not("error", &NO_WORD_ON_USERS).is_not("detail.error", &NO_WORD_ON_USERS),
+            Meaning::Expired,
+        ),
+        Refusal::new(Matcher::status(400).lacks("error").lacks("detail.error").says(&[]), Meaning::Expired),
+    ];
+    let over = of_errors(&OVER, Meaning::Expired);
+    of_others()
+        .chain([early])
+        .chain(of_accounts())
+        .chain(of_sessions(&ENDS))
+        .chain(over)
+        .chain(rules)
+        .collect()
+}
+
+/// The default contract's rules for a logout. By its status only a success ends the session there, because a 401 may mean
+/// that the server wants another token.
+pub(crate) fn of_logout() -> Vec<Refusal> {
+    let over = of_errors(&["invalid_grant", "bad_refresh_token"], Meaning::Expired);
+    of_others().chain(over).chain(of_sessions(&["expired"])).collect()
+}
