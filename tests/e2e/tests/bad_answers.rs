@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 const UNINTELLIGIBLE: &str = "The server's answer could not be understood. Try again later.";
+/// How the sentence about an answer that is not the server's begins.
+const STOPPED: &str = "The request was stopped on its way";
 const UNUSABLE: &str = "The server sent a token that this page cannot use. Tell whoever runs this page.";
 const NO_DATA: &str = "The server answered without any data.";
 const INTERRUPTED: &str = "The connection broke off before the answer was complete. Try again.";
@@ -404,7 +406,7 @@ fn refresh_cases(trap: &Proxy) -> Vec<Case> {
         ),
         Case::new("408", Action::json(408, &json!({"detail": INTERNALS})), TIMED_OUT),
         Case::new("429 with Retry-After", too_many(Some("1")), TOO_MANY),
-        Case::new("400 with HTML", Action::html(400, &html()), "The server refused the request (400)."),
+        Case::new("400 with HTML", Action::html(400, &html()), STOPPED),
         Case::new(
             "400 for a reason of the client's",
             Action::json(400, &json!({"error": "invalid_request"})),
@@ -417,7 +419,9 @@ fn refresh_cases(trap: &Proxy) -> Vec<Case> {
 /// Whether this sentence is about a transient failure.
 fn passes(sentence: &str) -> bool {
     let passing = [UNREACHABLE, UNINTELLIGIBLE, INTERRUPTED, TIMED_OUT, TOO_MANY];
-    passing.contains(&sentence) || sentence.starts_with("The server has a problem")
+    passing.contains(&sentence)
+        || sentence.starts_with(STOPPED)
+        || sentence.starts_with("The server has a problem")
 }
 
 fn problem(status: u16) -> String {
