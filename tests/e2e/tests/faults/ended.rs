@@ -87,6 +87,8 @@ async fn a_changed_password_ends_the_session_in_every_tab(scene: &mut Scene) -> 
     ensure_ended_at_server(&scene.server, &loot).await?;
     page.login(USERNAME, NEW_PASSWORD).await?;
     tabs.ensure_quiet().await?;
+    // Goes back to the tab of the login, because the other one may still be asking it for the access token.
+    tabs.at(0).await?;
     // Restores the password, because later scenarios log in with it.
     let kept = scene.kept().await?;
     let status =
