@@ -8,13 +8,14 @@ use crate::flows::look::join;
 use crate::flows::refresh::Refresher;
 use crate::platform::Instant;
 use crate::protocol::ids::Sid;
-use crate::protocol::session::{Age, Carried, Made, On401, Session};
+use crate::protocol::session::{Age, Carried, On401, RefusedToken, Session};
 use crate::wire::{self, Answer, Error, HttpRequest, Request, Unstored};
 
 /// The longest time an application request may take, in milliseconds.
 const REQUEST_DEADLINE: u32 = 30_000;
-/// A token is new for so many milliseconds.
-const NEW: u64 = 2_000;
+/// A token is new for so many milliseconds: half of the longest login, because its age counts from the middle of the call that
+/// brought it.
+const NEW: u64 = 15_000;
 /// How long a request waits before it goes out again with a new token that was refused, in milliseconds: clocks that are
 /// kept in time differ by less.
 const NOT_YET: u32 = 1_000;
@@ -43,7 +44,7 @@ impl Sender {
         }
         let began = engine.platform.now();
         let mut carried = self.credentials(began).await?;
-        let (mut sends, mut has_waited) = (1, false);
+        let (mut tokens, mut has_waited) = (1, false);
         loop {
             let answer = self.transmit(request, &url, &carried).await?;
             let is_renewable = engine.session().is_some_and(|session| session.is_renewable());
@@ -51,8 +52,11 @@ impl Sender {
                 return Ok(answer);
             }
             let is_new = engine.platform.now().since(carried.access.received) < NEW;
-            let made = Made { for_it: self.is_made_for_it(&carried, began), just_now: is_new && !has_waited };
-            match engine.believes(|belief| Session::on_401(belief.session(), &carried, made, sends)) {
+            let refused = RefusedToken {
+                is_of_this_call: self.is_of_call(&carried, began),
+                may_be_early: is_new && !has_waited,
+            };
+            match engine.believes(|belief| Session::on_401(belief.session(), &carried, refused, tokens)) {
                 On401::Drop => return Err(Error::SessionChanged),
                 On401::Answer => return Ok(answer),
                 On401::SendAgain(newer) => carried = newer,
@@ -67,13 +71,13 @@ impl Sender {
                     continue;
                 }
             }
-            sends += 1;
+            tokens += 1;
         }
     }
 
-    /// Whether the server gave this token to this tab since the call began, and the ledger shows no later one: another
+    /// Whether the server gave the token to this tab after the call `began`, and the ledger shows no later one: another
     /// token would fare no better.
-    fn is_made_for_it(&self, carried: &Carried, began: Instant) -> bool {
+    fn is_of_call(&self, carried: &Carried, began: Instant) -> bool {
         carried.access.received.monotonic >= began.monotonic
             && !self.engine.ledger.has_read_beyond(&carried.session, carried.generation)
     }

@@ -93,14 +93,14 @@ pub(crate) struct Carried {
     pub(crate) access: Access,
 }
 
-/// When the server made a token that it refuses.
+/// What a request knows of a token that the server refused.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Made {
-    /// It gave the token to this tab since the call began, and the ledger shows no later one.
-    pub(crate) for_it: bool,
+pub(crate) struct RefusedToken {
+    /// The server gave the token to this tab after the call began, and the ledger shows no later one.
+    pub(crate) is_of_this_call: bool,
     /// The token is so new that the clocks of two servers may disagree about it (RFC 7519 §4.1.5), and the request has
     /// not waited for them yet.
-    pub(crate) just_now: bool,
+    pub(crate) may_be_early: bool,
 }
 
 /// What follows from a 401.
@@ -119,7 +119,7 @@ pub(crate) enum On401 {
 }
 
 /// With how many tokens a request goes out at most.
-const MOST_SENDS: u32 = 3;
+const MOST_TOKENS: u32 = 3;
 
 /// An access token that the tab kept over a reload, and its session.
 #[derive(Clone, Debug)]
@@ -183,17 +183,21 @@ impl Session {
         Some(Carried { session: self.id.clone(), generation: self.generation, access })
     }
 
-    /// The rule for a 401 to a request that has gone out with `sends` tokens, at last with `carried`.
+    /// The rule for a 401 to a request that has gone out with `tokens` tokens, the last one `carried` and `refused`.
     ///
     /// A request goes out with two tokens. It goes out with a third one only if the second was a sibling's, because the
     /// server never gave that token to this tab.
-    pub(crate) fn on_401(current: Option<&Self>, carried: &Carried, made: Made, sends: u32) -> On401 {
+    pub(crate) fn on_401(
+        current: Option<&Self>,
+        carried: &Carried,
+        refused: RefusedToken,
+        tokens: u32,
+    ) -> On401 {
         let Some(session) = current.filter(|session| session.id == carried.session) else {
             return On401::Drop;
         };
-        let Made { for_it, just_now } = made;
-        let is_bounded = sends >= MOST_SENDS || (sends > 1 && !carried.access.handed_over);
-        let is_best = is_bounded || (for_it && !carried.access.handed_over);
+        let is_bounded = tokens >= MOST_TOKENS || (tokens > 1 && !carried.access.handed_over);
+        let is_best = is_bounded || (refused.is_of_this_call && !carried.access.handed_over);
         // A repeated attempt gives the same generation a second access token.
         let newer =
             |now: &Carried| now.generation > carried.generation || now.access.token != carried.access.token;
@@ -201,7 +205,7 @@ impl Session {
             Some(now) if !is_bounded => On401::SendAgain(now),
             Some(_) => On401::Answer,
             None if !is_best && session.is_renewable() => On401::Refresh,
-            None if just_now => On401::Wait,
+            None if refused.may_be_early => On401::Wait,
             // The refresh of a session without a refresh token ends it.
             None if !is_best => On401::Refresh,
             None => On401::Answer,

@@ -34,11 +34,11 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
                            "access_token": "authorization"},
                 "logout_refusals": [{"status": 401, "means": "expired"}], "sessions": null}"#
         }
-        // It has no logout: its own page forgets the token.
+        // It has no logout: its own page forgets the token. A 404 that says "User not found" ends nothing, because it may be
+        // about another user than the token's.
         "full-stack-fastapi-template" => {
             r#"{"login": {"path": "/api/v1/login/access-token"}, "refresh": null, "logout": null, "sessions": null,
-                "expired": [{"status": 401}, {"status": 403, "is": {"detail": "Could not validate credentials"}},
-                            {"status": 404, "is": {"detail": "User not found"}}]}"#
+                "expired": [{"status": 401}, {"status": 403, "is": {"detail": "Could not validate credentials"}}]}"#
         }
         // RFC 6749 §4.3, §6 and RFC 7009.
         "oauth2" => {

@@ -2,7 +2,7 @@
 
 use auth::{Contract, Custody, EndReason, Error, State};
 
-use crate::world::{World, me, signed_in};
+use crate::world::{Fault, World, me, signed_in};
 
 const NOT_YET: u64 = 900;
 
@@ -45,12 +45,24 @@ fn a_session_without_a_refresh_token_is_not_ended_by_it() {
     }
 }
 
+/// A slow login: half of it was over when the server made the token, as far as the tab can know.
+#[test]
+fn a_token_of_a_slow_login_is_new_as_well() {
+    let world = World::with(|server| (server.not_yet, server.issues_refresh) = (NOT_YET, false));
+    let client = world.tab().open();
+    world.next("/token", [Fault::Slow(25_000, 0)]);
+    world.run(client.login("ann", "secret")).unwrap();
+    world.take_log();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 401", "GET /me 200"]);
+}
+
 #[test]
 fn an_older_token_does_not_wait() {
     let world = World::with(|server| server.issues_refresh = false);
     let client = world.tab().open();
     world.run(client.login("ann", "secret")).unwrap();
-    world.pass(2_001);
+    world.pass(15_000);
     world.server(|server| server.expire_access());
     world.take_log();
     assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));

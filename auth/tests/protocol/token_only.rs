@@ -61,7 +61,7 @@ fn a_refusal_of_its_token_ends_the_session_in_every_tab() {
         let (tab, client) = stage.sign_in();
         let copy = tab.duplicate();
         let second = stage.open(&copy);
-        world.pass(2_000);
+        world.pass(15_000);
         world.server(Server::expire_access);
         world.take_log();
         let ended = Error::SessionEnded(EndReason::Expired);
@@ -82,7 +82,7 @@ fn a_token_that_was_handed_over_and_is_refused_ends_the_session_in_every_tab_too
         let world = &stage.world;
         let (_tab, client) = stage.sign_in();
         let second = stage.open(&world.tab());
-        world.pass(2_000);
+        world.pass(15_000);
         world.server(Server::expire_access);
         world.take_log();
         let ended = Error::SessionEnded(EndReason::Expired);

@@ -19,7 +19,7 @@ fn session(id: &str, generation: u32) -> Session {
 
 /// What follows from the first 401 to a token that is older than the call.
 fn on_401(current: Option<&Session>, carried: &Carried) -> On401 {
-    Session::on_401(current, carried, Made::default(), 1)
+    Session::on_401(current, carried, RefusedToken::default(), 1)
 }
 
 #[test]
@@ -73,23 +73,23 @@ fn a_401_of_another_session_is_dropped() {
 fn a_401_to_the_servers_own_answer_is_the_callers() {
     let session = session("s", 3);
     let carried = session.carry().unwrap();
-    assert!(matches!(Session::on_401(Some(&session), &carried, made(true), 1), On401::Answer));
-    assert!(matches!(Session::on_401(Some(&session), &carried, made(false), 2), On401::Answer));
+    assert!(matches!(Session::on_401(Some(&session), &carried, refused(true), 1), On401::Answer));
+    assert!(matches!(Session::on_401(Some(&session), &carried, refused(false), 2), On401::Answer));
 }
 
-fn made(for_it: bool) -> Made {
-    Made { for_it, just_now: false }
+fn refused(is_of_this_call: bool) -> RefusedToken {
+    RefusedToken { is_of_this_call, may_be_early: false }
 }
 
 #[test]
 fn a_new_token_gets_a_moment_before_its_401_is_the_callers() {
-    let new = |for_it| Made { for_it, just_now: true };
+    let new = |is_of_this_call| RefusedToken { is_of_this_call, may_be_early: true };
     let mut session = session("s", 3);
     let carried = session.carry().unwrap();
-    for (made, sends) in [(new(true), 1), (new(false), 2), (new(true), 3)] {
+    for (refused, tokens) in [(new(true), 1), (new(false), 2), (new(true), 3)] {
         assert!(
-            matches!(Session::on_401(Some(&session), &carried, made, sends), On401::Wait),
-            "{made:?} {sends}"
+            matches!(Session::on_401(Some(&session), &carried, refused, tokens), On401::Wait),
+            "{refused:?} {tokens}"
         );
     }
     // A refresh may help at once.
@@ -105,9 +105,12 @@ fn a_siblings_dead_token_costs_a_refresh_and_not_the_retry() {
     let mut session = session("s", 3);
     session.access.as_mut().unwrap().handed_over = true;
     let carried = session.carry().unwrap();
-    for (sends, made_for_it) in [(1, false), (1, true), (2, false), (2, true)] {
-        let next = Session::on_401(Some(&session), &carried, made(made_for_it), sends);
-        assert!(matches!(next, On401::Refresh), "{sends} {made_for_it}");
+    for (tokens, is_of_this_call) in [(1, false), (1, true), (2, false), (2, true)] {
+        let next = Session::on_401(Some(&session), &carried, refused(is_of_this_call), tokens);
+        assert!(matches!(next, On401::Refresh), "{tokens} {is_of_this_call}");
     }
-    assert!(matches!(Session::on_401(Some(&session), &carried, made(false), 3), On401::Answer), "the bound");
+    assert!(
+        matches!(Session::on_401(Some(&session), &carried, refused(false), 3), On401::Answer),
+        "the bound"
+    );
 }

@@ -48,18 +48,24 @@ fn of_accounts() -> [Refusal; 5] {
 /// The default contract's rules for a login: RFC 6749 §5.2, the answers of FastAPI's tutorials (400 or 401 without any
 /// `error`), and what other servers say in words.
 pub(crate) fn of_login() -> Vec<Refusal> {
-    const WRONG: [&str; 10] = [
-        "credential",
-        "password",
-        "user not found",
-        "user does not exist",
-        "no such user",
-        "unknown user",
-        "account not found",
-        "not registered",
-        "invalid username",
-        "invalid email",
+    // A 401 needs no words, and a 422 may be a validation message.
+    const STATUSES: [u16; 4] = [200, 400, 403, 404];
+    const WRONG: [&str; 2] = ["credential", "password"];
+    const USER: [&str; 5] = ["account", "user", "email", "e mail", "mobile"];
+    // "t exist" is in "not exist" and in "doesn't exist", whatever its apostrophe is.
+    const UNKNOWN: [&str; 9] = [
+        "not found",
+        "t exist",
+        "t registered",
+        "t find",
+        "unknown",
+        "invalid",
+        "incorrect",
+        "no such",
+        "no account",
     ];
+    // A server that lacks the path names it.
+    const OF_THE_REQUEST: [&str; 2] = ["/", "user agent"];
     // A validation message may speak of a password as well.
     const WRONG_422: [&str; 4] =
         ["invalid credentials", "credentials do not match", "incorrect", "wrong password"];
@@ -75,7 +81,11 @@ pub(crate) fn of_login() -> Vec<Refusal> {
         Refusal::new(refusals(&PROTECTED), Meaning::Misconfigured),
         Refusal::new(refusals(&UNUSABLE), Meaning::Disabled),
         Refusal::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
-        Refusal::new(Matcher::statuses(&[200, 400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
+        Refusal::new(Matcher::statuses(&STATUSES).says(&WRONG), Meaning::NotAccepted),
+        Refusal::new(
+            Matcher::statuses(&STATUSES).says(&USER).says(&UNKNOWN).says_not(&OF_THE_REQUEST),
+            Meaning::NotAccepted,
+        ),
         Refusal::new(Matcher::status(422).says(&WRONG_422), Meaning::NotAccepted),
         Refusal::new(Matcher::status(401).is_not("error", &NO_WORD_ON_USERS), Meaning::NotAccepted),
         Refusal::new(

@@ -49,6 +49,12 @@ fn a_wrong_password_is_one_in_any_words() {
             (422, r#"{"message":"These credentials do not match our records."}"#, Some(NotAccepted)),
             (200, r#"{"error":"Invalid username or password"}"#, Some(NotAccepted)),
             (401, r#"{"error":"Unauthorized","message":"x","statusCode":401}"#, Some(NotAccepted)),
+            (404, r#"{"message":"No account exists. Account not found."}"#, Some(NotAccepted)),
+            (404, &detail("We couldn\u{2019}t find a user with that e-mail"), Some(NotAccepted)),
+            (404, r#"{"error":"USER_DOES_NOT_EXIST"}"#, Some(NotAccepted)),
+            (403, r#"{"msg":"This email isn't registered"}"#, Some(NotAccepted)),
+            (404, r#"{"error":{"message":"Unknown account","code":404}}"#, Some(NotAccepted)),
+            (200, r#"{"error":"There is no such user."}"#, Some(NotAccepted)),
         ],
     );
 }
@@ -60,6 +66,9 @@ fn what_is_no_word_on_the_password_is_told_by_its_status() {
         &[
             (404, &detail("Not Found"), None),
             (405, &detail("Method Not Allowed"), None),
+            (404, r#"{"message":"Route POST:/users/login not found","error":"Not Found"}"#, None),
+            (404, r#"{"message":"Cannot POST /account/token","error":"Not Found","statusCode":404}"#, None),
+            (403, r#"{"message":"Invalid user agent"}"#, None),
             (403, r#"{"message":"Forbidden"}"#, None),
             (403, "<!doctype html><title>Checking your browser</title>", None),
             (401, "\u{feff}\n <html>the hotel's network</html>", None),
