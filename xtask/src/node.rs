@@ -83,9 +83,7 @@ pub(crate) fn wasm_opt(cache: &Cache, folder: &Path) -> Result<()> {
             format!("'{}' '{}'", find(cache)?.path.display(), script.display())
         }
     };
-    let script = format!(
-        "#!/bin/sh\n[ \"$1\" = --version ] && exec {program} --version\nexec {program} {FEATURES} \"$@\"\n"
-    );
+    let script = format!("#!/bin/sh\nexec {program} \"$@\"\n");
     fs::create_dir_all(folder)?;
     let path = folder.join("wasm-opt");
     fs::write(&path, script).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -97,11 +95,6 @@ const OLDEST: u32 = 20;
 /// Older versions cannot read the wasm of Rust 1.87 and newer. Trunk.toml and package.json name the same
 /// version.
 const WASM_OPT: &str = "132";
-/// The wasm features that rustc's target uses by default. They must be named, because `strip` removes the
-/// section of the file that lists them.
-const FEATURES: &str = "--enable-bulk-memory --enable-bulk-memory-opt --enable-call-indirect-overlong \
-    --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int --enable-reference-types \
-    --enable-sign-ext";
 
 #[cfg(test)]
 mod tests {
