@@ -34,7 +34,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let python = report.prepare("install Python packages", || {
         python::environment(&cache, &project::root().join("backend/requirements-dev.lock"))
     })?;
-    let servers = report.prepare("install the servers of others", || {
+    let servers = report.prepare("install third-party servers", || {
         python::environment(&cache, &project::root().join("tests/servers/requirements.lock"))
     })?;
     let runner = report.prepare("install wasm-bindgen", || tools::wasm_bindgen(&cache))?;

@@ -209,6 +209,8 @@ pub const LOGOUT: &str = "Logout";
 pub const FETCH: &str = "Fetch Protected Data";
 /// The name of the button that shows and hides the list of the user's sessions.
 pub const SESSIONS: &str = "Your sessions";
+/// The button below data of which a part is shown.
+pub const SHOW_MORE: &str = "Show more";
 /// The name of the button that ends all of the user's sessions.
 pub const LOGOUT_EVERYWHERE: &str = "Log out everywhere";
 /// The label of the first text box.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use e2e::browser::{ColorScheme, Engine};
-use e2e::page::{FETCH, LOGIN, LOGOUT_EVERYWHERE, LoginPage, SESSIONS, Seen};
+use e2e::page::{FETCH, LOGIN, LOGOUT_EVERYWHERE, LoginPage, SESSIONS, SHOW_MORE, Seen};
 use e2e::pages::{Fault, shipped};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
@@ -66,6 +66,26 @@ async fn every_state_is_accessible_in_both_schemes_and_at_every_width() -> Resul
     page.login(USERNAME, PASSWORD).await?;
     end_session(&scene, &page).await?;
     look.at("ended-with-reason").await?;
+
+    let name = "w".repeat(57);
+    scene.server.add_user(&name, PASSWORD).await?;
+    page.login(&name, PASSWORD).await?;
+    look.at("signed-in-long-name").await?;
+    let many: Vec<u32> = (0..20_000).collect();
+    scene.proxy.add(Rule::new("GET", "/protected-route", Action::json(200, &json!(many))).once());
+    page.press_and_settle(FETCH).await?;
+    page.wait_until("the first portion", |seen| seen.has_button(SHOW_MORE)).await?;
+    look.at("signed-in-portion").await?;
+
+    scene.pages.meta("auth-contract", &asks());
+    scene.pages.meta("auth-username-label", "E-mail address");
+    scene.form().await?;
+    look.at("form-further-fields").await?;
+    scene.pages.meta("auth-contract", "keycloak");
+    let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
+    page.wait_until("an alert", |seen| seen.alerts_of("auth-contract")).await?;
+    look.at("contract-unknown").await?;
+    scene.pages.meta("auth-contract", "guide");
 
     scene.pages.meta("api-base-url", "nonsense");
     let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
@@ -208,6 +228,14 @@ async fn end_session(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {
     scene.proxy.add(Rule::new("POST", "/refresh", Action::json(401, &revoked)).once());
     page.press(FETCH).await?;
     page.wait_until("the reason", |seen| seen.alerts_of("Your session was ended.")).await.map(drop)
+}
+
+/// A contract whose login asks for two fields more.
+fn asks() -> String {
+    let tenant = json!({"name": "tenant", "label": "Organisation", "autocomplete": "organization"});
+    let code =
+        json!({"name": "otp", "label": "One-time code", "autocomplete": "one-time-code", "optional": true});
+    json!({"asks": [tenant, code]}).to_string()
 }
 
 fn too_many() -> Action {

@@ -292,6 +292,43 @@ async fn where_nobody_listens_the_page_says_so_and_goes_on_when_somebody_does_ag
     Ok(())
 }
 
+/// A proxy in front of page and API wants a cookie of its own with each request, and redirects a request without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_proxy_is_named_and_gets_its_cookie_where_the_contract_says_so() -> Result<()> {
+    let pages = Pages::of_the_app("/").await?;
+    let (server, trap, browser) = tokio::try_join!(
+        async {
+            let server = Server::start(Options::allow(pages.origin())).await?;
+            server.add_user(USERNAME, PASSWORD).await?;
+            Ok(server)
+        },
+        Proxy::start(pages.address()),
+        Browser::start(Engine::Chromium)
+    )?;
+    let api = Route::api(server.address()).paths(&["/token", "/refresh", "/logout", "/protected-route"]);
+    let proxy = Proxy::with_routes(0, vec![api, Route::pages(pages.address())]).await?;
+    let gate = || Rule::any(redirect(302, &trap)).lacks("cookie");
+    proxy.set_rules(vec![gate()]);
+    let origin = format!("http://localhost:{}", proxy.address().port());
+    let page = LoginPage::open(&browser, &origin).await?;
+    browser.run("document.cookie = 'gate=1; Path=/'", Value::Null).await?;
+    page.send_form(USERNAME, PASSWORD).await?;
+    page.wait_until("the redirect's sentence", |seen| seen.alerts == [REDIRECTED]).await?;
+
+    pages.meta("auth-contract", &json!({"cookies": true}).to_string());
+    let page = LoginPage::open(&browser, &origin).await?;
+    page.login(USERNAME, PASSWORD).await?;
+    ensure!(page.fetch().await?.json().is_some());
+    // The proxy's session ends while the page is open. The page's own session stays.
+    browser.run("document.cookie = 'gate=; Path=/; Max-Age=0'", Value::Null).await?;
+    let seen = page.press_and_settle(FETCH).await?;
+    ensure!(seen.alerts == [REDIRECTED] && seen.signed_in(), "{seen:#?}");
+    browser.run("document.cookie = 'gate=1; Path=/'", Value::Null).await?;
+    ensure!(page.fetch().await?.alerts.is_empty());
+    ensure!(trap.log().entries().is_empty(), "the redirect was followed: {:?}", trap.log().wire());
+    Ok(())
+}
+
 struct Case {
     name: &'static str,
     action: Action,

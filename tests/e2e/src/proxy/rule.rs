@@ -19,6 +19,9 @@ pub struct Rule {
     /// The path without its query. `None` fits any.
     #[serde(default)]
     pub path: Option<String>,
+    /// A header that the request must lack.
+    #[serde(default)]
+    pub lacks: Option<String>,
     /// How many matching requests pass before the first one gets the fault.
     #[serde(default)]
     pub skip: u32,
@@ -32,12 +35,17 @@ pub struct Rule {
 impl Rule {
     /// A rule for every request with this method and path.
     pub fn new(method: &str, path: &str, action: Action) -> Self {
-        Self { method: Some(method.to_owned()), path: Some(path.to_owned()), skip: 0, times: None, action }
+        Self { method: Some(method.to_owned()), path: Some(path.to_owned()), ..Self::any(action) }
     }
 
     /// A rule for every request.
     pub fn any(action: Action) -> Self {
-        Self { method: None, path: None, skip: 0, times: None, action }
+        Self { method: None, path: None, lacks: None, skip: 0, times: None, action }
+    }
+
+    /// Limits the rule to requests without this header.
+    pub fn lacks(self, header: &str) -> Self {
+        Self { lacks: Some(header.to_owned()), ..self }
     }
 
     /// Limits the rule to one request.
@@ -63,7 +71,8 @@ impl Rule {
             Some(method) => head.method.as_str() == method,
             None => !is_preflight(head),
         };
-        if !method || self.path.as_ref().is_some_and(|path| head.uri.path() != path) {
+        let has_header = self.lacks.as_ref().is_some_and(|header| head.headers.contains_key(header));
+        if !method || has_header || self.path.as_ref().is_some_and(|path| head.uri.path() != path) {
             return false;
         }
         if self.skip > 0 {
