@@ -204,6 +204,33 @@ async fn a_wrong_setting_names_its_field_and_what_it_takes() {
 }
 
 #[wasm_bindgen_test]
+async fn a_long_word_does_not_make_a_narrow_page_scroll_sideways() {
+    let word = "x".repeat(200);
+    let _meta = Meta::new("auth-contract", &json!({&*word: 1}).to_string());
+    let _page = Page::open(api());
+    until("the setting's name", || text("[role=alert]").contains(&word)).await;
+    script::run(&format!(
+        "window.style = document.createElement('style');
+         window.style.textContent = {} + '#app {{ width: 160px }}';
+         document.head.append(window.style);
+         document.querySelector('#app').insertAdjacentHTML('beforeend', `
+             <section class='card home'>
+                 <p class='message'>{word}</p><p class='reason'>{word}</p><p class='progress'>{word}</p>
+                 <div class='notices'><p>{word}</p></div><label>{word}</label>
+                 <div class='actions'><button>Continue as {word}</button></div>
+                 <pre class='data'>{word}</pre>
+             </section>`)",
+        Value::from(include_str!("../../styles/app.css"))
+    ));
+    let wide = "return [...document.querySelectorAll('#app *')].filter((e) => e.scrollWidth > 160
+        || e.getBoundingClientRect().right > document.querySelector('#app').getBoundingClientRect().right)
+        .map((e) => e.tagName + '.' + e.className).join()";
+    let wide = script::run(wide).as_string().unwrap();
+    script::run("window.style.remove()");
+    assert_eq!(wide, "");
+}
+
+#[wasm_bindgen_test]
 async fn what_a_worker_cached_with_a_token_goes_with_the_session() {
     reset().await;
     let _page = Page::signed_in().await;
