@@ -26,7 +26,7 @@ pub fn App() -> Html {
         Ok(settings) => html! {
             <AuthProvider settings={settings.clone()}>
                 <Notices exposed={settings.base.is_exposed()} />
-                <Guard fallback={html! { <LoginForm username={settings.username_label.clone()} /> }}>
+                <Guard fallback={html! { <LoginForm username_label={settings.username_label.clone()} /> }}>
                     <Home path={settings.data_path.clone()} />
                     <OwnSessions />
                 </Guard>
@@ -61,10 +61,11 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         }
         _ => html! { "Signed in" },
     };
-    let note = match (protected.ready_again, protected.empty) {
-        (true, _) => Some(WAIT_IS_OVER),
-        (false, true) => Some("The server answered without any data."),
-        (false, false) => None,
+    let is_empty = protected.error.is_none() && protected.data.as_deref() == Some("");
+    let note = if protected.ready_again {
+        Some(WAIT_IS_OVER)
+    } else {
+        is_empty.then_some("The server answered without any data.")
     };
     let waiting = protected.error.and_then(|error| error.wait()).is_some();
     html! {

@@ -88,6 +88,11 @@ impl Platform for Browser {
     }
 }
 
+/// Whether the device may have a connection. The browser knows only of a connection that is missing.
+pub(crate) fn is_online() -> bool {
+    web_sys::window().is_none_or(|window| window.navigator().on_line())
+}
+
 /// Both clocks. `performance.now()` begins with the page; with `timeOrigin` it is comparable to
 /// what an earlier life of the page wrote down.
 pub(crate) fn now() -> Instant {

@@ -58,10 +58,9 @@ pub fn use_client() -> Client {
 /// A protected resource and the callback that fetches it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Protected {
-    /// The last answer as JSON text; empty before the first, and after one without content.
-    pub data: AttrValue,
-    /// Whether the last answer was a success without content (RFC 9110 §15.3.5).
-    pub empty: bool,
+    /// The last answer as JSON text. The text is empty if the answer was a success without content (RFC 9110 §15.3.5).
+    /// `None` before the first answer, and after the server has refused the resource. Any other error keeps the answer.
+    pub data: Option<AttrValue>,
     /// The error of the last request.
     pub error: Option<Error>,
     /// Whether a request is under way.
@@ -83,41 +82,43 @@ pub struct Protected {
 pub fn use_protected(path: impl Into<AttrValue>) -> Protected {
     let path = path.into();
     let client = use_client();
-    let data = use_state_eq(AttrValue::default);
-    let empty = use_state_eq(|| false);
+    let data = use_state_eq(|| None);
     let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
     let fetch = {
-        let (data, empty) = (data.setter(), empty.setter());
+        let data = data.setter();
         use_callback((client, caller, path), move |(): (), (client, caller, path)| {
-            let (client, path) = (client.clone(), path.to_string());
-            let (data, empty) = (data.clone(), empty.clone());
+            let (client, path, data) = (client.clone(), path.to_string(), data.clone());
             caller.call(async move {
-                empty.set(false);
                 let answer = client.send(&Request::get(path)).await.and_then(Answer::success);
-                let is_empty = answer.as_ref().is_ok_and(|answer| answer.text().trim().is_empty());
-                let text = match &answer {
-                    _ if is_empty => Ok(AttrValue::default()),
-                    Ok(answer) => answer.json().map(|text| text.into_owned().into()),
-                    Err(failure) => Err(*failure),
-                };
+                let text = answer.and_then(|answer| match answer.text().trim() {
+                    "" => Ok(AttrValue::default()),
+                    _ => answer.json().map(|text| text.into_owned().into()),
+                });
                 match text {
-                    Ok(text) => {
-                        data.set(text);
-                        empty.set(is_empty);
-                    }
-                    Err(failure) => {
-                        // After a transient failure the last answer stays. After a refusal it is removed.
-                        if !failure.retry_helps() {
-                            data.set(AttrValue::default());
+                    Ok(text) => data.set(Some(text)),
+                    Err(error) => {
+                        if is_refusal(error) {
+                            data.set(None);
                         }
-                        return Err(failure);
+                        return Err(error);
                     }
                 }
                 Ok(())
             });
         })
     };
-    Protected { data: (*data).clone(), empty: *empty, error, busy, fetch, waited, ready_again }
+    Protected { data: (*data).clone(), error, busy, fetch, waited, ready_again }
+}
+
+/// Whether the session is over, or the server itself refused the resource. Any other error, such as a proxy's redirect,
+/// says nothing about an earlier answer.
+fn is_refusal(error: Error) -> bool {
+    let is_over = !error.session_lives();
+    is_over
+        || matches!(
+            error,
+            Error::StillUnauthorized | Error::Forbidden | Error::NotFound | Error::Refused { .. }
+        )
 }
 
 #[hook]

@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! use yew::prelude::*;
-//! use yew_jwt_auth::{AuthProvider, FetchButton, Guard, LoginForm, LogoutButton, Settings, use_protected};
+//! use yew_jwt_auth::{AuthProvider, Data, FetchButton, Guard, LoginForm, LogoutButton, Settings, use_protected};
 //!
 //! #[component]
 //! fn Notes() -> Html {
@@ -14,7 +14,7 @@
 //!     html! {
 //!         <>
 //!             <FetchButton busy={notes.busy} onfetch={notes.fetch.clone()} />
-//!             <pre>{ notes.data.clone() }</pre>
+//!             <Data json={notes.data.clone()} />
 //!             <LogoutButton />
 //!         </>
 //!     }

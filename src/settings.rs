@@ -86,10 +86,11 @@ impl Settings {
                 .then(|| path.into())
                 .ok_or_else(|| InvalidSettings::takes(DATA_PATH, "a path that begins with one slash"))?;
         }
-        if let Some(label) = content(&document, LABEL) {
+        if let Some(label) = content(&document, USERNAME_LABEL) {
             let label = label.trim().to_owned();
             let label = Some(label).filter(|label| !label.is_empty());
-            settings.username_label = label.ok_or_else(|| InvalidSettings::takes(LABEL, "a text"))?.into();
+            settings.username_label =
+                label.ok_or_else(|| InvalidSettings::takes(USERNAME_LABEL, "a text"))?.into();
         }
         Ok(settings)
     }
@@ -97,7 +98,7 @@ impl Settings {
 
 const CONTRACT: &str = "auth-contract";
 const DATA_PATH: &str = "auth-data-path";
-const LABEL: &str = "auth-username-label";
+const USERNAME_LABEL: &str = "auth-username-label";
 
 fn content(document: &Document, name: &str) -> Option<String> {
     let tag = document.query_selector(&format!("meta[name=\"{name}\"]")).ok()??;
@@ -121,5 +122,38 @@ fn choice<T: Default + std::str::FromStr>(
     match content(document, name) {
         None => Ok(T::default()),
         Some(text) => text.trim().parse().map_err(|_| InvalidSettings::takes(name, takes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    const PAGE: &str = include_str!("../index.html");
+    const README: &str = include_str!("../README.md");
+
+    /// What stands in quotes in the text, if it is the name of a setting.
+    fn names(text: &str) -> BTreeSet<&str> {
+        let is_name = |quoted: &&str| {
+            let is_lower = quoted.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            is_lower
+                && ["api-", "auth-"]
+                    .iter()
+                    .any(|first| quoted.len() > first.len() && quoted.starts_with(first))
+        };
+        text.split('"').filter(is_name).collect()
+    }
+
+    #[test]
+    fn the_page_and_the_readme_list_every_tag_that_is_read_with_one_default() {
+        let tags = names(PAGE);
+        assert_eq!(tags, names(include_str!("settings.rs")));
+        for name in tags {
+            let tag = format!("<meta name=\"{name}\" content=\"");
+            let default =
+                PAGE.split_once(&tag).and_then(|(_, rest)| rest.split('"').next()).expect("a default");
+            let row = README.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).expect("a row");
+            assert!(row.contains(&format!("`{default}`")), "{default} in {row}");
+        }
     }
 }

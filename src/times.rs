@@ -1,7 +1,8 @@
 //! Times as servers write them.
 
-/// The text of a time with its offset from UTC, as RFC 3339 has it. A time without an offset counts as UTC, because servers
-/// store UTC and leave the offset out. `None` if a reader could take the text for a time of its own zone.
+/// Writes `time` as RFC 3339 does, with its offset from UTC. A time without an offset counts as UTC, because many servers
+/// store UTC and do not write the offset. `None` if `time` is written in any other way, because a browser may read such a
+/// text in its own time zone.
 pub(crate) fn with_offset(time: &str) -> Option<String> {
     let time = time.trim();
     let (date, rest) = time.split_once(['T', 't', ' '])?;

@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use web_sys::Url;
 
+use super::is_online;
+
 thread_local! {
     static SAID: Cell<bool> = const { Cell::new(false) };
 }
@@ -11,7 +13,7 @@ thread_local! {
 /// Says once what a server has to allow, if a server on another origin gave no answer that the page may read. A browser does
 /// not tell a page whether the server or its CORS rules are missing. Nothing is said while the device is offline.
 pub(super) fn no_answer(url: &str) {
-    let Some(window) = web_sys::window().filter(|window| window.navigator().on_line()) else { return };
+    let Some(window) = web_sys::window().filter(|_| is_online()) else { return };
     let (Ok(server), Ok(page)) = (Url::new(url), window.location().origin()) else { return };
     let server = server.origin();
     if server == page || SAID.replace(true) {

@@ -11,7 +11,7 @@ use crate::hooks::{Calls, use_calls, use_client, use_session};
 pub struct LoginFormProps {
     /// The label and the placeholder of the first field.
     #[prop_or(AttrValue::Static("Username"))]
-    pub username: AttrValue,
+    pub username_label: AttrValue,
 }
 
 /// The login form, with the reason why the last session ended.
@@ -19,7 +19,7 @@ pub struct LoginFormProps {
 /// The password stays in its input element and is never component state. It is read when the form is
 /// submitted, and cleared after a successful login.
 #[component]
-pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
+pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
     let client = use_client();
     let reason = match use_session() {
         State::SignedOut(reason) => reason,
@@ -91,8 +91,8 @@ pub fn LoginForm(LoginFormProps { username: label }: &LoginFormProps) -> Html {
             // `novalidate`: the page shows its own messages in the form instead of the browser's bubbles.
             // `dialog`: a script that submits the form without an event, as password managers do, sends nothing anywhere.
             <form method="dialog" novalidate=true {onsubmit}>
-                <label for="username">{ label }</label>
-                <input id="username" name="username" type="text" placeholder={label} autocomplete="username"
+                <label for="username">{ username_label }</label>
+                <input id="username" name="username" type="text" placeholder={username_label} autocomplete="username"
                     autocapitalize="none" autocorrect="off" spellcheck="false" required=true ref={username}
                     aria-invalid={marked.username.then_some("true")} aria-describedby={described(marked.username)} />
                 <label for="password">{ "Password" }</label>

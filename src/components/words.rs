@@ -1,7 +1,7 @@
 use yew::prelude::*;
 
-/// A text that changes. Another text is another element, because translators replace text nodes, and the page would then
-/// change nodes that nobody sees.
+/// Shows a text that may change later. A new text gets a new element, because a browser's translator replaces text nodes:
+/// the page would change the old node, which is no longer shown.
 pub(crate) fn words(text: &AttrValue) -> Html {
     html! { <span key={text.to_string()}>{ text.clone() }</span> }
 }

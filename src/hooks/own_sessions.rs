@@ -5,6 +5,7 @@ use yew::prelude::*;
 
 use super::calls::{Calls, use_calls};
 use super::use_client;
+use crate::browser::is_online;
 
 /// The list of the user's sessions and the callbacks that fetch it and end sessions.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +51,12 @@ pub fn use_own_sessions() -> SessionList {
             let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
             caller.call(async move {
                 ended.set(false);
-                list.set(Some(client.own_sessions().await?.into()));
+                let listed = client.own_sessions().await.map_err(|error| match error {
+                    // Without a connection no request tells what the server offers.
+                    Error::NotOffered if !is_online() => Error::Unreachable,
+                    error => error,
+                });
+                list.set(Some(listed?.into()));
                 Ok(())
             });
         })

@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::HtmlElement;
 
-use crate::page::{Page, button, document, find, input, text};
+use crate::page::{Page, button, document, find, input, is_focused, text};
 use crate::script::{self, until};
 use crate::stand::{PASSWORD, USERNAME, api, fault, reset, respond, wire};
 
@@ -107,12 +107,44 @@ async fn long_data_come_in_portions() {
     until("data", || find("pre").is_some()).await;
     let first = text("pre").len();
     assert!((32 * 1024..40_000).contains(&first), "{first}");
-    button("Show more").unwrap().click();
+    let more = button("Show more").unwrap();
+    more.focus().unwrap();
+    more.click();
     until("more", || text("pre").len() > first + 32 * 1024 - 100).await;
+    assert!(is_focused(button("Show more")), "whoever wants more presses it again");
     // Other data begin anew, and short data have no button.
     fetched(respond(200, "application/json", "[1]")).await;
     until("short", || text("pre") == "[\n  1\n]").await;
-    assert!(button("Show more").is_none());
+    assert!(button("Show more").is_none() && !is_focused(find("pre")), "nobody asked for more of these");
+    // With the last portion the button goes, and the data get its focus.
+    fetched(respond(200, "application/json", &["[\"", &"x".repeat(40_000), "\"]"].concat())).await;
+    until("long", || button("Show more").is_some()).await;
+    let more = button("Show more").unwrap();
+    more.focus().unwrap();
+    more.click();
+    until("the rest", || button("Show more").is_none()).await;
+    assert!(is_focused(find("pre")));
+}
+
+#[wasm_bindgen_test]
+async fn data_stay_until_the_server_itself_refuses_them() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    let redirect = json!({"type": "respond", "status": 302, "headers": [["location", "/login"]], "body": "", "cors": true});
+    let markup = |status| respond(status, "text/html", "<!doctype html><title>Forbidden</title>");
+    for (answer, sentence, stays) in [
+        (redirect, "The request was redirected", true),
+        (markup(403), "you do not have permission for this.", true),
+        (markup(404), "The server has nothing at this address (404).", false),
+        (respond(403, "application/json", "{}"), "You do not have permission for this (403).", false),
+        (respond(418, "application/json", "{}"), "The server refused the request (418).", false),
+    ] {
+        fetched(respond(200, "application/json", "[1]")).await;
+        until("data", || find("pre").is_some() && find("[role=alert]").is_none()).await;
+        fetched(answer).await;
+        until(sentence, || text("[role=alert]").contains(sentence)).await;
+        assert_eq!(find("pre").is_some(), stays, "{sentence}");
+    }
 }
 
 #[wasm_bindgen_test]
@@ -169,6 +201,33 @@ async fn a_wrong_setting_names_its_field_and_what_it_takes() {
         until(sentence, || text("[role=alert]").contains(sentence)).await;
         drop(page);
     }
+}
+
+#[wasm_bindgen_test]
+async fn a_long_word_does_not_make_a_narrow_page_scroll_sideways() {
+    let word = "x".repeat(200);
+    let _meta = Meta::new("auth-contract", &json!({&*word: 1}).to_string());
+    let _page = Page::open(api());
+    until("the setting's name", || text("[role=alert]").contains(&word)).await;
+    script::run(&format!(
+        "window.style = document.createElement('style');
+         window.style.textContent = {} + '#app {{ width: 160px }}';
+         document.head.append(window.style);
+         document.querySelector('#app').insertAdjacentHTML('beforeend', `
+             <section class='card home'>
+                 <p class='message'>{word}</p><p class='reason'>{word}</p><p class='progress'>{word}</p>
+                 <div class='notices'><p>{word}</p></div><label>{word}</label>
+                 <div class='actions'><button>Continue as {word}</button></div>
+                 <pre class='data'>{word}</pre>
+             </section>`)",
+        Value::from(include_str!("../../styles/app.css"))
+    ));
+    let wide = "return [...document.querySelectorAll('#app *')].filter((e) => e.scrollWidth > 160
+        || e.getBoundingClientRect().right > document.querySelector('#app').getBoundingClientRect().right)
+        .map((e) => e.tagName + '.' + e.className).join()";
+    let wide = script::run(wide).as_string().unwrap();
+    script::run("window.style.remove()");
+    assert_eq!(wide, "");
 }
 
 #[wasm_bindgen_test]

@@ -1,9 +1,10 @@
 //! Tests the list of the user's sessions in a real DOM: the effect of each click, and its messages.
 
+use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::page::{Page, button, find, is_focused, text};
-use crate::script::{self, until};
+use crate::script::{self, Replaced, until};
 use crate::stand::{fault, forget_log_and_rules, reset, respond, wire};
 
 const LIST: &str = r#"{"sessions":[
@@ -92,4 +93,24 @@ async fn what_is_closed_is_hidden_and_fetched_anew_when_it_is_opened() {
     assert_eq!(status(), "", "nothing was ended by this");
     assert!(!find("#sessions").unwrap().has_attribute("hidden"));
     assert_eq!(wire(2).await, ["DELETE /sessions/twice 404", "GET /sessions 200"]);
+}
+
+#[wasm_bindgen_test]
+async fn who_is_offline_is_not_told_that_the_server_has_no_list() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    fault("GET", "/sessions", json!({"type": "drop_before"})).await;
+    let offline = Replaced::new("Navigator.prototype", "onLine", "get() { return false }");
+    let opener = button("Your sessions").unwrap();
+    opener.click();
+    let lost = "Cannot reach the server. Check your connection and try again.";
+    until("an alert", || !text("#sessions [role=alert]").is_empty()).await;
+    assert_eq!(text("#sessions [role=alert]"), lost);
+    drop(offline);
+    forget_log_and_rules().await;
+    opener.click();
+    until("closed", || opener.get_attribute("aria-expanded").as_deref() == Some("false")).await;
+    opener.click();
+    until("the list", || devices().contains(" on ") && find("#sessions [role=alert]").is_none()).await;
+    assert_eq!(wire(1).await, ["GET /sessions 200"]);
 }
