@@ -1,7 +1,7 @@
 use auth::Error;
 use yew::prelude::*;
 
-use super::{Countdown, Message, words};
+use super::{Countdown, Message};
 use crate::focus::{focus, has_focus};
 
 /// Properties of [`Failure`].
@@ -38,12 +38,7 @@ pub fn Failure(FailureProps { error, id, unfocused, onwaited, next }: &FailurePr
     );
     html! {
         <>
-            <Message id={id.clone()} text={error.message()} unfocused={*unfocused} {node}>
-                // Some servers send a page of their own with a 403, so it need not be a proxy's.
-                if let Error::Intercepted { status: 403 } = error {
-                    { words(&AttrValue::Static(" If that does not help, perhaps you do not have permission for this.")) }
-                }
-            </Message>
+            <Message id={id.clone()} text={error.message()} unfocused={*unfocused} {node} />
             if let Some(seconds) = error.wait() {
                 <Countdown {seconds} {ondone} />
             }

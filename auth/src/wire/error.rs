@@ -35,7 +35,7 @@ pub enum Error {
     StillUnauthorized,
     /// The user may not do this (403).
     Forbidden,
-    /// Something between the page and the server refused the request with a page of its own.
+    /// The request was refused with a page of markup: by something between page and server, or by a server that answers so.
     Intercepted {
         /// The status code.
         status: u16,
@@ -139,7 +139,7 @@ impl Error {
             Self::StillUnauthorized => "The server did not accept your session for this request (401).",
             Self::Forbidden => "You do not have permission for this (403).",
             Self::Intercepted { status } => {
-                return format!("The request was stopped on its way, perhaps by a proxy or a check for robots ({status}). Reload the page or try again.").into();
+                return format!("The request was stopped on its way, perhaps by a proxy or a check for robots ({status}). Reload the page or try again. If that does not help, perhaps you do not have permission.").into();
             }
             Self::NotFound => "The server has nothing at this address (404).",
             Self::NotOffered => "This server does not seem to offer that.",
