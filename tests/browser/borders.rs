@@ -134,7 +134,7 @@ async fn data_stay_until_the_server_itself_refuses_them() {
     let markup = |status| respond(status, "text/html", "<!doctype html><title>Forbidden</title>");
     for (answer, sentence, stays) in [
         (redirect, "The request was redirected", true),
-        (markup(403), "you do not have permission for this.", true),
+        (markup(403), "perhaps you do not have permission.", true),
         (markup(404), "The server has nothing at this address (404).", false),
         (respond(403, "application/json", "{}"), "You do not have permission for this (403).", false),
         (respond(418, "application/json", "{}"), "The server refused the request (418).", false),
