@@ -26,7 +26,7 @@ pub use own_sessions::OwnSession;
 pub use platform::{Area, Decide, Guard, LedgerError, Platform, StorageError};
 pub use protocol::state::{Degraded, State};
 pub use wire::{
-    AccessToken, Answer, Asked, BaseUrl, CacheMode, Carrier, Contract, Encoding, EndReason, Endpoint, Error,
-    FieldTest, Fields, FormFields, HttpError, HttpRequest, Instant, InvalidBaseUrl, InvalidContract, Matcher,
-    Meaning, Method, RefreshToken, Refusal, Request, Rotation,
+    AccessToken, Answer, AskedField, BaseUrl, CacheMode, Carrier, Contract, Encoding, EndReason, Endpoint,
+    Error, FieldTest, Fields, FormFields, HttpError, HttpRequest, Instant, InvalidBaseUrl, InvalidContract,
+    Matcher, Meaning, Method, RefreshToken, Refusal, Request, Rotation,
 };

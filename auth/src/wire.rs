@@ -23,7 +23,7 @@ pub(crate) use answer::{
 };
 pub(crate) use cache::Unstored;
 pub use clock::Instant;
-pub use contract::{Asked, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
+pub use contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 pub use contract_text::InvalidContract;
 pub use end_reason::EndReason;
 pub use error::{Error, FormFields};

@@ -36,7 +36,7 @@ pub struct Contract {
     /// `{sessions}/{sid}` ends one. `None` if the server has nothing like it.
     pub sessions: Option<Name>,
     /// What a login asks the user for, besides name and password.
-    pub asks: Vec<Asked>,
+    pub asks: Vec<AskedField>,
     /// The names in requests and answers.
     pub fields: Fields,
     /// The word before an access token in `Authorization` (RFC 9110 §11.1).
@@ -149,7 +149,7 @@ impl Endpoint {
 
 /// A field of a login besides name and password: a tenant, or a one-time code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct AskedField {
     /// Its name in the request.
     pub name: Name,
     /// What the user reads beside it.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use super::contract::{Asked, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
+use super::contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 use super::http::{self, Method};
 use super::json::{Object, Raw};
 use super::preset;
@@ -185,7 +185,7 @@ fn pairs(part: &Part<'_>) -> Vec<(Name, Name)> {
 }
 
 /// A field that the login asks for.
-fn asked(part: &Part<'_>) -> Asked {
+fn asked(part: &Part<'_>) -> AskedField {
     part.knows_only(&["name", "label", "autocomplete", "optional"]);
     let needed = |name| {
         part.text(name).unwrap_or_else(|| {
@@ -193,7 +193,7 @@ fn asked(part: &Part<'_>) -> Asked {
             Name::default()
         })
     };
-    Asked {
+    AskedField {
         name: needed("name"),
         label: needed("label"),
         autocomplete: part.text("autocomplete").unwrap_or("off".into()),

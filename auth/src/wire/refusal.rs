@@ -43,19 +43,19 @@ impl Meaning {
     }
 }
 
-/// A rule: answers that fit `when` mean `then`.
+/// A rule: what answers mean that fit `when`.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// Which answers.
     pub when: Matcher,
     /// What they mean.
-    pub then: Meaning,
+    pub means: Meaning,
 }
 
 impl Refusal {
-    /// Answers that fit `when` mean `then`.
-    pub fn new(when: Matcher, then: Meaning) -> Self {
-        Self { when, then }
+    /// The rule that answers that fit `when` have this meaning.
+    pub fn new(when: Matcher, means: Meaning) -> Self {
+        Self { when, means }
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     if is_gateways(answer) && Object::read(&answer.text()).is_none() {
         return Some(Meaning::Misconfigured);
     }
-    rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.then)
+    rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.means)
 }
 
 /// Whether a 401 asks for a name and password of the browser (RFC 7617), and for no bearer token: a gateway in front of the

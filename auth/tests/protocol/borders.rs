@@ -1,6 +1,6 @@
 //! What ordinary servers, proxies and people send: whole kinds of it, and what follows.
 
-use auth::{Asked, Contract, Custody, Degraded, EndReason, Error, FormFields, State};
+use auth::{AskedField, Contract, Custody, Degraded, EndReason, Error, FormFields, State};
 
 use crate::world::{Fault, World, me, signed_in};
 
@@ -214,7 +214,7 @@ fn a_name_goes_without_what_nobody_sees_around_it_and_the_password_goes_as_it_is
 
 #[test]
 fn a_login_sends_what_its_contract_asks_for() {
-    let field = |name: &'static str, optional| Asked {
+    let field = |name: &'static str, optional| AskedField {
         name: name.into(),
         label: "x".into(),
         autocomplete: "off".into(),

@@ -148,7 +148,7 @@ fn a_login_may_ask_for_more() {
         r#"{"asks": [{"name": "tenant", "label": "Company", "autocomplete": "organization"},
                      {"name": "otp", "label": "Code", "optional": true}]}"#,
     );
-    let field = |name: &'static str, label: &'static str, autocomplete: &'static str, optional| Asked {
+    let field = |name: &'static str, label: &'static str, autocomplete: &'static str, optional| AskedField {
         name: name.into(),
         label: label.into(),
         autocomplete: autocomplete.into(),
