@@ -180,8 +180,7 @@ impl Refresher {
         if session.is_this_tabs() {
             return (None, Turn::NoLocks);
         }
-        let name = self.engine.ledger.scope().name(&["lock:", session.id.as_str()].concat());
-        let lock = self.engine.platform.lock(&name);
+        let lock = self.engine.platform.lock(&self.engine.ledger.scope().lock(&session.id));
         match with_deadline(&*self.engine.platform, LOCK_BOUND, lock).await {
             Some(Some(lock)) => (Some(lock), Turn::Held),
             Some(None) => (None, Turn::NoLocks),

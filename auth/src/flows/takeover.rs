@@ -21,9 +21,9 @@ use crate::wire::{EndReason, RefreshToken};
 /// The pause before the next try, in milliseconds.
 const PAUSE: u32 = 250;
 /// How often a refresh token that storage does not show is looked for.
-const LOOKS: u32 = 5;
+const TOKEN_LOOKS: u32 = 5;
 /// How long a try waits for the lock of an earlier build's refresh, in milliseconds.
-const LOCK_BOUND: u32 = 1_000;
+const EARLIER_LOCK_BOUND: u32 = 1_000;
 
 /// Takes over what an earlier build left. If the app has a session of its own, or its custody is `memory`, the other
 /// session ends here and at the server. A page waits for `LONGEST_WAIT` from its start at most. Its next start tries
@@ -83,14 +83,14 @@ impl Earlier {
         }
         if let Some(row) = page.live() {
             // Whoever holds this lock has an attempt with the token out.
-            let lock = self.ledger.scope().name(&["lock:", row.sid.as_str()].concat());
-            let lock = with_deadline(&*engine.platform, LOCK_BOUND, engine.platform.lock(&lock)).await;
+            let lock = engine.platform.lock(&self.ledger.scope().lock(&row.sid));
+            let lock = with_deadline(&*engine.platform, EARLIER_LOCK_BOUND, lock).await;
             let Some(_held_until_the_end) = lock else { return Err(LedgerError::Aborted) };
             let Some(token) = self.token(row) else {
                 // Storage may show it late. A session whose token is not seen is left alone, because it may live in another
                 // tab.
                 *looks += 1;
-                return if *looks < LOOKS { Err(LedgerError::Aborted) } else { Ok(()) };
+                return if *looks < TOKEN_LOOKS { Err(LedgerError::Aborted) } else { Ok(()) };
             };
             self.take_over_row(engine, row, token, owed).await?;
         }

@@ -14,8 +14,8 @@ const TRANSACTION_DEADLINE: u32 = 2_000;
 const REPEATS: u32 = 3;
 /// The pause before that, in milliseconds.
 const PAUSE: u32 = 50;
-/// How often `now` may change between two looks.
-const LOOKS: u32 = 5;
+/// How often one reading begins anew, because `now` changed.
+const READINGS: u32 = 5;
 
 /// The profile's ledger, which all tabs share.
 pub(crate) struct Ledger {
@@ -62,7 +62,7 @@ impl Ledger {
     /// `now` and the row that it names; that of `own` if it names none.
     pub(crate) async fn current_page(&self, own: Option<&Sid>) -> Result<Page, LedgerError> {
         let mut sid = own.cloned();
-        for _ in 0..LOOKS {
+        for _ in 0..READINGS {
             let page = self.read(sid.as_ref()).await?;
             match &page.now {
                 Some(now) if sid.as_ref() != Some(&now.sid) => sid = Some(now.sid.clone()),

@@ -42,4 +42,9 @@ impl Scope {
     pub(crate) fn row(&self, sid: &Sid) -> String {
         self.name(&["row:", sid.as_str()].concat())
     }
+
+    /// The name of the lock that a session's refresh holds.
+    pub(crate) fn lock(&self, sid: &Sid) -> String {
+        self.name(&["lock:", sid.as_str()].concat())
+    }
 }
