@@ -2,7 +2,7 @@
 // the page's only inline script and the same in every build, so that a policy can allow it by its hash.
 {
   const TELL = "tell whoever runs this page.";
-  const SET_UP_WRONGLY = "This page is set up wrongly: " + TELL;
+  const NOT_SET_UP = "This page is not set up correctly: " + TELL;
 
   // What the policy has forbidden: the directive, by address.
   const forbidden = {};
@@ -25,14 +25,14 @@
       // The smallest module: only a policy refuses it. WebKit does not ask the policy before the instance.
       new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
     } catch (_) {
-      return [SET_UP_WRONGLY, "The policy of this page lacks 'wasm-unsafe-eval'."];
+      return [NOT_SET_UP, "The policy of this page lacks 'wasm-unsafe-eval'."];
     }
 
     // Firefox tells what the policy forbade only after the fetch has failed.
     const pause = new Promise((done) => setTimeout(done, 500));
     const [page, file] = await Promise.all([get(location.href), get(url), pause]);
     if (forbidden[url])
-      return [SET_UP_WRONGLY, "The policy of this page forbids " + name + ": " + forbidden[url]];
+      return [NOT_SET_UP, "The policy of this page forbids " + name + ": " + forbidden[url]];
     if (!page && self.origin == "null")
       return [
         "This page does not work inside a frame that isolates it, or as a file. Open its address in a tab of its own.",
@@ -64,6 +64,8 @@
         answered + type,
       ];
     // A fetch fails with a TypeError, also if the file's integrity differs.
+    if (error instanceof RangeError)
+      return ["This device has no memory left for this page. Close other pages, then reload it.", error];
     if (error && error.name != "TypeError")
       return ["This browser is too old for this page. Update it, or use another.", error];
     return [

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use auth::{BaseUrl, Contract, Custody, InvalidContract};
+use auth::{BaseUrl, Contract, Custody, InvalidContract, is_path};
 use web_sys::Document;
 use yew::AttrValue;
 
@@ -80,11 +80,9 @@ impl Settings {
             settings.contract = Contract::from_text(&text).map_err(wrong)?;
         }
         if let Some(path) = content(&document, DATA_PATH) {
-            let path = path.trim().to_owned();
-            let below = path.starts_with('/') && !path.starts_with("//");
-            settings.data_path = below
-                .then(|| path.into())
-                .ok_or_else(|| InvalidSettings::takes(DATA_PATH, "a path that begins with one slash"))?;
+            let path = Some(path.trim().to_owned()).filter(|path| is_path(path));
+            let takes = "a path of visible ASCII that begins with one slash";
+            settings.data_path = path.ok_or_else(|| InvalidSettings::takes(DATA_PATH, takes))?.into();
         }
         if let Some(label) = content(&document, USERNAME_LABEL) {
             let label = label.trim().to_owned();

@@ -6,7 +6,7 @@
 pub(crate) fn with_offset(time: &str) -> Option<String> {
     let time = time.trim();
     let (date, rest) = time.split_once(['T', 't', ' '])?;
-    let (clock, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len()));
+    let (clock, offset) = rest.split_at_checked(rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len()))?;
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let is_clock = fits(clock, "00:00:00") || fits(clock, "00:00");
     let is_fraction = fraction.bytes().all(|b| b.is_ascii_digit());

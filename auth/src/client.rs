@@ -58,12 +58,17 @@ impl Client {
         start::start(&self.0.looks, &self.0.refresher);
     }
 
-    /// Logs in and begins a session. The password is sent byte for byte and kept nowhere.
+    /// Logs in and begins a session. White space and invisible characters around the name are dropped. The password is
+    /// sent byte for byte and kept nowhere.
     pub async fn login(&self, username: &str, password: &str) -> Result<(), Error> {
         login::login(&self.0.looks, username, password, &[]).await
     }
 
-    /// As [`login`](Self::login), with a value for each field that the contract [`asks`](Contract::asks) for, in its order.
+    /// As [`login`](Self::login), with a value for each field that the contract [`asks`](Contract::asks) for, in its order. A
+    /// missing value counts as empty.
+    ///
+    /// # Errors
+    /// Also [`Error::EmptyFields`] if a required value is empty. Nothing is sent then.
     pub async fn login_with(&self, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
         login::login(&self.0.looks, username, password, asked).await
     }
@@ -76,9 +81,10 @@ impl Client {
 
     /// Sends `request` with the session's access token, refreshing it first if its time is up.
     ///
-    /// After a 401 (or what the contract maps to it) the request goes out once more, with a newer
-    /// token; a second 401 is the answer. It goes out a third time only if the second token was another tab's, which
-    /// the server never gave to this one. A request that failed on the network is never repeated.
+    /// After a 401 (any answer that [`Contract::expired`] fits) the request goes out again: at once with another token, or
+    /// after 1 s with the same token if that is less than 15 s old (RFC 7519 §4.1.5). It goes out with two tokens at most,
+    /// or with three if the second came from another tab. After that the 401 is the answer. A request that failed on the
+    /// network is never repeated.
     pub async fn send(&self, request: &Request) -> Result<Answer, Error> {
         self.0.sender.send(request).await
     }

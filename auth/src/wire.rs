@@ -30,6 +30,6 @@ pub use error::{Error, FormFields};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
 pub use refusal::{FieldTest, Matcher, Meaning, Refusal};
 pub(crate) use request::{IDEMPOTENCY_KEY, authorization, carrying, login, probe};
-pub use target::{BaseUrl, InvalidBaseUrl};
+pub use target::{BaseUrl, InvalidBaseUrl, is_path};
 pub(crate) use token::Tokens;
 pub use token::{AccessToken, RefreshToken};

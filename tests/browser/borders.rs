@@ -188,7 +188,11 @@ async fn a_contract_may_ask_for_more_and_name_the_rest() {
 #[wasm_bindgen_test]
 async fn a_wrong_setting_names_its_field_and_what_it_takes() {
     for (name, content, sentence) in [
-        ("auth-contract", "nobody", "Its setting \"auth-contract\" is wrong: it takes guide,"),
+        (
+            "auth-contract",
+            "nobody",
+            "Its setting \"auth-contract\" is wrong: it takes one JSON object, or the name of a preset: guide,",
+        ),
         (
             "auth-contract",
             r#"{"login": {"encoding": "xml"}}"#,

@@ -17,8 +17,8 @@ pub(crate) struct Logout {
     pub(crate) owed: Option<Sid>,
 }
 
-/// Whether the contract has a logout that its sessions can make. One that takes a refresh token needs a refresh, because
-/// without it there are none.
+/// Whether the server can be told of a logout. A logout that takes a refresh token needs `refresh`, because a session keeps
+/// no refresh token without it.
 pub(crate) fn can_tell(engine: &Engine) -> bool {
     let Contract { logout, refresh, .. } = &engine.contract;
     logout.as_ref().is_some_and(|logout| refresh.is_some() || logout.refresh_token.is_none())
@@ -27,11 +27,14 @@ pub(crate) fn can_tell(engine: &Engine) -> bool {
 /// Whether the server can be told with `tokens`, or need not be.
 pub(crate) fn can_tell_with(engine: &Engine, tokens: &Tokens) -> bool {
     let contract = &engine.contract;
-    let can_renew = contract.refresh.is_some() && tokens.refresh.is_some();
     contract.logout.as_ref().is_none_or(|logout| {
         (logout.refresh_token.is_none() || tokens.refresh.is_some())
-            && (logout.access_token.is_none() || tokens.access.is_some() || can_renew)
+            && (logout.access_token.is_none() || tokens.access.is_some() || can_renew(contract, tokens))
     })
+}
+
+fn can_renew(contract: &Contract, tokens: &Tokens) -> bool {
+    contract.refresh.is_some() && tokens.refresh.is_some()
 }
 
 /// Tells the server, in the background, to end the session of `tokens`. If that fails, the user of a `logout` is told.
@@ -71,8 +74,7 @@ async fn tell_server(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> 
         return Ok(());
     }
     let mut answer = carry(engine, endpoint, tokens).await?;
-    let can_renew = contract.refresh.is_some() && tokens.refresh.is_some();
-    if needs_access && can_renew && contract.is_expired(&answer, true) {
+    if needs_access && can_renew(contract, tokens) && contract.is_expired(&answer, true) {
         if !renew(engine, tokens).await? {
             return Ok(());
         }

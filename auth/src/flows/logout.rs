@@ -36,8 +36,9 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
         // No wipe takes the token out of the row if the page goes before the ledger has heard of it.
         engine.vault.note_logout(&id);
     }
-    // A reload may have left an access token alone, and an access token ends no session.
-    let told = known.stored.is_some() || shared || !can_tell(engine);
+    // A reload may have left an access token alone, and not every logout takes that.
+    let tokens = Tokens { refresh: known.stored.clone(), access: known.access.clone() };
+    let told = shared || !can_tell(engine) || can_tell_with(engine, &tokens);
     let reason = if told { EndReason::LoggedOut } else { EndReason::LoggedOutHereOnly };
     engine.apply(|belief, effects| {
         belief.end_here(&id);

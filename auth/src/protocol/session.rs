@@ -196,18 +196,18 @@ impl Session {
         let Some(session) = current.filter(|session| session.id == carried.session) else {
             return On401::Drop;
         };
-        let is_bounded = tokens >= MOST_TOKENS || (tokens > 1 && !carried.access.handed_over);
-        let is_best = is_bounded || (refused.is_of_this_call && !carried.access.handed_over);
+        let is_last_token = tokens >= MOST_TOKENS || (tokens > 1 && !carried.access.handed_over);
+        let is_newest_possible = is_last_token || (refused.is_of_this_call && !carried.access.handed_over);
         // A repeated attempt gives the same generation a second access token.
         let newer =
             |now: &Carried| now.generation > carried.generation || now.access.token != carried.access.token;
         match session.carry().filter(newer) {
-            Some(now) if !is_bounded => On401::SendAgain(now),
+            Some(now) if !is_last_token => On401::SendAgain(now),
             Some(_) => On401::Answer,
-            None if !is_best && session.is_renewable() => On401::Refresh,
+            None if !is_newest_possible && session.is_renewable() => On401::Refresh,
             None if refused.may_be_early => On401::Wait,
             // The refresh of a session without a refresh token ends it.
-            None if !is_best => On401::Refresh,
+            None if !is_newest_possible => On401::Refresh,
             None => On401::Answer,
         }
     }

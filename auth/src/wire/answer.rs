@@ -72,15 +72,19 @@ impl<'a> Given<'a> {
         Some(text).filter(|text| !text.is_empty())
     }
 
+    /// A token, without the scheme word that a header may have before it.
+    fn token(&self, name: &str) -> Option<String> {
+        Some(self.contract.without_scheme(&self.text(name)?).to_owned())
+    }
+
     fn access_token(&self) -> Option<String> {
-        let token = self.text(&self.contract.fields.access_token)?;
-        Some(self.contract.without_scheme(&token).to_owned())
+        self.token(&self.contract.fields.access_token)
     }
 
     fn refresh_token(&self) -> Option<String> {
         match self.contract.renews_with_access() {
             true => self.access_token(),
-            false => self.text(&self.contract.fields.refresh_token),
+            false => self.token(&self.contract.fields.refresh_token),
         }
     }
 }
@@ -309,6 +313,17 @@ mod tests {
                 assert_eq!(tokens_of(&answer, &contract).access, Some(grant.access));
             }
         }
+    }
+
+    #[test]
+    fn a_refresh_token_in_a_header_goes_without_its_scheme() {
+        let fields = Fields { refresh_token: "header:X-Refresh".into(), ..Fields::default() };
+        let contract = Contract { fields, ..Contract::default() };
+        let headers = vec![("x-refresh".to_owned(), "Bearer r.s".to_owned())];
+        let answer = Answer { headers, ..answer(r#"{"access_token":"a"}"#) };
+        let grant = Grant::read(&answer, &contract).unwrap();
+        assert_eq!(grant.refresh.unwrap().reveal(), "r.s");
+        assert_eq!(tokens_of(&answer, &contract).refresh.unwrap().reveal(), "r.s");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::http::{Answer, Method};
-use super::refusal::{Matcher, Meaning, Refusal, is_gateways, meaning, rules};
+use super::refusal::{Matcher, Meaning, Refusal, is_gateway_challenge, meaning, rules};
 
 type Name = Cow<'static, str>;
 
@@ -277,7 +277,7 @@ impl Contract {
     /// Whether an access token is not accepted. If the session can be renewed, a proxy's page or a gateway's challenge may say
     /// so as well, because the refresh that follows does no harm.
     pub(crate) fn is_expired(&self, answer: &Answer, is_renewable: bool) -> bool {
-        let is_the_servers = !answer.is_markup() && !is_gateways(answer);
+        let is_the_servers = !answer.is_markup() && !is_gateway_challenge(answer);
         (is_renewable || is_the_servers) && self.expired.iter().any(|matcher| matcher.matches(answer))
     }
 }

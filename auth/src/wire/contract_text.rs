@@ -6,11 +6,11 @@ use std::cell::OnceCell;
 use super::contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 use super::http::{self, Method};
 use super::json::{Object, Raw};
-use super::preset;
+use super::preset::PRESETS;
 use super::refusal::{FieldTest, Matcher, Meaning, Refusal};
 
 pub use part::InvalidContract;
-use part::{Part, listed};
+use part::{Part, each, listed};
 
 type Name = Cow<'static, str>;
 
@@ -24,22 +24,23 @@ impl Contract {
     /// let error = Contract::from_text(r#"{"login": {"encoding": "xml"}}"#).unwrap_err();
     /// assert_eq!(error.to_string(), "login.encoding takes form, json or query");
     /// ```
+    ///
+    /// # Errors
+    /// [`InvalidContract`] names the first field that is wrong, and what it takes.
     pub fn from_text(text: &str) -> Result<Self, InvalidContract> {
         let text = text.trim();
-        let whole = |takes: &'static str| InvalidContract { field: String::new(), takes: takes.into() };
-        if !text.starts_with('{') {
-            return named(text).ok_or_else(|| whole(preset::NAMES));
-        }
-        let object = Object::read(text).ok_or_else(|| whole("the name of a preset, or one JSON object"))?;
+        let mut presets = PRESETS.iter();
+        let text = presets.find(|(name, _)| *name == text).map_or(text, |(_, preset)| *preset);
+        let Some(object) = Object::read(text) else {
+            let names = PRESETS.map(|(name, _)| name);
+            let wrong =
+                ["takes one JSON object, or the name of a preset: ", &listed(&names, " or ")].concat();
+            return Err(InvalidContract { field: String::new(), wrong });
+        };
         let mistake = OnceCell::new();
         let contract = read(&Part::whole(object, &mistake));
         mistake.into_inner().map_or(Ok(contract), Err)
     }
-}
-
-/// The preset of this name.
-fn named(name: &str) -> Option<Contract> {
-    Contract::from_text(preset::text(name)?).ok()
 }
 
 fn read(part: &Part<'_>) -> Contract {
@@ -60,23 +61,25 @@ fn read(part: &Part<'_>) -> Contract {
         "rotation",
         "cookies",
     ]);
-    let preset = |raw: Raw<'_>| named(&raw.text()?);
-    let mut contract = part.field("preset", preset::NAMES, preset).unwrap_or_default();
+    let preset = part.word("preset", &PRESETS).and_then(|text| Contract::from_text(text).ok());
+    let mut contract = preset.unwrap_or_default();
     if let Some(login) = part.part("login") {
         change(&mut contract.login, &login);
+        if carries(&contract.login) != (false, false) {
+            part.takes("login", "no token, because a login has none");
+        }
     }
     change_optional(&mut contract.refresh, part, "refresh");
     change_optional(&mut contract.logout, part, "logout");
-    let carries = |call: &Endpoint| (call.refresh_token.is_some(), call.access_token.is_some());
     match contract.refresh.as_ref().map(carries) {
-        Some((false, false)) => part.wrong("refresh.refresh_token", CARRIER),
+        Some((false, false)) => part.takes("refresh.refresh_token", NEEDED),
         // A refresh is made without an access token, because that one may be gone.
-        Some((true, true)) => part.wrong("refresh.access_token", "null, because refresh has a refresh_token"),
+        Some((true, true)) => part.takes("refresh.access_token", "null, because refresh has a refresh_token"),
         _ => {}
     }
     contract.cookies = part.field("cookies", "true or false", Raw::flag).unwrap_or(contract.cookies);
     if contract.logout.as_ref().map(carries) == Some((false, false)) && !contract.cookies {
-        part.wrong("logout.refresh_token", CARRIER);
+        part.takes("logout.refresh_token", NEEDED);
     }
     if let Some(id) = part.text("client_id") {
         let calls = [Some(&mut contract.login), contract.refresh.as_mut(), contract.logout.as_mut()];
@@ -84,7 +87,7 @@ fn read(part: &Part<'_>) -> Contract {
     }
     if part.is_null("sessions") {
         contract.sessions = None;
-    } else if let Some(path) = part.text("sessions") {
+    } else if let Some(path) = part.path("sessions") {
         contract.sessions = Some(path);
     }
     if let Some(asks) = part.parts("asks") {
@@ -106,12 +109,18 @@ fn read(part: &Part<'_>) -> Contract {
         ("logout_refusals", &mut contract.logout_refusals),
     ] {
         // The text's rules come first, because the first that fits decides.
-        let own = part.parts(name).unwrap_or_default();
-        rules.splice(0..0, own.iter().filter_map(refusal));
+        let mut own: Vec<_> = part.parts(name).unwrap_or_default().iter().filter_map(refusal).collect();
+        own.append(rules);
+        *rules = own;
     }
     let rotation = part.word("rotation", &[("unknown", Rotation::Unknown), ("never", Rotation::Never)]);
     contract.rotation = rotation.unwrap_or(contract.rotation);
     contract
+}
+
+/// Whether the call carries a refresh token, and an access token.
+fn carries(call: &Endpoint) -> (bool, bool) {
+    (call.refresh_token.is_some(), call.access_token.is_some())
 }
 
 fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
@@ -123,12 +132,15 @@ fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
 }
 
 const CARRIER: &str = "null, authorization, field: and a name, or header: and a name";
+const NEEDED: &str =
+    "authorization, field: and a name, or header: and a name, because the call must carry a token";
 
 fn change(call: &mut Endpoint, part: &Part<'_>) {
     part.knows_only(&["method", "path", "encoding", "fields", "headers", "refresh_token", "access_token"]);
-    part.set("path", &mut call.path);
-    if !call.path.starts_with('/') {
-        part.wrong("path", "a path that begins with a slash");
+    if let Some(path) = part.path("path") {
+        call.path = path;
+    } else if call.path.is_empty() {
+        part.takes("path", "a path, because the preset has no such call");
     }
     let methods = [
         ("GET", Method::Get),
@@ -146,7 +158,7 @@ fn change(call: &mut Endpoint, part: &Part<'_>) {
     if let Some(headers) = part.part("headers") {
         call.headers = pairs(&headers);
         if let Some((name, _)) = call.headers.iter().find(|(name, value)| !http::is_header(name, value)) {
-            headers.wrong(name, "a header's name, with a value of visible ASCII");
+            headers.takes(name, "a header's name, with a value of visible ASCII");
         }
     }
     for (name, way) in [("refresh_token", &mut call.refresh_token), ("access_token", &mut call.access_token)]
@@ -156,7 +168,7 @@ fn change(call: &mut Endpoint, part: &Part<'_>) {
         }
     }
     if call.method == Method::Get && call.encoding != Encoding::Query {
-        part.wrong("encoding", "query, because a GET has no body");
+        part.takes("encoding", "query, because a GET has no body");
     }
 }
 
@@ -189,7 +201,7 @@ fn asked(part: &Part<'_>) -> AskedField {
     part.knows_only(&["name", "label", "autocomplete", "optional"]);
     let needed = |name| {
         part.text(name).unwrap_or_else(|| {
-            part.wrong(name, "a text");
+            part.takes(name, "a text");
             Name::default()
         })
     };
@@ -234,7 +246,7 @@ fn refusal(part: &Part<'_>) -> Option<Refusal> {
     ];
     let then = part.word("means", &meanings);
     if then.is_none() {
-        part.wrong("means", listed(&meanings.map(|(word, _)| word), " or "));
+        part.takes("means", &listed(&meanings.map(|(word, _)| word), " or "));
     }
     Some(Refusal::new(matcher(part, &["means"]), then?))
 }
@@ -255,13 +267,16 @@ fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
             tests.push(test(part.texts(name)));
         }
     }
+    if statuses.is_empty() && tests.is_empty() {
+        part.takes("status", "a status, because every answer would fit");
+    }
     Matcher { statuses, tests }
 }
 
 fn statuses(raw: Raw<'_>) -> Option<Vec<u16>> {
     match raw.number() {
         Some(status) => Some(vec![status]),
-        None => raw.list()?.into_iter().map(Raw::number).collect(),
+        None => each(raw, Raw::number),
     }
 }
 

@@ -11,7 +11,7 @@ use super::end_reason::EndReason;
 /// What an operation ended with instead of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// A login without a user name or without a password; nothing was sent.
+    /// A login without a user name, a password or a required field of the contract; nothing was sent.
     EmptyFields(FormFields),
     /// The server knows no such user with this password.
     WrongCredentials,
@@ -42,7 +42,8 @@ pub enum Error {
     },
     /// There is no such thing (404).
     NotFound,
-    /// The server has no such service: the contract does not name it, or it answered 404 or 405.
+    /// The server has no such service: the contract does not name it, or the server answered 404 or 405. For the list of
+    /// sessions: or the browser hides the answer.
     NotOffered,
     /// The server wants fewer requests (429).
     TooManyRequests {
@@ -120,9 +121,9 @@ impl Error {
             Self::EmptyFields(FormFields { username: true, .. }) => "Enter your username.",
             Self::EmptyFields(_) => "Enter your password.",
             Self::WrongCredentials => "Incorrect username or password.",
-            Self::AccountDisabled => "This account is not active. Ask whoever runs this service.",
+            Self::AccountDisabled => "This account is disabled. Ask whoever runs this service.",
             Self::AccountNotVerified => {
-                "This account is not confirmed yet. Follow the message that you got when you signed up, then try again."
+                "This account is not verified yet. Follow the message that you got when you signed up, then try again."
             }
             Self::AccountLocked => "This account is locked for now. Try again later.",
             Self::InvalidFields(FormFields { username: true, password: false, .. }) => {
@@ -142,7 +143,7 @@ impl Error {
                 return format!("The request was stopped on its way, perhaps by a proxy or a check for robots ({status}). Reload the page or try again. If that does not help, perhaps you do not have permission.").into();
             }
             Self::NotFound => "The server has nothing at this address (404).",
-            Self::NotOffered => "This server does not seem to offer that.",
+            Self::NotOffered => "This server does not offer that, or it cannot be reached.",
             Self::TooManyRequests { .. } => "Too many attempts. Wait a moment, then try again.",
             Self::ServerError { status } => {
                 return format!("The server has a problem ({status}). Try again in a moment.").into();

@@ -65,15 +65,15 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     if answer.is_markup() {
         return None;
     }
-    if is_gateways(answer) && Object::read(&answer.text()).is_none() {
+    if is_gateway_challenge(answer) {
         return Some(Meaning::Misconfigured);
     }
     rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.means)
 }
 
-/// Whether a 401 asks for a name and password of the browser (RFC 7617), and for no bearer token: a gateway in front of the
-/// server does so.
-pub(super) fn is_gateways(answer: &Answer) -> bool {
+/// Whether a gateway in front of the server refused: a 401 that asks for a name and password of the browser (RFC 7617) and
+/// for no bearer token, and that says no more than that.
+pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
     let asks = |challenges: &str, scheme: &str| {
         let mut words = challenges.split([',', ' ', '=']);
         words.any(|word| word.eq_ignore_ascii_case(scheme))
@@ -82,7 +82,14 @@ pub(super) fn is_gateways(answer: &Answer) -> bool {
     challenges.is_some_and(|challenges| {
         ["Basic", "Digest", "Negotiate"].into_iter().any(|scheme| asks(challenges, scheme))
             && !asks(challenges, "Bearer")
-    })
+    }) && says_nothing(answer)
+}
+
+/// Whether an answer explains itself with nothing but its status.
+fn says_nothing(answer: &Answer) -> bool {
+    let text = answer.text();
+    let Some(object) = Object::read(&text) else { return true };
+    matches!(explanation(&text, Some(&object)).trim_ascii(), "" | "unauthorized")
 }
 
 /// Recognises an answer by its status and by what its JSON object says.
@@ -113,7 +120,7 @@ pub enum FieldTest {
     /// One of the fields in which servers explain themselves contains one of these texts. Case does not matter, and `_` and
     /// `-` count as spaces. An empty list: the answer explains itself with anything.
     Says(Vec<Name>),
-    /// The answer does not explain itself with any of these texts.
+    /// The answer does not explain itself with any of these texts. An empty list: it does not explain itself.
     SaysNot(Vec<Name>),
 }
 
@@ -194,7 +201,6 @@ impl FieldTest {
             Self::Is(path, texts) => is_one(path, texts),
             Self::IsNot(path, texts) => !is_one(path, texts),
             Self::Lacks(path) => object.is_some_and(|object| at(object, path).is_none()),
-            Self::Says(texts) if texts.is_empty() => !words.trim_ascii().is_empty(),
             Self::Says(texts) => says(words, texts),
             Self::SaysNot(texts) => !says(words, texts),
         }
@@ -202,6 +208,9 @@ impl FieldTest {
 }
 
 fn says(words: &str, texts: &[Name]) -> bool {
+    if texts.is_empty() {
+        return !words.trim_ascii().is_empty();
+    }
     texts.iter().any(|text| has(words, &plain(text)))
 }
 
@@ -249,7 +258,8 @@ fn explanation(text: &str, object: Option<&Object<'_>>) -> String {
 fn explain(object: &Object<'_>, depth: u32, words: &mut String) {
     for value in EXPLAINING.into_iter().filter_map(|name| object.raw(name)) {
         for value in value.list().unwrap_or_else(|| vec![value]) {
-            if let Some(text) = value.text() {
+            // RFC 9457's `type` is an address.
+            if let Some(text) = value.text().filter(|text| !text.starts_with("http")) {
                 words.push_str(&text);
                 words.push('\n');
             } else if let Some(object) = value.object().filter(|_| depth > 0) {

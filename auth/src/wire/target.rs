@@ -89,15 +89,24 @@ impl BaseUrl {
     /// The absolute URL of `target`: a path (`/users/me`), taken below the base URL, or an absolute
     /// URL on exactly this origin.
     pub(crate) fn resolve(&self, target: &str) -> Result<String, Error> {
-        let plain = target.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         let on_origin = |rest: &str| matches!(rest.as_bytes().first(), None | Some(b'/' | b'?'));
         let url = match target.strip_prefix(self.origin()) {
             Some(rest) if on_origin(rest) => target.to_owned(),
-            None if target.starts_with('/') && !target.starts_with("//") => [&self.url, target].concat(),
+            None if is_path(target) => [&self.url, target].concat(),
             _ => return Err(Error::ForeignOrigin),
         };
-        if plain { Ok(url) } else { Err(Error::ForeignOrigin) }
+        if is_plain(target) { Ok(url) } else { Err(Error::ForeignOrigin) }
     }
+}
+
+/// Whether `text` is a path that a request can be sent to: visible ASCII without a backslash, beginning with one slash (RFC
+/// 3986 §3.3). Other characters must be percent-encoded.
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.starts_with("//") && is_plain(text)
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
 }
 
 /// Where a host ends: behind its bracket, else before the first colon.

@@ -1,7 +1,7 @@
 //! Servers of the field, each by its preset or by a value: login, wrong password, refresh after "expired", the end at the
 //! server, logout. What they answer was taken from the applications of tests/servers.
 
-use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, Method, State};
+use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, Method, RefreshCustody, State};
 
 use crate::server::{self, Dialect, FORM, JSON, Rotation};
 use crate::world::{Fault, World, me, signed_in};
@@ -290,6 +290,39 @@ fn a_template_that_does_not_find_another_user_ends_no_session() {
     world.next("/me", [Fault::says(404, r#"{"detail":"User not found"}"#)]);
     assert_eq!(world.run(client.send(&me())).unwrap().status, 404);
     assert_eq!(client.state(), signed_in("ann"));
+}
+
+#[test]
+fn an_explained_403_of_django_oauth_toolkit_ends_no_session() {
+    let world = World::with(|server| server.issues_refresh = false);
+    let contract = Contract { expired: preset("django-oauth-toolkit").expired, ..Contract::default() };
+    let client = world.tab().open_with(contract, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.pass(15_000);
+    world.next(
+        "/me",
+        [Fault::says(403, r#"{"detail":"You do not have permission to perform this action."}"#)],
+    );
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 403);
+    assert_eq!(client.state(), signed_in("ann"));
+    world.next("/me", [Fault::says(403, "")]);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
+}
+
+#[test]
+fn a_logout_that_takes_the_access_token_is_told_as_done_at_once() {
+    let custody = Custody { refresh: RefreshCustody::Memory, ..Custody::default() };
+    let (memory, denied) = (World::with(|server| server.issues_refresh = false), World::new());
+    denied.deny_ledger();
+    denied.server(|server| server.issues_refresh = false);
+    for (world, custody) in [(memory, custody), (denied, Custody::default())] {
+        let logout = Some(Endpoint::post("/logout").access_token(Carrier::Authorization));
+        let contract = Contract { logout, refresh: None, ..Contract::default() };
+        let client = world.tab().open_with(contract, custody);
+        world.run(client.login("ann", "secret")).unwrap();
+        client.logout();
+        assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@
 #![deny(missing_docs)]
 
 pub mod browser;
-pub mod others;
 pub mod outsider;
 pub mod page;
 pub mod pages;
@@ -23,4 +22,5 @@ pub mod server;
 pub mod session;
 pub mod tabs;
 pub mod temp;
+pub mod third_party;
 pub mod witness;

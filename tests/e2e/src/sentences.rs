@@ -19,7 +19,7 @@ pub const UNKEPT: &str =
 pub const UNENCRYPTED: &str =
     "The connection to the server is not encrypted. Others on your network can read your password.";
 /// The server does not have the service that was asked for.
-pub const NOT_OFFERED: &str = "This server does not seem to offer that.";
+pub const NOT_OFFERED: &str = "This server does not offer that, or it cannot be reached.";
 /// The user ended another session here.
 pub const ENDED: &str = "The session was ended.";
 /// The user logged out here.

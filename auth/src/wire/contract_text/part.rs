@@ -5,23 +5,24 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use crate::wire::json::{Object, Raw};
+use crate::wire::target::is_path;
 
 type Name = Cow<'static, str>;
 
-/// What is wrong with the text of a contract: where, and what would be right there.
+/// What is wrong with the text of a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidContract {
     /// The field, with the fields that it is in: `login.encoding`. Empty if it is the whole text.
     pub field: String,
-    /// What it takes.
-    pub takes: Cow<'static, str>,
+    /// What is wrong with it, as the rest of a sentence that begins with the field.
+    pub wrong: String,
 }
 
 impl fmt::Display for InvalidContract {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.field.as_str() {
-            "" => write!(f, "it takes {}", self.takes),
-            field => write!(f, "{field} takes {}", self.takes),
+            "" => write!(f, "it {}", self.wrong),
+            field => write!(f, "{field} {}", self.wrong),
         }
     }
 }
@@ -45,9 +46,14 @@ impl<'a> Part<'a> {
         self.object.names().collect()
     }
 
-    pub(super) fn wrong(&self, name: &str, takes: impl Into<Cow<'static, str>>) {
-        let mistake = InvalidContract { field: self.at(name), takes: takes.into() };
+    fn wrong(&self, name: &str, wrong: &[&str]) {
+        let mistake = InvalidContract { field: self.at(name), wrong: wrong.concat() };
         let _earlier = self.mistake.set(mistake);
+    }
+
+    /// The field has a value that it does not take.
+    pub(super) fn takes(&self, name: &str, takes: &str) {
+        self.wrong(name, &["takes ", takes]);
     }
 
     fn at(&self, name: &str) -> String {
@@ -57,7 +63,7 @@ impl<'a> Part<'a> {
     /// A misspelt name would otherwise change nothing, and nobody would know.
     pub(super) fn knows_only(&self, known: &[&str]) {
         if let Some(unknown) = self.object.names().find(|name| !known.contains(&name.as_str())) {
-            self.wrong(&unknown, ["no such name; known are ", &listed(known, " and ")].concat());
+            self.wrong(&unknown, &["is unknown; the fields are ", &listed(known, " and ")]);
         }
     }
 
@@ -70,7 +76,7 @@ impl<'a> Part<'a> {
     ) -> Option<T> {
         let read = read(self.object.written(name)?);
         if read.is_none() {
-            self.wrong(name, takes);
+            self.takes(name, takes);
         }
         read
     }
@@ -81,13 +87,18 @@ impl<'a> Part<'a> {
         let found = words.iter().find(|(word, _)| written.as_deref() == Some(*word));
         if found.is_none() {
             let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            self.wrong(name, listed(&words, " or "));
+            self.takes(name, &listed(&words, " or "));
         }
         found.map(|(_, meaning)| *meaning)
     }
 
     pub(super) fn text(&self, name: &str) -> Option<Name> {
         self.field(name, "a text", |raw| raw.text().filter(|text| !text.is_empty())).map(Name::from)
+    }
+
+    pub(super) fn path(&self, name: &str) -> Option<Name> {
+        let path = |raw: Raw<'_>| raw.text().filter(|text| is_path(text));
+        self.field(name, "a path of visible ASCII that begins with one slash", path).map(Name::from)
     }
 
     pub(super) fn set(&self, name: &str, value: &mut Name) {
@@ -103,18 +114,15 @@ impl<'a> Part<'a> {
 
     /// The objects of a list.
     pub(super) fn parts(&self, name: &str) -> Option<Vec<Part<'a>>> {
-        let objects = |raw: Raw<'a>| raw.list()?.into_iter().map(Raw::object).collect::<Option<Vec<_>>>();
-        let objects = self.field(name, "a list of objects", objects)?;
+        let objects = self.field(name, "a list of objects", |raw| each(raw, Raw::object))?;
         let part = |object| Part { path: self.at(name), object, mistake: self.mistake };
         Some(objects.into_iter().map(part).collect())
     }
 
     /// One text, or a list of them.
     pub(super) fn texts(&self, name: &str) -> Vec<Name> {
-        let texts = |raw: Raw<'_>| match raw.text() {
-            Some(text) => Some(vec![text.into()]),
-            None => raw.list()?.into_iter().map(|raw| raw.text().map(Name::from)).collect(),
-        };
+        let text = |raw: Raw<'_>| raw.text().filter(|text| !text.is_empty()).map(Name::from);
+        let texts = |raw: Raw<'_>| text(raw).map(|text| vec![text]).or_else(|| each(raw, text));
         self.field(name, "a text, or a list of them", texts).unwrap_or_default()
     }
 
@@ -126,6 +134,16 @@ impl<'a> Part<'a> {
     pub(super) fn is_null(&self, name: &str) -> bool {
         self.object.written(name).is_some_and(|raw| raw.get() == "null")
     }
+}
+
+/// What `read` makes of each value of a list; `None` if it makes nothing of one. It is a loop, because collecting into an
+/// `Option` takes more bytes of a page.
+pub(super) fn each<'a, T>(raw: Raw<'a>, read: fn(Raw<'a>) -> Option<T>) -> Option<Vec<T>> {
+    let mut values = Vec::new();
+    for raw in raw.list()? {
+        values.push(read(raw)?);
+    }
+    Some(values)
 }
 
 /// `a, b or c`

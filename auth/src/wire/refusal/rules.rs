@@ -19,37 +19,65 @@ fn of_errors(errors: &[&'static str], meaning: Meaning) -> [Refusal; 4] {
 }
 
 /// Errors that speak of the page or of the server, under any status.
-fn of_others() -> impl Iterator<Item = Refusal> {
+fn page_and_server_errors() -> impl Iterator<Item = Refusal> {
     let page = of_errors(&OF_THE_PAGE, Meaning::Misconfigured);
     page.into_iter().chain(of_errors(&OF_THE_SERVER, Meaning::Trouble))
 }
 
+/// Words about a request that a gateway or a check for robots stopped. They say nothing of users and sessions.
+const OF_GATEWAYS: [&str; 8] =
+    ["api key", "apikey", "subscription key", "jwks", "csrf", "captcha", "user agent", "security token"];
+/// Marks of an answer that names the address it does not know.
+const OF_ADDRESSES: [&str; 3] = [" /", "post:/", "static resource"];
+
+/// Refusals that explain themselves with one of `texts`.
 fn refusals(texts: &[&'static str]) -> Matcher {
-    Matcher::statuses(&REFUSALS).says(texts)
+    Matcher::statuses(&REFUSALS).says(texts).says_not(&OF_GATEWAYS).says_not(&OF_ADDRESSES)
+}
+
+/// A gateway that wants a key of the page.
+fn of_keys() -> Refusal {
+    let keys = Matcher::statuses(&REFUSALS).says(&["api key", "apikey", "subscription key", "jwks"]);
+    Refusal::new(keys, Meaning::Misconfigured)
 }
 
 /// What servers say of an account that nobody may use.
 fn of_accounts() -> [Refusal; 5] {
     const ACCOUNT: [&str; 2] = ["account", "user"];
     const ADDRESS: [&str; 4] = ["account", "user", "email", "e mail"];
-    const LOCKED: [&str; 4] = ["locked out", "too many attempts", "too many failed", "too many login"];
+    const LOCKED: [&str; 5] =
+        ["locked out", "too many attempts", "too many failed", "too many login", "attempts exceeded"];
+    // A wrong password may come with a warning.
+    const WARNING: [&str; 5] =
+        ["before your account", "attempts left", "attempts remaining", "more attempt", "more fail"];
     const DISABLED: [&str; 7] =
         ["inactive", "not active", "disabled", "deactivated", "suspended", "blocked", "banned"];
-    const UNCONFIRMED: [&str; 4] = ["not verified", "unverified", "not confirmed", "unconfirmed"];
+    const UNCONFIRMED: [&str; 9] = [
+        "not verified",
+        "unverified",
+        "verify your",
+        "not confirmed",
+        "unconfirmed",
+        "confirm your",
+        "not activated",
+        "activate your",
+        "not fully set up",
+    ];
     [
         Refusal::new(Matcher::status(423), Meaning::Locked),
         Refusal::new(refusals(&LOCKED), Meaning::Locked),
-        Refusal::new(refusals(&ACCOUNT).says(&["locked"]).says_not(&["blocked"]), Meaning::Locked),
+        Refusal::new(
+            refusals(&ACCOUNT).says(&["locked"]).says_not(&["blocked"]).says_not(&WARNING),
+            Meaning::Locked,
+        ),
         Refusal::new(refusals(&ADDRESS).says(&UNCONFIRMED), Meaning::NotVerified),
-        Refusal::new(refusals(&ACCOUNT).says(&DISABLED), Meaning::Disabled),
+        Refusal::new(refusals(&ACCOUNT).says(&DISABLED).says_not(&WARNING), Meaning::Disabled),
     ]
 }
 
 /// The default contract's rules for a login: RFC 6749 §5.2, the answers of FastAPI's tutorials (400 or 401 without any
 /// `error`), and what other servers say in words.
 pub(crate) fn of_login() -> Vec<Refusal> {
-    // A 401 needs no words, and a 422 may be a validation message.
-    const STATUSES: [u16; 4] = [200, 400, 403, 404];
     const WRONG: [&str; 2] = ["credential", "password"];
     const USER: [&str; 5] = ["account", "user", "email", "e mail", "mobile"];
     // "t exist" is in "not exist" and in "doesn't exist", whatever its apostrophe is.
@@ -64,36 +92,44 @@ pub(crate) fn of_login() -> Vec<Refusal> {
         "no such",
         "no account",
     ];
-    // A server that lacks the path names it.
-    const OF_THE_REQUEST: [&str; 2] = ["/", "user agent"];
+    // Under 200 a server may ask for more than the password.
+    const WRONG_200: [&str; 5] = ["invalid", "incorrect", "wrong", "bad", "match"];
     // A validation message may speak of a password as well.
     const WRONG_422: [&str; 4] =
         ["invalid credentials", "credentials do not match", "incorrect", "wrong password"];
-    const UNUSABLE: [&str; 5] = [
+    const UNUSABLE: [&str; 8] = [
         "password has expired",
         "password expired",
+        "password is expired",
         "password reset required",
         "must be changed",
         "must change",
+        "credentials have expired",
+        "account has expired",
     ];
-    const PROTECTED: [&str; 3] = ["not authenticated", "credentials were not provided", "api key"];
+    // What this page cannot give: another token, or a second factor that the contract does not ask for.
+    const WANTED: [&str; 8] = [
+        "not authenticated",
+        "credentials were not provided",
+        "login disabled",
+        "mfa",
+        "multi factor",
+        "two factor",
+        "second factor",
+        "otp required",
+    ];
     let rules = [
-        Refusal::new(refusals(&PROTECTED), Meaning::Misconfigured),
+        Refusal::new(refusals(&WANTED), Meaning::Misconfigured),
         Refusal::new(refusals(&UNUSABLE), Meaning::Disabled),
         Refusal::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
-        Refusal::new(Matcher::statuses(&STATUSES).says(&WRONG), Meaning::NotAccepted),
-        Refusal::new(
-            Matcher::statuses(&STATUSES).says(&USER).says(&UNKNOWN).says_not(&OF_THE_REQUEST),
-            Meaning::NotAccepted,
-        ),
+        Refusal::new(Matcher::statuses(&[400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
+        Refusal::new(Matcher::status(200).says(&WRONG).says(&WRONG_200), Meaning::NotAccepted),
+        Refusal::new(refusals(&USER).says(&UNKNOWN).says_not(&["field"]), Meaning::NotAccepted),
+        Refusal::new(Matcher::status(200).says(&USER).says(&UNKNOWN), Meaning::NotAccepted),
         Refusal::new(Matcher::status(422).says(&WRONG_422), Meaning::NotAccepted),
-        Refusal::new(Matcher::status(401).is_not("error", &NO_WORD_ON_USERS), Meaning::NotAccepted),
-        Refusal::new(
-            Matcher::status(400).lacks("error").lacks("detail.error").says(&[]),
-            Meaning::NotAccepted,
-        ),
     ];
-    of_others().chain(of_accounts()).chain(rules).collect()
+    let by_status = by_status(Meaning::NotAccepted);
+    page_and_server_errors().chain([of_keys()]).chain(of_accounts()).chain(rules).chain(by_status).collect()
 }
 
 /// Errors of a 401 that say nothing of credentials or sessions (RFC 6749 §5.2, RFC 9449 §8, API gateways).
@@ -102,7 +138,17 @@ const NO_WORD_ON_USERS: [&str; 5] =
 /// What a session's end is said of.
 const SESSION: [&str; 4] = ["token", "session", "signature", "jwt"];
 /// What may be over without the session.
-const FOREIGN: [&str; 6] = ["csrf", "xsrf", "api key", "subscription", "license", "password"];
+const FOREIGN: [&str; 5] = ["subscription", "license", "password", "not be", "n't be"];
+
+/// What a 401 means, and a 400 with a message and without an error's code: FastAPI's tutorials send both.
+fn by_status(meaning: Meaning) -> [Refusal; 2] {
+    let of_users = |matcher: Matcher, path| matcher.is_not(path, &NO_WORD_ON_USERS);
+    let unauthorized = CODES.into_iter().fold(Matcher::status(401), of_users);
+    let plain =
+        Matcher::status(400).lacks("error").lacks("detail.error").says(&[]).says_not(&["bad request"]);
+    let [unauthorized, plain] = [unauthorized, plain].map(|matcher| matcher.says_not(&OF_GATEWAYS));
+    [Refusal::new(unauthorized, meaning), Refusal::new(plain, meaning)]
+}
 
 fn of_sessions(ends: &[&'static str]) -> [Refusal; 2] {
     const REVOKED: [&str; 3] = ["revoked", "blacklisted", "logged out"];
@@ -117,24 +163,18 @@ pub(crate) fn of_refresh() -> Vec<Refusal> {
     const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
     const ENDS: [&str; 7] =
         ["expired", "invalid", "not found", "unknown", "not active", "inactive", "not valid"];
-    const USER: [&str; 2] = ["user not found", "could not validate credentials"];
+    const UNKNOWN_USER: [&str; 2] = ["user not found", "could not validate credentials"];
     // A JWT of the future, by another clock.
     let early = Refusal::new(refusals(&["jwt not active", "not yet valid"]), Meaning::Trouble);
-    let rules = [
-        Refusal::new(refusals(&USER), Meaning::Expired),
-        Refusal::new(
-            Matcher::status(401).is_not("error", &NO_WORD_ON_USERS).is_not("detail.error", &NO_WORD_ON_USERS),
-            Meaning::Expired,
-        ),
-        Refusal::new(Matcher::status(400).lacks("error").lacks("detail.error").says(&[]), Meaning::Expired),
-    ];
     let over = of_errors(&OVER, Meaning::Expired);
-    of_others()
-        .chain([early])
+    let unknown_user = Refusal::new(refusals(&UNKNOWN_USER), Meaning::Expired);
+    page_and_server_errors()
+        .chain([of_keys(), early])
         .chain(of_accounts())
         .chain(of_sessions(&ENDS))
         .chain(over)
-        .chain(rules)
+        .chain([unknown_user])
+        .chain(by_status(Meaning::Expired))
         .collect()
 }
 
@@ -142,5 +182,5 @@ pub(crate) fn of_refresh() -> Vec<Refusal> {
 /// that the server wants another token.
 pub(crate) fn of_logout() -> Vec<Refusal> {
     let over = of_errors(&["invalid_grant", "bad_refresh_token"], Meaning::Expired);
-    of_others().chain(over).chain(of_sessions(&["expired"])).collect()
+    page_and_server_errors().chain(over).chain(of_sessions(&["expired"])).collect()
 }

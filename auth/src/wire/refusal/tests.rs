@@ -55,6 +55,23 @@ fn a_wrong_password_is_one_in_any_words() {
             (403, r#"{"msg":"This email isn't registered"}"#, Some(NotAccepted)),
             (404, r#"{"error":{"message":"Unknown account","code":404}}"#, Some(NotAccepted)),
             (200, r#"{"error":"There is no such user."}"#, Some(NotAccepted)),
+            (
+                404,
+                r#"{"type":"https://tools.ietf.org/html/rfc9110","title":"Not Found","detail":"User not found"}"#,
+                Some(NotAccepted),
+            ),
+            (404, &detail("User/email not found"), Some(NotAccepted)),
+            // A warning is no lock.
+            (
+                401,
+                r#"{"error":"You have one more attempt before your account is locked."}"#,
+                Some(NotAccepted),
+            ),
+            (
+                401,
+                &detail("Incorrect password. 2 attempts left, then the user is blocked."),
+                Some(NotAccepted),
+            ),
         ],
     );
 }
@@ -69,6 +86,17 @@ fn what_is_no_word_on_the_password_is_told_by_its_status() {
             (404, r#"{"message":"Route POST:/users/login not found","error":"Not Found"}"#, None),
             (404, r#"{"message":"Cannot POST /account/token","error":"Not Found","statusCode":404}"#, None),
             (403, r#"{"message":"Invalid user agent"}"#, None),
+            (403, r#"{"message":"User-Agent blocked"}"#, None),
+            (403, r#"{"message":"Requests without a user agent are blocked"}"#, None),
+            (404, r#"{"title":"Not Found","detail":"No static resource user-login."}"#, None),
+            (400, r#"{"message":"Bad Request"}"#, None),
+            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
+            (401, r#"{"message":"Access denied due to missing subscription key."}"#, Some(Misconfigured)),
+            (401, r#"{"detail":{"error":"service_unavailable"}}"#, None),
+            // The password may be right.
+            (401, r#"{"error":"mfa_required"}"#, Some(Misconfigured)),
+            (400, r#"{"error":{"message":"PASSWORD_LOGIN_DISABLED"}}"#, Some(Misconfigured)),
+            (200, r#"{"message":"Password accepted. Enter the code."}"#, None),
             (403, r#"{"message":"Forbidden"}"#, None),
             (403, "<!doctype html><title>Checking your browser</title>", None),
             (401, "\u{feff}\n <html>the hotel's network</html>", None),
@@ -107,6 +135,9 @@ fn a_gateways_challenge_is_no_word_on_the_password_or_the_session() {
         {
             assert_eq!(of, Some(meaning.unwrap_or(usual)), "{challenge}");
         }
+        // JSON that says no more is a gateway's too.
+        answer.body = r#"{"message":"Unauthorized"}"#.into();
+        assert_eq!(contract.refresh_refusal(&answer), Some(meaning.unwrap_or(Expired)), "{challenge}");
         // A JSON object is the server's own, whatever it copied into its headers.
         answer.body = detail("x").into();
         assert_eq!(contract.login_refusal(&answer), Some(NotAccepted), "{challenge}");
@@ -125,6 +156,22 @@ fn an_account_that_nobody_may_use_has_its_own_word() {
                 (400, r#"{"error":"invalid_grant","error_description":"user_deactivated"}"#, Some(Disabled)),
                 (403, r#"{"message":"This account has been suspended."}"#, Some(Disabled)),
                 (400, &detail("LOGIN_USER_NOT_VERIFIED"), Some(NotVerified)),
+                (
+                    401,
+                    r#"{"error":"You have to confirm your email address before continuing."}"#,
+                    Some(NotVerified),
+                ),
+                (401, r#"{"error":"Your account is not activated yet."}"#, Some(NotVerified)),
+                (
+                    400,
+                    r#"{"error":"invalid_grant","error_description":"Account is not fully set up"}"#,
+                    Some(NotVerified),
+                ),
+                (
+                    403,
+                    r#"{"error":"access_denied","error_description":"Please verify your email"}"#,
+                    Some(NotVerified),
+                ),
                 (
                     401,
                     r#"{"error":"invalid_grant","error_description":"Email not confirmed"}"#,
@@ -213,7 +260,18 @@ fn only_what_means_it_ends_a_session() {
             (409, "{}", None),
             (422, r#"{"detail":[{"loc":["body","refresh_token"],"msg":"expired"}]}"#, None),
             (403, &detail("Your subscription has expired"), None),
-            (403, r#"{"message":"API key revoked"}"#, None),
+            (403, r#"{"message":"API key revoked"}"#, Some(Misconfigured)),
+            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
+            (401, "Jwks remote fetch is failed", Some(Misconfigured)),
+            (400, r#"{"message":"Bad Request"}"#, None),
+            (400, r#"{"message":"CSRF token missing"}"#, None),
+            (403, r#"{"message":"User-Agent blocked"}"#, None),
+            (403, r#"{"message":"Invalid captcha token"}"#, None),
+            (403, r#"{"message":"The security token included in the request is invalid."}"#, None),
+            // The address is unknown, and not the token.
+            (404, r#"{"message":"Route POST:/api/token/refresh/ not found","error":"Not Found"}"#, None),
+            (404, r#"{"message":"Cannot POST /token","error":"Not Found"}"#, None),
+            (404, r#"{"title":"Not Found","detail":"No static resource token."}"#, None),
             (403, &detail("CSRF token expired"), None),
             (422, &detail("database is locked"), None),
             (401, r#"{"error":"jwt not active"}"#, Some(Trouble)),
@@ -251,6 +309,8 @@ fn a_logout_is_heard_only_if_the_server_says_so() {
             (401, r#"{"error":"invalid_token"}"#, None),
             (401, &detail("Invalid token"), None),
             (403, r#"{"message":"CSRF token expired"}"#, None),
+            (400, r#"{"message":"Token could not be revoked"}"#, None),
+            (403, r#"{"message":"This session cannot be revoked"}"#, None),
             (401, r#"{"error":"invalid_client"}"#, Some(Misconfigured)),
             (400, r#"{"error":"invalid_grant"}"#, Some(Expired)),
             (401, &detail("Token is blacklisted"), Some(Revoked)),

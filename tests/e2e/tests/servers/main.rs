@@ -1,4 +1,4 @@
-//! Real servers of others, each chosen by one `<meta name="auth-contract">`. Each test walks a whole session through one
+//! Real third-party servers, each chosen by one `<meta name="auth-contract">`. Each test walks a whole session through one
 //! server and prints one row of the table in docs/servers.md. The row must stand there.
 
 mod stages;

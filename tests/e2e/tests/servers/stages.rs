@@ -118,9 +118,9 @@ pub(crate) async fn reload(scene: &Scene<'_>) -> Result<()> {
 
 /// A session that was ended at the server ends here, and nothing of it is kept.
 pub(crate) async fn end(scene: &Scene<'_>) -> Result<()> {
-    let before = scene.other.store().await?;
+    let before = scene.server.store().await?;
     ensure!(before.live > 0, "{before:?}");
-    scene.other.end_all().await?;
+    scene.server.end_all().await?;
     // Access tokens that no store knows live until their end.
     scene.wait_until_refused().await?;
     ended(scene, scene.case.ended).await
@@ -138,7 +138,7 @@ async fn ended(scene: &Scene<'_>, sentence: &str) -> Result<()> {
 /// Under a new signing key no token is good any more, so the session ends.
 pub(crate) async fn new_key(scene: &Scene<'_>) -> Result<()> {
     scene.login().await?;
-    scene.other.rekey().await?;
+    scene.server.rekey().await?;
     scene.wait_until_refused().await?;
     ended(scene, EXPIRED).await
 }
@@ -146,13 +146,13 @@ pub(crate) async fn new_key(scene: &Scene<'_>) -> Result<()> {
 /// The server hears of a logout, and its own store shows it.
 pub(crate) async fn logout(scene: &Scene<'_>, logout: &str) -> Result<()> {
     scene.login().await?;
-    let before = scene.other.store().await?;
+    let before = scene.server.store().await?;
     scene.proxy.log().clear();
     let page = scene.page();
     page.logout().await?;
     let sent = wait_for(scene.proxy.log(), logout).await?;
     ensure!(sent == [format!("{logout} 200")] || sent == [format!("{logout} 204")], "{sent:?}");
-    let after = scene.other.store().await?;
+    let after = scene.server.store().await?;
     ensure!(after.live < before.live, "{before:?} {after:?}");
     logged_out(scene).await
 }

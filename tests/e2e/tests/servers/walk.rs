@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::browser::{Browser, Engine};
-use e2e::others::Other;
 use e2e::page::{LoginPage, Seen};
 use e2e::pages::Pages;
 use e2e::proxy::Proxy;
 use e2e::scene::Stored;
 use e2e::sentences::EXPIRED;
+use e2e::third_party::ThirdPartyServer;
 use serde_json::Value;
 
 use crate::stages;
@@ -95,7 +95,7 @@ pub(crate) struct Scene<'a> {
     /// The proxy between page and application.
     pub(crate) proxy: &'a Proxy,
     /// The application.
-    pub(crate) other: &'a Other,
+    pub(crate) server: &'a ThirdPartyServer,
 }
 
 impl<'a> Scene<'a> {
@@ -156,7 +156,7 @@ impl<'a> Scene<'a> {
     /// Waits until the server refuses the current tab's access token.
     pub(crate) async fn wait_until_refused(&self) -> Result<()> {
         let access = Stored::of(self.browser).await?.access()?.context("the tab has no access token")?;
-        self.other.wait_until_refused(self.case.data.0, &access.token).await
+        self.server.wait_until_refused(self.case.data.0, &access.token).await
     }
 }
 
@@ -164,15 +164,15 @@ impl<'a> Scene<'a> {
 pub(crate) async fn walk(case: &Case) -> Result<()> {
     let pages = Pages::of_the_app("").await?;
     let origin = pages.origin();
-    let (other, browser) = tokio::try_join!(
-        Other::start(case.app, &origin, case.access_seconds()),
+    let (server, browser) = tokio::try_join!(
+        ThirdPartyServer::start(case.app, &origin, case.access_seconds()),
         Browser::start(Engine::Chromium)
     )?;
-    let proxy = Proxy::start(other.address()).await?;
+    let proxy = Proxy::start(server.address()).await?;
     pages.meta("api-base-url", &proxy.url());
     pages.meta("auth-contract", case.contract);
     pages.meta("auth-data-path", case.data.0);
-    let scene = Scene { case, browser: &browser, proxy: &proxy, other: &other };
+    let scene = Scene { case, browser: &browser, proxy: &proxy, server: &server };
     browser.open(&origin).await?;
 
     stages::wrong_password(&scene).await.context("wrong password")?;

@@ -1,4 +1,4 @@
-//! Servers of others: the applications of tests/servers, which run on libraries from PyPI.
+//! Third-party servers: the applications of tests/servers, which run on libraries from PyPI.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,7 +16,7 @@ use crate::server::{DEADLINE, free_port};
 
 /// A running application. It ends on drop.
 #[derive(Debug)]
-pub struct Other {
+pub struct ThirdPartyServer {
     address: SocketAddr,
     process: Group,
 }
@@ -30,7 +30,7 @@ pub struct Store {
     pub ended: u32,
 }
 
-impl Other {
+impl ThirdPartyServer {
     /// Starts the application `name` (`simple_jwt_app`), which pages of `origin` may call, and waits until it answers.
     pub async fn start(name: &str, origin: &str, access_seconds: u32) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
@@ -41,13 +41,13 @@ impl Other {
             format!("--access-seconds={access_seconds}"),
         ];
         let process = Group::spawn(python(), arguments, [], Some(folder()))?;
-        let other = Self { address, process };
+        let server = Self { address, process };
         let end = Instant::now() + DEADLINE;
-        while other.store().await.is_err() {
-            ensure!(Instant::now() < end, "{name} does not answer:\n{}", other.process.output());
+        while server.store().await.is_err() {
+            ensure!(Instant::now() < end, "{name} does not answer:\n{}", server.process.output());
             sleep(PAUSE).await;
         }
-        Ok(other)
+        Ok(server)
     }
 
     /// The address that the application listens on.
