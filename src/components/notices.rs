@@ -17,19 +17,16 @@ pub struct NoticesProps {
 pub fn Notices(NoticesProps { exposed }: &NoticesProps) -> Html {
     let state = use_session();
     let degraded = match state {
-        State::SignedIn { degraded: Some(Degraded::Unreachable), .. } => {
-            Some("The server cannot be reached at the moment. You stay signed in.")
-        }
-        State::SignedIn { degraded: Some(Degraded::ServerUnavailable), .. } => {
-            Some("The server is not available at the moment. You stay signed in.")
-        }
-        State::SignedIn { degraded: Some(Degraded::NotRenewed), .. } => {
-            Some("The server does not renew your session. Log in again to go on.")
-        }
+        State::SignedIn { degraded, .. } => degraded,
         _ => None,
     };
+    let not_renewed = degraded == Some(Degraded::NotRenewed);
+    let degraded = degraded.map(|degraded| match degraded {
+        Degraded::Unreachable => "The server cannot be reached at the moment. You stay signed in.",
+        Degraded::ServerUnavailable => "The server is not available at the moment. You stay signed in.",
+        Degraded::NotRenewed => "The server does not renew your session. Log in again to go on.",
+    });
     let client = use_client();
-    let not_renewed = matches!(state, State::SignedIn { degraded: Some(Degraded::NotRenewed), .. });
     let unkept = matches!(state, State::SignedIn { kept: false, .. })
         .then_some("This browser does not let the page remember you: you will be signed out when you close or reload it.");
     let exposed = exposed.then_some(

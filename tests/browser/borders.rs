@@ -198,7 +198,11 @@ async fn a_wrong_setting_names_its_field_and_what_it_takes() {
             r#"{"login": {"encoding": "xml"}}"#,
             "is wrong: login.encoding takes form, json or query.",
         ),
-        ("auth-data-path", "http://x/", "is wrong: it takes a path of visible ASCII that begins with one slash."),
+        (
+            "auth-data-path",
+            "http://x/",
+            "is wrong: it takes a path of visible ASCII that begins with one slash.",
+        ),
     ] {
         let _meta = Meta::new(name, content);
         let page = Page::open(api());

@@ -84,12 +84,10 @@ async fn tell_server(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> 
         // A session that has already ended needs no logout.
         Some(meaning) if meaning.end().is_some() => Ok(()),
         Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
-        None => match answer.status {
-            // A captive portal's page under status 200: the server has heard nothing.
-            200..300 if answer.is_markup() => Err(Error::Unintelligible),
-            200..300 => Ok(()),
-            _ => Err(Error::from_token_answer(&answer)),
-        },
+        None if !answer.is_success() => Err(Error::from_token_answer(&answer)),
+        // A captive portal's page under status 200: the server has heard nothing.
+        None if answer.is_markup() => Err(Error::Unintelligible),
+        None => Ok(()),
     }
 }
 

@@ -56,10 +56,15 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
                 tell(&this, tokens, None)
             }
         };
-        if !told && can_tell(&this) {
-            this.apply(|belief, _| belief.told(false));
-        }
+        report(&this, told);
     });
+}
+
+/// Says so if the server could not be told of a logout that it takes.
+fn report(engine: &Rc<Engine>, told: bool) {
+    if !told && can_tell(engine) {
+        engine.apply(|belief, _| belief.told(false));
+    }
 }
 
 /// Ends in the ledger and at the server a session that was logged out before the ledger could hear of it.
@@ -67,9 +72,7 @@ pub(crate) fn settle(engine: &Rc<Engine>, sid: Sid) {
     let this = engine.clone();
     engine.spawn(async move {
         let told = settle_row(&this, &sid, Known::default()).await;
-        if !told && can_tell(&this) {
-            this.apply(|belief, _| belief.told(false));
-        }
+        report(&this, told);
     });
 }
 

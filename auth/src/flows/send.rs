@@ -143,7 +143,7 @@ impl Sender {
         }
         let answer = answer?;
         self.learnt(carried, |unstored| unstored.learn(method, url, cache, &answer));
-        if (200..300).contains(&answer.status) {
+        if answer.is_success() {
             engine.apply(|belief, _| belief.confirm(&carried.session));
         }
         Ok(answer)

@@ -42,7 +42,7 @@ impl fmt::Debug for Sid {
 pub(crate) struct User {
     /// The user name that was typed, for display.
     pub(crate) name: Rc<str>,
-    /// The server's own word for this user, if its answers have one.
+    /// The user's identifier at the server, if its answers have one.
     pub(crate) id: Option<Rc<str>>,
 }
 

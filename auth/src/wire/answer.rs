@@ -7,7 +7,7 @@ use super::error::{Error, FormFields};
 use super::http::Answer;
 use super::json::{Object, Raw};
 use super::refusal::{Meaning, at};
-use super::token::{AccessToken, RefreshToken, Tokens, seconds, word};
+use super::token::{AccessToken, RefreshToken, Tokens, seconds, user_id};
 
 /// What an answer to a login or a refresh gave (RFC 6749 §5.1).
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Grant {
     pub(crate) lifetime: Option<u64>,
     /// Whether the answer announces idempotent rotation.
     pub(crate) idempotent: bool,
-    /// The server's own word for the user: the field that the contract names, else the access token's `sub`.
+    /// The user's identifier: the field that the contract names, else the access token's `sub`.
     pub(crate) user: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Grant {
     /// [`Error::Unintelligible`]. A token that no request can carry, or that needs more than a bearer header, gives
     /// [`Error::UnusableToken`].
     pub(crate) fn read(answer: &Answer, contract: &Contract) -> Result<Self, Error> {
-        if !(200..300).contains(&answer.status) {
+        if !answer.is_success() {
             return Err(Error::from_token_answer(answer));
         }
         let text = answer.text();
@@ -46,7 +46,7 @@ impl Grant {
         // A lifetime of zero counts as unknown, because a refresh before each request would never end.
         let lifetime = announced.or(claims.lifetime).filter(|seconds| *seconds > 0);
         let idempotent = given.raw(&names.idempotent_refresh).and_then(Raw::flag) == Some(true);
-        let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(word);
+        let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(user_id);
         Ok(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) })
     }
 }
@@ -99,7 +99,7 @@ impl Answer {
     /// The body of an answer that is no success stays readable on the answer: check
     /// [`status`](Self::status) first where it matters.
     pub fn success(self) -> Result<Self, Error> {
-        if (200..300).contains(&self.status) { Ok(self) } else { Err(Error::from_answer(&self)) }
+        if self.is_success() { Ok(self) } else { Err(Error::from_answer(&self)) }
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn announces_idempotence(answer: &Answer, contract: &Contract) -> Opt
 
 /// The tokens in a success that is of no other use.
 pub(crate) fn tokens_of(answer: &Answer, contract: &Contract) -> Tokens {
-    if !(200..300).contains(&answer.status) {
+    if !answer.is_success() {
         return Tokens::default();
     }
     let text = answer.text();

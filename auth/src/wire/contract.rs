@@ -1,11 +1,7 @@
 //! Paths, names and answers of a server, as data. Another server is another value of [`Contract`], not more code.
 
-use std::borrow::Cow;
-
-use super::http::{Answer, Method};
+use super::http::{Answer, Method, Text};
 use super::refusal::{Matcher, Meaning, Refusal, is_gateway_challenge, meaning, rules};
-
-type Name = Cow<'static, str>;
 
 /// What one server calls things, and what its answers mean. [`Default`] is the contract of README.md: form `POST /token`,
 /// JSON `POST /refresh`, JSON `POST /logout`.
@@ -34,13 +30,13 @@ pub struct Contract {
     pub logout: Option<Endpoint>,
     /// Where the user's sessions are listed (`GET`) and all others are ended (`DELETE`). `DELETE` of
     /// `{sessions}/{sid}` ends one. `None` if the server has nothing like it.
-    pub sessions: Option<Name>,
+    pub sessions: Option<Text>,
     /// What a login asks the user for, besides name and password.
     pub asks: Vec<AskedField>,
     /// The names in requests and answers.
     pub fields: Fields,
     /// The word before an access token in `Authorization` (RFC 9110 §11.1).
-    pub scheme: Name,
+    pub scheme: Text,
     /// What the refusal of a login means. What no rule fits is told by its status.
     pub login_refusals: Vec<Refusal>,
     /// What the refusal of a refresh means: the session's end, or trouble. What no rule fits is trouble.
@@ -76,13 +72,13 @@ pub struct Endpoint {
     /// The method.
     pub method: Method,
     /// The path, beginning with a slash.
-    pub path: Name,
+    pub path: Text,
     /// How the call's fields are written.
     pub encoding: Encoding,
     /// Fields that each call has, such as `client_id`.
-    pub fields: Vec<(Name, Name)>,
+    pub fields: Vec<(Text, Text)>,
     /// Headers that each call has, such as an API key.
-    pub headers: Vec<(Name, Name)>,
+    pub headers: Vec<(Text, Text)>,
     /// How the refresh token travels, if it does.
     pub refresh_token: Option<Carrier>,
     /// How the access token travels, if it does.
@@ -91,7 +87,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// `method path`, with a form.
-    pub fn new(method: Method, path: impl Into<Name>) -> Self {
+    pub fn new(method: Method, path: impl Into<Text>) -> Self {
         Self {
             method,
             path: path.into(),
@@ -104,7 +100,7 @@ impl Endpoint {
     }
 
     /// `POST path`, with a form.
-    pub fn post(path: impl Into<Name>) -> Self {
+    pub fn post(path: impl Into<Text>) -> Self {
         Self::new(Method::Post, path)
     }
 
@@ -122,14 +118,14 @@ impl Endpoint {
 
     /// … with a field that is always the same.
     #[must_use]
-    pub fn field(mut self, name: impl Into<Name>, value: impl Into<Name>) -> Self {
+    pub fn field(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
         self.fields.push((name.into(), value.into()));
         self
     }
 
     /// … with a header that is always the same.
     #[must_use]
-    pub fn header(mut self, name: impl Into<Name>, value: impl Into<Name>) -> Self {
+    pub fn header(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
@@ -151,11 +147,11 @@ impl Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedField {
     /// Its name in the request.
-    pub name: Name,
+    pub name: Text,
     /// What the user reads beside it.
-    pub label: Name,
+    pub label: Text,
     /// What the browser may fill in: a word of HTML's `autocomplete`, such as `organization` or `one-time-code`.
-    pub autocomplete: Name,
+    pub autocomplete: Text,
     /// Whether it may stay empty. An empty field is not sent.
     pub optional: bool,
 }
@@ -175,9 +171,9 @@ pub enum Encoding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carrier {
     /// In a field of this name.
-    Field(Name),
+    Field(Text),
     /// In a header of this name, as it is.
-    Header(Name),
+    Header(Text),
     /// In `Authorization`, after the contract's [`scheme`](Contract::scheme).
     Authorization,
 }
@@ -188,24 +184,24 @@ pub enum Carrier {
 #[derive(Clone, Debug)]
 pub struct Fields {
     /// The user name in the login request.
-    pub username: Name,
+    pub username: Text,
     /// The password in the login request.
-    pub password: Name,
+    pub password: Text,
     /// The access token in an answer.
-    pub access_token: Name,
+    pub access_token: Text,
     /// The refresh token in an answer.
-    pub refresh_token: Name,
+    pub refresh_token: Text,
     /// The token's type in an answer. `DPoP`, `mac` and `pop` need more than this page can do; any other counts as
     /// `bearer`.
-    pub token_type: Name,
+    pub token_type: Text,
     /// The access token's lifetime in seconds in an answer.
-    pub expires_in: Name,
+    pub expires_in: Text,
     /// Whether the server's rotation is idempotent, as `true` or `false` in an answer: such a server takes
     /// `Idempotency-Key`.
-    pub idempotent_refresh: Name,
-    /// The server's own word for the user in a login's answer, a text or a number; `None` if it has none but the
+    pub idempotent_refresh: Text,
+    /// The user's identifier in a login's answer, a text or a number; `None` if there is none but the
     /// access token's `sub` (RFC 7519 §4.1.2).
-    pub user: Option<Name>,
+    pub user: Option<Text>,
 }
 
 impl Default for Contract {

@@ -1,18 +1,15 @@
 //! A contract as JSON text: a preset's name, or an object that says what differs from a preset.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use super::contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
-use super::http::{self, Method};
+use super::http::{self, Method, Text};
 use super::json::{Object, Raw};
 use super::preset::PRESETS;
 use super::refusal::{FieldTest, Matcher, Meaning, Refusal};
 
 pub use part::InvalidContract;
 use part::{Part, each, listed};
-
-type Name = Cow<'static, str>;
 
 impl Contract {
     /// Reads the name of a preset (`simple-jwt`), or a JSON object that overrides fields of one:
@@ -63,7 +60,7 @@ fn read(part: &Part<'_>) -> Contract {
     ]);
     let preset = part.word("preset", &PRESETS).and_then(|text| Contract::from_text(text).ok());
     let mut contract = preset.unwrap_or_default();
-    if let Some(login) = part.part("login") {
+    if let Some(login) = part.object("login") {
         change(&mut contract.login, &login);
         if carries(&contract.login) != (false, false) {
             part.takes("login", "no token, because a login has none");
@@ -90,17 +87,17 @@ fn read(part: &Part<'_>) -> Contract {
     } else if let Some(path) = part.path("sessions") {
         contract.sessions = Some(path);
     }
-    if let Some(asks) = part.parts("asks") {
+    if let Some(asks) = part.objects("asks") {
         contract.asks = asks.iter().map(asked).collect();
     }
-    if let Some(names) = part.part("fields") {
+    if let Some(names) = part.object("fields") {
         change_names(&mut contract.fields, &names);
     }
     let scheme = |raw: Raw<'_>| raw.text().filter(|word| http::is_header(word, ""));
     if let Some(scheme) = part.field("scheme", "one word of visible ASCII", scheme) {
         contract.scheme = scheme.into();
     }
-    if let Some(expired) = part.parts("expired") {
+    if let Some(expired) = part.objects("expired") {
         contract.expired = expired.iter().map(|part| matcher(part, &[])).collect();
     }
     for (name, rules) in [
@@ -109,7 +106,7 @@ fn read(part: &Part<'_>) -> Contract {
         ("logout_refusals", &mut contract.logout_refusals),
     ] {
         // The text's rules come first, because the first that fits decides.
-        let mut own: Vec<_> = part.parts(name).unwrap_or_default().iter().filter_map(refusal).collect();
+        let mut own: Vec<_> = part.objects(name).unwrap_or_default().iter().filter_map(refusal).collect();
         own.append(rules);
         *rules = own;
     }
@@ -126,7 +123,7 @@ fn carries(call: &Endpoint) -> (bool, bool) {
 fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
     if part.is_null(name) {
         *call = None;
-    } else if let Some(part) = part.part(name) {
+    } else if let Some(part) = part.object(name) {
         change(call.get_or_insert_with(|| Endpoint::post("")), &part);
     }
 }
@@ -152,10 +149,10 @@ fn change(call: &mut Endpoint, part: &Part<'_>) {
     call.method = part.word("method", &methods).unwrap_or(call.method);
     let encodings = [("form", Encoding::Form), ("json", Encoding::Json), ("query", Encoding::Query)];
     call.encoding = part.word("encoding", &encodings).unwrap_or(call.encoding);
-    if let Some(fields) = part.part("fields") {
+    if let Some(fields) = part.object("fields") {
         call.fields = pairs(&fields);
     }
-    if let Some(headers) = part.part("headers") {
+    if let Some(headers) = part.object("headers") {
         call.headers = pairs(&headers);
         if let Some((name, _)) = call.headers.iter().find(|(name, value)| !http::is_header(name, value)) {
             headers.takes(name, "a header's name, with a value of visible ASCII");
@@ -182,7 +179,7 @@ fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
         return Some(Some(Carrier::Authorization));
     }
     let (kind, name) = text.split_once(':').filter(|(_, name)| !name.is_empty())?;
-    let named: Name = name.to_owned().into();
+    let named: Text = name.to_owned().into();
     match kind {
         "field" => Some(Some(Carrier::Field(named))),
         "header" if http::is_header(name, "") => Some(Some(Carrier::Header(named))),
@@ -191,8 +188,8 @@ fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
 }
 
 /// An object of texts.
-fn pairs(part: &Part<'_>) -> Vec<(Name, Name)> {
-    let pair = |name: String| Some((Name::from(name.clone()), part.text(&name)?));
+fn pairs(part: &Part<'_>) -> Vec<(Text, Text)> {
+    let pair = |name: String| Some((Text::from(name.clone()), part.text(&name)?));
     part.names().into_iter().filter_map(pair).collect()
 }
 
@@ -202,7 +199,7 @@ fn asked(part: &Part<'_>) -> AskedField {
     let needed = |name| {
         part.text(name).unwrap_or_else(|| {
             part.takes(name, "a text");
-            Name::default()
+            Text::default()
         })
     };
     AskedField {
@@ -255,13 +252,13 @@ fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
     part.knows_only(&[&["status", "is", "is_not", "lacks", "says", "says_not"], besides].concat());
     let statuses = part.field("status", "a status, or a list of them", statuses).unwrap_or_default();
     let mut tests = Vec::new();
-    type Test = fn(Name, Vec<Name>) -> FieldTest;
+    type Test = fn(Text, Vec<Text>) -> FieldTest;
     for (name, test) in [("is", FieldTest::Is as Test), ("is_not", FieldTest::IsNot)] {
-        let Some(part) = part.part(name) else { continue };
+        let Some(part) = part.object(name) else { continue };
         tests.extend(part.names().into_iter().map(|name| test(name.clone().into(), part.texts(&name))));
     }
     tests.extend(part.text("lacks").map(FieldTest::Lacks));
-    type Words = fn(Vec<Name>) -> FieldTest;
+    type Words = fn(Vec<Text>) -> FieldTest;
     for (name, test) in [("says", FieldTest::Says as Words), ("says_not", FieldTest::SaysNot)] {
         if part.has(name) {
             tests.push(test(part.texts(name)));

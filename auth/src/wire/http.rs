@@ -7,6 +7,9 @@ use super::clock::Instant;
 use super::error::Error;
 use super::json::{Object, Raw};
 
+/// A text that is in the program, or was read.
+pub(crate) type Text = Cow<'static, str>;
+
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -190,6 +193,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether its status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -205,7 +213,11 @@ impl Answer {
     /// The body as text (UTF-8). A byte order mark is left out, and a replacement character stands for bytes that are no
     /// UTF-8, because one such byte in a field that nobody reads would otherwise hide the others.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.body.strip_prefix(MARK).unwrap_or(&self.body))
+        String::from_utf8_lossy(self.unmarked())
+    }
+
+    fn unmarked(&self) -> &[u8] {
+        self.body.strip_prefix(MARK).unwrap_or(&self.body)
     }
 
     /// Reads the body's JSON object; `None` if it is anything else.
@@ -216,7 +228,7 @@ impl Answer {
     /// Whether the body begins like markup: the answer of a captive portal or a proxy instead of the server's. The media
     /// type is not asked, because servers label JSON and empty bodies as `text/html`.
     pub(crate) fn is_markup(&self) -> bool {
-        self.body.strip_prefix(MARK).unwrap_or(&self.body).trim_ascii_start().starts_with(b"<")
+        self.unmarked().trim_ascii_start().starts_with(b"<")
     }
 }
 

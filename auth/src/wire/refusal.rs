@@ -1,13 +1,9 @@
 //! What a refusal means, by what it says and not by its status alone. A contract has one list of rules each for login,
 //! refresh and logout. The first rule that fits an answer decides.
 
-use std::borrow::Cow;
-
 use super::end_reason::EndReason;
-use super::http::Answer;
+use super::http::{Answer, Text};
 use super::json::{Object, Raw};
-
-type Name = Cow<'static, str>;
 
 /// What the server means by an answer that brings no tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,16 +108,16 @@ pub struct Matcher {
 #[derive(Clone, Debug)]
 pub enum FieldTest {
     /// The field holds one of these texts.
-    Is(Name, Vec<Name>),
+    Is(Text, Vec<Text>),
     /// The field holds none of these texts, or is not there.
-    IsNot(Name, Vec<Name>),
+    IsNot(Text, Vec<Text>),
     /// There is an object, and it lacks the field, or holds `null` there.
-    Lacks(Name),
+    Lacks(Text),
     /// One of the fields in which servers explain themselves contains one of these texts. Case does not matter, and `_` and
     /// `-` count as spaces. An empty list: the answer explains itself with anything.
-    Says(Vec<Name>),
+    Says(Vec<Text>),
     /// The answer does not explain itself with any of these texts. An empty list: it does not explain itself.
-    SaysNot(Vec<Name>),
+    SaysNot(Vec<Text>),
 }
 
 impl Matcher {
@@ -187,14 +183,14 @@ impl Matcher {
     }
 }
 
-fn names(texts: &[&'static str]) -> Vec<Name> {
+fn names(texts: &[&'static str]) -> Vec<Text> {
     texts.iter().map(|text| (*text).into()).collect()
 }
 
 impl FieldTest {
     fn holds(&self, object: Option<&Object<'_>>, words: &str) -> bool {
         let text_at = |path: &str| at(object?, path)?.text();
-        let is_one = |path: &str, texts: &[Name]| {
+        let is_one = |path: &str, texts: &[Text]| {
             text_at(path).is_some_and(|found| texts.iter().any(|text| found.eq_ignore_ascii_case(text)))
         };
         match self {
@@ -207,7 +203,7 @@ impl FieldTest {
     }
 }
 
-fn says(words: &str, texts: &[Name]) -> bool {
+fn says(words: &str, texts: &[Text]) -> bool {
     if texts.is_empty() {
         return !words.trim_ascii().is_empty();
     }

@@ -1,15 +1,11 @@
 //! Requests that carry a password or a refresh token, written as the contract says.
 
-use std::borrow::Cow;
-
 use super::contract::{Carrier, Contract, Encoding, Endpoint};
 use super::error::Error;
-use super::http::{CacheMode, HttpRequest};
+use super::http::{CacheMode, HttpRequest, Text};
 use super::json::Writer;
 use super::target::BaseUrl;
 use super::token::{AccessToken, RefreshToken, Tokens};
-
-type Name = Cow<'static, str>;
 
 /// The most bytes that are read of an answer to one of these requests. It has a few hundred, and room for tokens that are
 /// too long to be used.
@@ -75,7 +71,7 @@ pub(crate) fn probe(base: &BaseUrl, endpoint: &Endpoint) -> Result<HttpRequest, 
 }
 
 /// `Authorization` with a token (RFC 9110 §11.6.2).
-pub(crate) fn authorization(scheme: &str, token: &str) -> (Name, String) {
+pub(crate) fn authorization(scheme: &str, token: &str) -> (Text, String) {
     ("authorization".into(), [scheme, " ", token].concat())
 }
 
@@ -83,7 +79,7 @@ fn call(
     base: &BaseUrl,
     endpoint: &Endpoint,
     given: Vec<(&str, &str)>,
-    mut headers: Vec<(Name, String)>,
+    mut headers: Vec<(Text, String)>,
 ) -> Result<HttpRequest, Error> {
     headers.extend(endpoint.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_owned())));
     headers.push(("accept".into(), JSON.to_owned()));

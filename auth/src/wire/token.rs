@@ -83,7 +83,7 @@ pub(crate) struct Claims {
     /// `exp − iat` in seconds (RFC 7519 §4.1): how long the server meant the token to live. `exp` alone would have
     /// to be compared with this device's clock, which may be wrong.
     pub(crate) lifetime: Option<u64>,
-    /// `sub` (RFC 7519 §4.1.2): the server's own word for the user.
+    /// `sub` (RFC 7519 §4.1.2): the user's identifier.
     pub(crate) subject: Option<String>,
 }
 
@@ -101,14 +101,14 @@ impl Claims {
         let payload = Object::read(std::str::from_utf8(&bytes).ok()?)?;
         let time = |name| payload.raw(name).and_then(seconds);
         let lifetime = time("exp").zip(time("iat")).and_then(|(exp, iat)| exp.checked_sub(iat));
-        Some(Self { lifetime, subject: payload.raw("sub").and_then(word) })
+        Some(Self { lifetime, subject: payload.raw("sub").and_then(user_id) })
     }
 }
 
-/// A user's name: a text of at least one character, or a whole number, because some servers write a number.
-pub(super) fn word(value: Raw<'_>) -> Option<String> {
-    let word = value.text().or_else(|| value.number::<u64>().map(|number| number.to_string()))?;
-    (!word.is_empty()).then_some(word)
+/// The identifier of a user: a text of at least one character, or a whole number, because some servers write a number.
+pub(super) fn user_id(value: Raw<'_>) -> Option<String> {
+    let id = value.text().or_else(|| value.number::<u64>().map(|number| number.to_string()))?;
+    (!id.is_empty()).then_some(id)
 }
 
 /// Whole seconds from a JSON number or a string of one; a fraction is cut (AuthX sends `exp` with

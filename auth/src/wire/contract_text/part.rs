@@ -1,13 +1,11 @@
 //! Reads one object of a contract's text, with the words for what is wrong in it.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt;
 
+use crate::wire::http::Text;
 use crate::wire::json::{Object, Raw};
 use crate::wire::target::is_path;
-
-type Name = Cow<'static, str>;
 
 /// What is wrong with the text of a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,36 +90,36 @@ impl<'a> Part<'a> {
         found.map(|(_, meaning)| *meaning)
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<Name> {
-        self.field(name, "a text", |raw| raw.text().filter(|text| !text.is_empty())).map(Name::from)
+    pub(super) fn text(&self, name: &str) -> Option<Text> {
+        self.field(name, "a text", |raw| raw.text().filter(|text| !text.is_empty())).map(Text::from)
     }
 
-    pub(super) fn path(&self, name: &str) -> Option<Name> {
+    pub(super) fn path(&self, name: &str) -> Option<Text> {
         let path = |raw: Raw<'_>| raw.text().filter(|text| is_path(text));
-        self.field(name, "a path of visible ASCII that begins with one slash", path).map(Name::from)
+        self.field(name, "a path of visible ASCII that begins with one slash", path).map(Text::from)
     }
 
-    pub(super) fn set(&self, name: &str, value: &mut Name) {
+    pub(super) fn set(&self, name: &str, value: &mut Text) {
         if let Some(text) = self.text(name) {
             *value = text;
         }
     }
 
-    pub(super) fn part(&self, name: &str) -> Option<Part<'a>> {
+    pub(super) fn object(&self, name: &str) -> Option<Part<'a>> {
         let object = self.field(name, "an object", Raw::object)?;
         Some(Part { path: self.at(name), object, mistake: self.mistake })
     }
 
     /// The objects of a list.
-    pub(super) fn parts(&self, name: &str) -> Option<Vec<Part<'a>>> {
+    pub(super) fn objects(&self, name: &str) -> Option<Vec<Part<'a>>> {
         let objects = self.field(name, "a list of objects", |raw| each(raw, Raw::object))?;
         let part = |object| Part { path: self.at(name), object, mistake: self.mistake };
         Some(objects.into_iter().map(part).collect())
     }
 
     /// One text, or a list of them.
-    pub(super) fn texts(&self, name: &str) -> Vec<Name> {
-        let text = |raw: Raw<'_>| raw.text().filter(|text| !text.is_empty()).map(Name::from);
+    pub(super) fn texts(&self, name: &str) -> Vec<Text> {
+        let text = |raw: Raw<'_>| raw.text().filter(|text| !text.is_empty()).map(Text::from);
         let texts = |raw: Raw<'_>| text(raw).map(|text| vec![text]).or_else(|| each(raw, text));
         self.field(name, "a text, or a list of them", texts).unwrap_or_default()
     }
