@@ -60,13 +60,15 @@ async fn a_form_that_a_script_submits_sends_nothing_by_itself() {
 }
 
 #[wasm_bindgen_test]
-async fn each_view_has_its_title() {
+async fn each_view_has_its_title_and_isolates_the_users_name() {
     reset().await;
     let _page = Page::with_form().await;
     assert_eq!(document().title(), "Log in");
     Page::fill(USERNAME, PASSWORD);
     button("Login").unwrap().click();
     until("signed in", || document().title() == "Signed in").await;
+    // U+202E in a name would otherwise turn the sentence around.
+    assert!(find("h1 bdi").is_some());
     button("Logout").unwrap().click();
     until("the form", || document().title() == "Log in").await;
 }
