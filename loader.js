@@ -69,8 +69,8 @@
     if (error && error.name != "TypeError")
       return ["This browser is too old for this page. Update it, or use another.", error];
     return [
-      "A file of this page was changed. Reload the page, or " + TELL,
-      name + " does not have the content that this page was built with.",
+      "A file of this page was changed, or did not arrive. Reload the page, or " + TELL,
+      name + " did not arrive, or does not have the content that this page was built with.",
     ];
   };
 

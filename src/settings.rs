@@ -16,9 +16,11 @@ pub struct Settings {
     pub contract: Contract,
     /// Where the tokens are stored.
     pub custody: Custody,
-    /// The path of the protected resource that the page shows.
+    /// The path of the protected resource that [`App`](crate::App) shows. An app of your own gives its path to
+    /// [`use_protected`](crate::use_protected).
     pub data_path: AttrValue,
-    /// The label of the form's first field.
+    /// The label of the form's first field in [`App`](crate::App). An app of your own gives it to
+    /// [`LoginForm`](crate::LoginForm).
     pub username_label: AttrValue,
 }
 

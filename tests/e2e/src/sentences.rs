@@ -44,4 +44,5 @@ pub const DISABLED: &str = "This account is disabled.";
 pub const NO_LONGER_KEPT: &str =
     "This page no longer keeps sessions in this browser, so yours was ended. Log in again.";
 /// A file of the page does not have the content that the page was built with.
-pub const CHANGED: &str = "A file of this page was changed. Reload the page, or tell whoever runs this page.";
+pub const CHANGED: &str =
+    "A file of this page was changed, or did not arrive. Reload the page, or tell whoever runs this page.";

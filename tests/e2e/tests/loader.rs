@@ -38,7 +38,8 @@ async fn each_cause_has_its_sentence(engine: Engine) -> Result<()> {
             says(&browser, |pages| pages.fail(&path, fault), sentence, &cause).await?;
         }
         let tamper = |pages: &Pages| pages.change(|settings| settings.tampered = Some(path.clone()));
-        let cause = format!("{name} does not have the content that this page was built with.");
+        let cause =
+            format!("{name} did not arrive, or does not have the content that this page was built with.");
         says(&browser, tamper, CHANGED, &cause).await?;
     }
 
