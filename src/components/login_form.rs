@@ -103,7 +103,7 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
                     let id = format!("asked-{at}");
                     html! {
                         <>
-                            <label for={id.clone()}>{ field.label.clone() }</label>
+                            <label for={id.clone()}>{ field.label.clone() }{ if field.optional { " (optional)" } else { "" } }</label>
                             <input {id} name={field.name.clone()} type="text" placeholder={field.label.clone()} autocomplete={field.autocomplete.clone()}
                                 autocapitalize="none" spellcheck="false" required={!field.optional} ref={node.clone()}
                                 aria-invalid={marked.other.then_some("true")} aria-describedby={described(marked.other)} />

@@ -164,7 +164,8 @@ async fn a_success_without_content_says_so() {
 #[wasm_bindgen_test]
 async fn a_contract_may_ask_for_more_and_name_the_rest() {
     reset().await;
-    let contract = r#"{"asks": [{"name": "tenant", "label": "Company", "autocomplete": "organization"}]}"#;
+    let contract = r#"{"asks": [{"name": "tenant", "label": "Company", "autocomplete": "organization"},
+                                {"name": "otp", "label": "Code", "optional": true}]}"#;
     let _metas = [
         Meta::new("auth-contract", contract),
         Meta::new("auth-username-label", "E-mail"),
@@ -173,6 +174,7 @@ async fn a_contract_may_ask_for_more_and_name_the_rest() {
     let _page = Page::with_form().await;
     assert_eq!(text("label[for=username]"), "E-mail");
     assert_eq!(text("label[for=asked-0]"), "Company");
+    assert_eq!(text("label[for=asked-1]"), "Code (optional)");
     assert_eq!(input("asked-0").get_attribute("autocomplete").as_deref(), Some("organization"));
     Page::fill(USERNAME, PASSWORD);
     button("Login").unwrap().click();
