@@ -114,14 +114,17 @@ app.include_router(api)
 @app.get("/_store")
 def store(session: Database) -> dict[str, int]:
     """The template's store holds users only."""
-    return {"live": len(session.exec(select(User)).all()), "ended": 0}
+    active = [user.is_active for user in session.exec(select(User))]
+    return {"live": active.count(True), "ended": active.count(False)}
 
 
 @app.post("/_store/end")
 def end(session: Database) -> None:
-    """Deletes the user, and adds it anew, so that the test can log in again."""
+    """Deactivates the user, and adds one of the same name, so that the test can log in again."""
     for user in session.exec(select(User)):
-        session.delete(user)
+        user.is_active = False
+        user.email = f"{user.id}@example.org"
+        session.add(user)
     session.commit()
     add_user(session)
 

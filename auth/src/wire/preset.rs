@@ -38,7 +38,8 @@ pub(super) const PRESETS: [(&str, &str); 9] = [
     (
         "full-stack-fastapi-template",
         r#"{"login": {"path": "/api/v1/login/access-token"}, "refresh": null, "logout": null, "sessions": null,
-            "expired": [{"status": 401}, {"status": 403, "is": {"detail": "Could not validate credentials"}}]}"#,
+            "expired": [{"status": 401}, {"status": 403, "is": {"detail": "Could not validate credentials"}},
+                        {"status": 400, "is": {"detail": "Inactive user"}}]}"#,
     ),
     // RFC 6749 §4.3, §6 and RFC 7009.
     (
