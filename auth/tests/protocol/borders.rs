@@ -254,3 +254,16 @@ fn a_contract_says_whether_the_origins_cookies_go_along() {
         assert!(world.sent().iter().all(|request| request.cookies == cookies));
     }
 }
+
+#[test]
+fn a_proxys_409_is_no_theft() {
+    for body in ["error code: 1001", "<html>1001</html>", ""] {
+        let (world, _tab, client) = World::signed_in_idempotently();
+        world.pass(900_000);
+        world.next("/refresh", [Fault::says(409, body)]);
+        let _transient = world.run(client.send(&me()));
+        world.settle();
+        assert_eq!(client.state(), signed_in("ann"), "{body}");
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200, "{body}");
+    }
+}

@@ -128,13 +128,17 @@ impl Refresher {
     ) -> Round {
         let meaning = answer.and_then(|answer| self.engine.contract.refresh_refusal(answer));
         let end = match (answer, meaning.map(Meaning::end)) {
-            // Without a key a 409 is no word on the token ("Idempotent rotation").
-            (Some(answer), _) if answer.status == 409 && attempt.idempotent => Some(match attempt.previous {
-                // The lost token is spent as well: by an attempt whose answer was lost, or by a thief.
-                true => EndReason::Lost,
-                // The token and its successor are both spent, so another party holds the next one.
-                false => EndReason::Reuse,
-            }),
+            // Without a key a 409 is no word on the token ("Idempotent rotation"). A proxy's 409 is no JSON object.
+            (Some(answer), _)
+                if answer.status == 409 && attempt.idempotent && answer.read(|_| Some(())).is_some() =>
+            {
+                Some(match attempt.previous {
+                    // The lost token is spent as well: by an attempt whose answer was lost, or by a thief.
+                    true => EndReason::Lost,
+                    // The token and its successor are both spent, so another party holds the next one.
+                    false => EndReason::Reuse,
+                })
+            }
             // The server gave another token for it, so the one that was sent is spent. Sent again it would look stolen.
             (Some(answer), _)
                 if matches!(error, Error::UnusableToken | Error::Unintelligible)

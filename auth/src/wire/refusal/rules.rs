@@ -25,8 +25,18 @@ fn page_and_server_errors() -> impl Iterator<Item = Refusal> {
 }
 
 /// Words about a request that a gateway or a check for robots stopped. They say nothing of users and sessions.
-const OF_GATEWAYS: [&str; 8] =
-    ["api key", "apikey", "subscription key", "jwks", "csrf", "captcha", "user agent", "security token"];
+const OF_GATEWAYS: [&str; 10] = [
+    "api key",
+    "apikey",
+    "subscription key",
+    "jwks",
+    "csrf",
+    "captcha",
+    "user agent",
+    "security token",
+    "app check",
+    "iap credentials",
+];
 /// Marks of an answer that names the address it does not know.
 const OF_ADDRESSES: [&str; 3] = [" /", "post:/", "static resource"];
 
@@ -45,8 +55,14 @@ fn of_keys() -> Refusal {
 fn of_accounts() -> [Refusal; 5] {
     const ACCOUNT: [&str; 2] = ["account", "user"];
     const ADDRESS: [&str; 4] = ["account", "user", "email", "e mail"];
-    const LOCKED: [&str; 5] =
-        ["locked out", "too many attempts", "too many failed", "too many login", "attempts exceeded"];
+    const LOCKED: [&str; 6] = [
+        "locked out",
+        "too many attempts",
+        "too many failed",
+        "too many login",
+        "attempts exceeded",
+        "lockedout",
+    ];
     // A wrong password may come with a warning.
     const WARNING: [&str; 5] =
         ["before your account", "attempts left", "attempts remaining", "more attempt", "more fail"];
@@ -108,7 +124,7 @@ pub(crate) fn of_login() -> Vec<Refusal> {
         "account has expired",
     ];
     // What this page cannot give: another token, or a second factor that the contract does not ask for.
-    const WANTED: [&str; 8] = [
+    const WANTED: [&str; 10] = [
         "not authenticated",
         "credentials were not provided",
         "login disabled",
@@ -117,14 +133,23 @@ pub(crate) fn of_login() -> Vec<Refusal> {
         "two factor",
         "second factor",
         "otp required",
+        "requirestwofactor",
+        "invalid otp",
     ];
+    let wrong = Matcher::statuses(&[400, 403, 404]).says_not(&OF_GATEWAYS).says_not(&OF_ADDRESSES);
     let rules = [
         Refusal::new(refusals(&WANTED), Meaning::Misconfigured),
         Refusal::new(refusals(&UNUSABLE), Meaning::Disabled),
         Refusal::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
-        Refusal::new(Matcher::statuses(&[400, 403, 404]).says(&WRONG), Meaning::NotAccepted),
+        Refusal::new(
+            wrong.says(&WRONG).says_not(&OF_THE_FORM).says_not(&["should not exist", "are blocked"]),
+            Meaning::NotAccepted,
+        ),
         Refusal::new(Matcher::status(200).says(&WRONG).says(&WRONG_200), Meaning::NotAccepted),
-        Refusal::new(refusals(&USER).says(&UNKNOWN).says_not(&["field"]), Meaning::NotAccepted),
+        Refusal::new(
+            refusals(&USER).says(&UNKNOWN).says_not(&["field", "should not exist"]),
+            Meaning::NotAccepted,
+        ),
         Refusal::new(Matcher::status(200).says(&USER).says(&UNKNOWN), Meaning::NotAccepted),
         Refusal::new(Matcher::status(422).says(&WRONG_422), Meaning::NotAccepted),
     ];
@@ -140,12 +165,28 @@ const SESSION: [&str; 4] = ["token", "session", "signature", "jwt"];
 /// What may be over without the session.
 const FOREIGN: [&str; 5] = ["subscription", "license", "password", "not be", "n't be"];
 
+/// Words about how a request is written. They say nothing of users and sessions.
+const OF_THE_FORM: [&str; 8] = [
+    "validation error",
+    "parsing",
+    "parse error",
+    "request body",
+    "field",
+    "must include",
+    "rate exceeded",
+    "too many requests",
+];
+
 /// What a 401 means, and a 400 with a message and without an error's code: FastAPI's tutorials send both.
 fn by_status(meaning: Meaning) -> [Refusal; 2] {
     let of_users = |matcher: Matcher, path| matcher.is_not(path, &NO_WORD_ON_USERS);
     let unauthorized = CODES.into_iter().fold(Matcher::status(401), of_users);
-    let plain =
-        Matcher::status(400).lacks("error").lacks("detail.error").says(&[]).says_not(&["bad request"]);
+    let plain = Matcher::status(400)
+        .lacks("error")
+        .lacks("detail.error")
+        .says(&[])
+        .says_not(&["bad request"])
+        .says_not(&OF_THE_FORM);
     let [unauthorized, plain] = [unauthorized, plain].map(|matcher| matcher.says_not(&OF_GATEWAYS));
     [Refusal::new(unauthorized, meaning), Refusal::new(plain, meaning)]
 }
@@ -182,5 +223,7 @@ pub(crate) fn of_refresh() -> Vec<Refusal> {
 /// that the server wants another token.
 pub(crate) fn of_logout() -> Vec<Refusal> {
     let over = of_errors(&["invalid_grant", "bad_refresh_token"], Meaning::Expired);
-    page_and_server_errors().chain(over).chain(of_sessions(&["expired"])).collect()
+    // dj-rest-auth without its block list.
+    let untold = Refusal::new(Matcher::status(200).says(&["not been deleted"]), Meaning::Misconfigured);
+    page_and_server_errors().chain([untold]).chain(over).chain(of_sessions(&["expired"])).collect()
 }
