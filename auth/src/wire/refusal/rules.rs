@@ -18,37 +18,23 @@ fn of_errors(errors: &[&'static str], meaning: Meaning) -> [Refusal; 4] {
     CODES.map(|path| Refusal::new(Matcher::any().is(path, errors), meaning))
 }
 
-/// Errors that speak of the page or of the server, under any status.
+/// What speaks of the page or of the server: errors under any status, and a gateway that wants a key of the page.
 fn page_and_server_errors() -> impl Iterator<Item = Refusal> {
     let page = of_errors(&OF_THE_PAGE, Meaning::Misconfigured);
-    page.into_iter().chain(of_errors(&OF_THE_SERVER, Meaning::Trouble))
+    let keys = Matcher::statuses(&REFUSALS).says(&["api key", "apikey", "subscription key", "jwks"]);
+    let keys = Refusal::new(keys, Meaning::Misconfigured);
+    page.into_iter().chain(of_errors(&OF_THE_SERVER, Meaning::Trouble)).chain([keys])
 }
 
 /// Words about a request that a gateway or a check for robots stopped. They say nothing of users and sessions.
-const OF_GATEWAYS: [&str; 10] = [
-    "api key",
-    "apikey",
-    "subscription key",
-    "jwks",
-    "csrf",
-    "captcha",
-    "user agent",
-    "security token",
-    "app check",
-    "iap credentials",
-];
+const OF_GATEWAYS: [&str; 6] =
+    ["csrf", "captcha", "user agent", "security token", "app check", "iap credentials"];
 /// Marks of an answer that names the address it does not know.
 const OF_ADDRESSES: [&str; 3] = [" /", "post:/", "static resource"];
 
 /// Refusals that explain themselves with one of `texts`.
 fn refusals(texts: &[&'static str]) -> Matcher {
     Matcher::statuses(&REFUSALS).says(texts).says_not(&OF_GATEWAYS).says_not(&OF_ADDRESSES)
-}
-
-/// A gateway that wants a key of the page.
-fn of_keys() -> Refusal {
-    let keys = Matcher::statuses(&REFUSALS).says(&["api key", "apikey", "subscription key", "jwks"]);
-    Refusal::new(keys, Meaning::Misconfigured)
 }
 
 /// What servers say of an account that nobody may use.
@@ -154,7 +140,7 @@ pub(crate) fn of_login() -> Vec<Refusal> {
         Refusal::new(Matcher::status(422).says(&WRONG_422), Meaning::NotAccepted),
     ];
     let by_status = by_status(Meaning::NotAccepted);
-    page_and_server_errors().chain([of_keys()]).chain(of_accounts()).chain(rules).chain(by_status).collect()
+    page_and_server_errors().chain(of_accounts()).chain(rules).chain(by_status).collect()
 }
 
 /// Errors of a 401 that say nothing of credentials or sessions (RFC 6749 §5.2, RFC 9449 §8, API gateways).
@@ -210,7 +196,7 @@ pub(crate) fn of_refresh() -> Vec<Refusal> {
     let over = of_errors(&OVER, Meaning::Expired);
     let unknown_user = Refusal::new(refusals(&UNKNOWN_USER), Meaning::Expired);
     page_and_server_errors()
-        .chain([of_keys(), early])
+        .chain([early])
         .chain(of_accounts())
         .chain(of_sessions(&ENDS))
         .chain(over)
