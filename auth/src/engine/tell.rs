@@ -7,7 +7,7 @@ use crate::protocol::decide::ATTEMPT_DEADLINE;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::protocol::times::BACKOFF;
-use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Tokens};
+use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Meaning, Tokens};
 
 /// How often the server is told. No token is kept for it beyond the page.
 pub(crate) const TRIES: u32 = 8;
@@ -74,7 +74,10 @@ async fn tell_server(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> 
         return Ok(());
     }
     let mut answer = carry(engine, endpoint, tokens).await?;
-    if needs_access && can_renew(contract, tokens) && contract.is_expired(&answer, true) {
+    // "Expired" may be said of either token, and a renewal shows of which.
+    let has_expired =
+        contract.is_expired(&answer, true) || contract.logout_refusal(&answer) == Some(Meaning::Expired);
+    if needs_access && can_renew(contract, tokens) && has_expired {
         if !renew(engine, tokens).await? {
             return Ok(());
         }

@@ -185,8 +185,8 @@ impl Session {
 
     /// The rule for a 401 to a request that has gone out with `tokens` tokens, the last one `carried` and `refused`.
     ///
-    /// A request goes out with two tokens. It goes out with a third one only if the second was a sibling's, because the
-    /// server never gave that token to this tab.
+    /// A request goes out with [`MOST_TOKENS`] tokens at most. It causes no refresh after a second token that the server gave
+    /// to this tab, because another one would fare no better. A newer token that is there costs no refresh.
     pub(crate) fn on_401(
         current: Option<&Self>,
         carried: &Carried,
@@ -196,8 +196,9 @@ impl Session {
         let Some(session) = current.filter(|session| session.id == carried.session) else {
             return On401::Drop;
         };
-        let is_last_token = tokens >= MOST_TOKENS || (tokens > 1 && !carried.access.handed_over);
-        let is_newest_possible = is_last_token || (refused.is_of_this_call && !carried.access.handed_over);
+        let is_last_token = tokens >= MOST_TOKENS;
+        let is_newest_possible =
+            is_last_token || (!carried.access.handed_over && (tokens > 1 || refused.is_of_this_call));
         // A repeated attempt gives the same generation a second access token.
         let newer =
             |now: &Carried| now.generation > carried.generation || now.access.token != carried.access.token;

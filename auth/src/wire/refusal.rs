@@ -67,8 +67,8 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.means)
 }
 
-/// Whether a gateway in front of the server refused: a 401 that asks for a name and password of the browser (RFC 7617) and
-/// for no bearer token, and that says no more than that.
+/// Whether a gateway in front of the server refused: a 401 that asks for a name and password of the browser (RFC 7617) or
+/// for a key of the page, and for no bearer token, and that says no more than that.
 pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
     let asks = |challenges: &str, scheme: &str| {
         let mut words = challenges.split([',', ' ', '=']);
@@ -76,7 +76,7 @@ pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
     };
     let challenges = answer.header("www-authenticate").filter(|_| answer.status == 401);
     challenges.is_some_and(|challenges| {
-        ["Basic", "Digest", "Negotiate"].into_iter().any(|scheme| asks(challenges, scheme))
+        ["Basic", "Digest", "Negotiate", "Key"].into_iter().any(|scheme| asks(challenges, scheme))
             && !asks(challenges, "Bearer")
     }) && says_nothing(answer)
 }

@@ -1,7 +1,7 @@
 //! Servers of the field, each by its preset or by a value: login, wrong password, refresh after "expired", the end at the
 //! server, logout. What they answer was taken from the applications of tests/servers.
 
-use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, Method, RefreshCustody, State};
+use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, Method, State};
 
 use crate::server::{self, Dialect, FORM, JSON, Rotation};
 use crate::world::{Fault, World, me, signed_in};
@@ -80,7 +80,7 @@ fn rotates(contract: Contract, rotation: Rotation, dialect: Dialect) {
     assert_eq!(client.state(), State::SignedOut(Some(told)), "{:?}", world.take_log());
 }
 
-fn preset(text: &str) -> Contract {
+pub(crate) fn preset(text: &str) -> Contract {
     Contract::from_text(text).unwrap()
 }
 
@@ -284,50 +284,6 @@ fn full_stack_fastapi_template() {
 }
 
 #[test]
-fn a_template_that_does_not_find_another_user_ends_no_session() {
-    let world = World::with(|server| server.issues_refresh = false);
-    let contract = Contract { login: Contract::default().login, ..preset("full-stack-fastapi-template") };
-    let client = world.tab().open_with(contract, Custody::default());
-    world.run(client.login("ann", "secret")).unwrap();
-    world.next("/me", [Fault::says(404, r#"{"detail":"User not found"}"#)]);
-    assert_eq!(world.run(client.send(&me())).unwrap().status, 404);
-    assert_eq!(client.state(), signed_in("ann"));
-}
-
-#[test]
-fn an_explained_403_of_django_oauth_toolkit_ends_no_session() {
-    let world = World::with(|server| server.issues_refresh = false);
-    let contract = Contract { expired: preset("django-oauth-toolkit").expired, ..Contract::default() };
-    let client = world.tab().open_with(contract, Custody::default());
-    world.run(client.login("ann", "secret")).unwrap();
-    world.pass(15_000);
-    world.next(
-        "/me",
-        [Fault::says(403, r#"{"detail":"You do not have permission to perform this action."}"#)],
-    );
-    assert_eq!(world.run(client.send(&me())).unwrap().status, 403);
-    assert_eq!(client.state(), signed_in("ann"));
-    world.next("/me", [Fault::says(403, "")]);
-    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
-}
-
-#[test]
-fn a_logout_that_takes_the_access_token_is_told_as_done_at_once() {
-    let custody = Custody { refresh: RefreshCustody::Memory, ..Custody::default() };
-    let (memory, denied) = (World::with(|server| server.issues_refresh = false), World::new());
-    denied.deny_ledger();
-    denied.server(|server| server.issues_refresh = false);
-    for (world, custody) in [(memory, custody), (denied, Custody::default())] {
-        let logout = Some(Endpoint::post("/logout").access_token(Carrier::Authorization));
-        let contract = Contract { logout, refresh: None, ..Contract::default() };
-        let client = world.tab().open_with(contract, custody);
-        world.run(client.login("ann", "secret")).unwrap();
-        client.logout();
-        assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
-    }
-}
-
-#[test]
 fn an_oauth_server_with_a_form_refresh() {
     speaks(
         Contract {
@@ -368,16 +324,4 @@ fn a_403_that_means_expired_and_one_that_does_not() {
     assert_eq!(world.run(client.send(&me())).unwrap().success().err(), Some(Error::Forbidden));
     assert_eq!(world.count("POST /refresh"), 0);
     assert_eq!(client.state(), signed_in("ann"));
-}
-
-#[test]
-fn a_server_without_refresh_ends_the_session_with_its_access_token() {
-    let world = World::new();
-    let tab = world.tab();
-    let client = tab.open_with(Contract { refresh: None, ..Contract::default() }, Custody::default());
-    world.run(client.login("ann", "secret")).unwrap();
-    world.pass(900_000);
-    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
-    assert_eq!(world.count("POST /refresh"), 0);
-    assert!(tab.is_wiped());
 }

@@ -13,6 +13,7 @@ mod arbitrary;
 mod borders;
 mod broken_ledger;
 mod clocks;
+mod contract_parts;
 mod contracts;
 mod custody_change;
 mod deadlines;

@@ -160,7 +160,7 @@ pub(crate) struct Seen {
     pub(crate) left: BTreeSet<usize>,
     /// Its user logged out before the page knew of what.
     pub(crate) leaving: bool,
-    /// The access token that it sent or kept last.
+    /// The newest access token that it has sent or kept.
     pub(crate) held: Option<Token>,
     /// The access tokens that the server gave it, and when by the monotonic clock. It has others from siblings.
     pub(crate) granted: BTreeMap<Token, u64>,

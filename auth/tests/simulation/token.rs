@@ -15,6 +15,13 @@ pub(crate) struct Token {
     pub(crate) number: usize,
 }
 
+impl Token {
+    /// Whether it came after `other` in the same family.
+    pub(crate) fn is_newer_than(self, other: Self) -> bool {
+        self.kind == other.kind && self.family == other.family && self.number > other.number
+    }
+}
+
 /// Every token in `text`.
 pub(crate) fn tokens_in(text: &str) -> impl Iterator<Item = Token> {
     // Faster than a search for two letters, and this is what the simulation does most.

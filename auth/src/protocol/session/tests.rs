@@ -101,6 +101,21 @@ fn a_new_token_gets_a_moment_before_its_401_is_the_callers() {
 }
 
 #[test]
+fn a_newer_token_that_is_there_is_sent_up_to_the_bound() {
+    let carried = session("s", 3).carry().unwrap();
+    let newer = session("s", 4);
+    for may_be_early in [false, true] {
+        let refused = RefusedToken { is_of_this_call: true, may_be_early };
+        for tokens in [1, 2] {
+            let next = Session::on_401(Some(&newer), &carried, refused, tokens);
+            assert!(matches!(next, On401::SendAgain(now) if now.generation == 4), "{refused:?} {tokens}");
+        }
+        let next = Session::on_401(Some(&newer), &carried, refused, MOST_TOKENS);
+        assert!(matches!(next, On401::Answer), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_siblings_dead_token_costs_a_refresh_and_not_the_retry() {
     let mut session = session("s", 3);
     session.access.as_mut().unwrap().handed_over = true;

@@ -18,12 +18,22 @@ fn of_errors(errors: &[&'static str], meaning: Meaning) -> [Refusal; 4] {
     CODES.map(|path| Refusal::new(Matcher::any().is(path, errors), meaning))
 }
 
-/// What speaks of the page or of the server: errors under any status, and a gateway that wants a key of the page.
+/// What speaks of the page or of the server: errors under any status, a gateway that wants a key of the page, and a server
+/// that saw no token at all.
 fn page_and_server_errors() -> impl Iterator<Item = Refusal> {
+    const WANTED: [&str; 8] = [
+        "api key",
+        "apikey",
+        "subscription key",
+        "jwks",
+        "not authenticated",
+        "credentials were not provided",
+        "missing authorization header",
+        "jwt is missing",
+    ];
     let page = of_errors(&OF_THE_PAGE, Meaning::Misconfigured);
-    let keys = Matcher::statuses(&REFUSALS).says(&["api key", "apikey", "subscription key", "jwks"]);
-    let keys = Refusal::new(keys, Meaning::Misconfigured);
-    page.into_iter().chain(of_errors(&OF_THE_SERVER, Meaning::Trouble)).chain([keys])
+    let wanted = Refusal::new(Matcher::statuses(&REFUSALS).says(&WANTED), Meaning::Misconfigured);
+    page.into_iter().chain(of_errors(&OF_THE_SERVER, Meaning::Trouble)).chain([wanted])
 }
 
 /// Words about a request that a gateway or a check for robots stopped. They say nothing of users and sessions.
@@ -38,7 +48,7 @@ fn refusals(texts: &[&'static str]) -> Matcher {
 }
 
 /// What servers say of an account that nobody may use.
-fn of_accounts() -> [Refusal; 5] {
+fn of_accounts() -> [Refusal; 6] {
     const ACCOUNT: [&str; 2] = ["account", "user"];
     const ADDRESS: [&str; 4] = ["account", "user", "email", "e mail"];
     const LOCKED: [&str; 6] = [
@@ -54,13 +64,14 @@ fn of_accounts() -> [Refusal; 5] {
         ["before your account", "attempts left", "attempts remaining", "more attempt", "more fail"];
     const DISABLED: [&str; 7] =
         ["inactive", "not active", "disabled", "deactivated", "suspended", "blocked", "banned"];
-    const UNCONFIRMED: [&str; 9] = [
+    const UNCONFIRMED: [&str; 10] = [
         "not verified",
         "unverified",
         "verify your",
         "not confirmed",
         "unconfirmed",
         "confirm your",
+        "confirmation email",
         "not activated",
         "activate your",
         "not fully set up",
@@ -73,6 +84,8 @@ fn of_accounts() -> [Refusal; 5] {
             Meaning::Locked,
         ),
         Refusal::new(refusals(&ADDRESS).says(&UNCONFIRMED), Meaning::NotVerified),
+        // ASP.NET Core Identity's word for an account that is not confirmed.
+        Refusal::new(Matcher::status(401).is("detail", &["NotAllowed"]), Meaning::NotVerified),
         Refusal::new(refusals(&ACCOUNT).says(&DISABLED).says_not(&WARNING), Meaning::Disabled),
     ]
 }
@@ -109,11 +122,10 @@ pub(crate) fn of_login() -> Vec<Refusal> {
         "credentials have expired",
         "account has expired",
     ];
-    // What this page cannot give: another token, or a second factor that the contract does not ask for.
-    const WANTED: [&str; 10] = [
-        "not authenticated",
-        "credentials were not provided",
+    // What this page cannot give, as a second factor that the contract does not ask for.
+    const WANTED: [&str; 9] = [
         "login disabled",
+        "requires verification",
         "mfa",
         "multi factor",
         "two factor",
@@ -126,7 +138,8 @@ pub(crate) fn of_login() -> Vec<Refusal> {
     let rules = [
         Refusal::new(refusals(&WANTED), Meaning::Misconfigured),
         Refusal::new(refusals(&UNUSABLE), Meaning::Disabled),
-        Refusal::new(Matcher::any().is("error", &["invalid_grant", "access_denied"]), Meaning::NotAccepted),
+        Refusal::new(Matcher::any().is("error", &["invalid_grant"]), Meaning::NotAccepted),
+        Refusal::new(Matcher::statuses(&REFUSALS).is("error", &["access_denied"]), Meaning::NotAccepted),
         Refusal::new(
             wrong.says(&WRONG).says_not(&OF_THE_FORM).says_not(&["should not exist", "are blocked"]),
             Meaning::NotAccepted,
@@ -152,12 +165,14 @@ const SESSION: [&str; 4] = ["token", "session", "signature", "jwt"];
 const FOREIGN: [&str; 5] = ["subscription", "license", "password", "not be", "n't be"];
 
 /// Words about how a request is written. They say nothing of users and sessions.
-const OF_THE_FORM: [&str; 8] = [
+const OF_THE_FORM: [&str; 10] = [
     "validation error",
     "parsing",
     "parse error",
     "request body",
     "field",
+    "payload",
+    "is required",
     "must include",
     "rate exceeded",
     "too many requests",
@@ -179,17 +194,24 @@ fn by_status(meaning: Meaning) -> [Refusal; 2] {
 
 fn of_sessions(ends: &[&'static str]) -> [Refusal; 2] {
     const REVOKED: [&str; 3] = ["revoked", "blacklisted", "logged out"];
-    [
-        Refusal::new(refusals(&SESSION).says(&REVOKED).says_not(&FOREIGN), Meaning::Revoked),
-        Refusal::new(refusals(&SESSION).says(ends).says_not(&FOREIGN), Meaning::Expired),
-    ]
+    let says = |texts| refusals(&SESSION).says(texts).says_not(&FOREIGN).says_not(&OF_THE_FORM);
+    [Refusal::new(says(&REVOKED), Meaning::Revoked), Refusal::new(says(ends), Meaning::Expired)]
 }
 
 /// The default contract's rules for a refresh. A status alone ends no session but 401, and 400 without any `error`.
 pub(crate) fn of_refresh() -> Vec<Refusal> {
     const OVER: [&str; 3] = ["invalid_grant", "invalid_token", "bad_refresh_token"];
-    const ENDS: [&str; 7] =
-        ["expired", "invalid", "not found", "unknown", "not active", "inactive", "not valid"];
+    const ENDS: [&str; 9] = [
+        "expired",
+        "invalid",
+        "not found",
+        "unknown",
+        "not active",
+        "inactive",
+        "not valid",
+        "already used",
+        "been used",
+    ];
     const UNKNOWN_USER: [&str; 2] = ["user not found", "could not validate credentials"];
     // A JWT of the future, by another clock.
     let early = Refusal::new(refusals(&["jwt not active", "not yet valid"]), Meaning::Trouble);

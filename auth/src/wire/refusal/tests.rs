@@ -1,4 +1,4 @@
-use super::Meaning::{Disabled, Expired, Locked, Misconfigured, NotAccepted, NotVerified, Revoked, Trouble};
+use super::Meaning::{Disabled, Expired, Locked, Misconfigured, NotAccepted, NotVerified, Trouble};
 use super::*;
 use crate::wire::Contract;
 use crate::wire::clock::Instant;
@@ -23,121 +23,13 @@ fn each(of: impl Fn(&Contract, &Answer) -> Option<Meaning>, cases: &[(u16, &str,
 }
 
 #[test]
-fn a_wrong_password_is_one_in_any_words() {
-    each(
-        Contract::login_refusal,
-        &[
-            (401, &detail("Incorrect username or password"), Some(NotAccepted)),
-            (401, "", Some(NotAccepted)),
-            (400, &detail("LOGIN_BAD_CREDENTIALS"), Some(NotAccepted)),
-            (400, r#"{"error":"invalid_grant"}"#, Some(NotAccepted)),
-            (200, r#"{"error":"invalid_grant"}"#, Some(NotAccepted)),
-            (404, &detail("Invalid Credentials"), Some(NotAccepted)),
-            (403, &detail("User not found"), Some(NotAccepted)),
-            (403, r#"{"message":"Bad credentials","documentation_url":"/"}"#, Some(NotAccepted)),
-            (404, r#"{"detail":{"code":"USER_NOT_FOUND"}}"#, Some(NotAccepted)),
-            (400, r#"{"error":"Bad Request","message":"Wrong password"}"#, Some(NotAccepted)),
-            (
-                400,
-                r#"{"non_field_errors":["Unable to log in with provided credentials."]}"#,
-                Some(NotAccepted),
-            ),
-            (400, r#"{"errors":[{"status":"400","detail":"Invalid password"}]}"#, Some(NotAccepted)),
-            (400, "Invalid Credentials", Some(NotAccepted)),
-            (400, r#""Incorrect password""#, Some(NotAccepted)),
-            (404, r#"{"detail":"User does not exist"}"#, Some(NotAccepted)),
-            (422, r#"{"message":"These credentials do not match our records."}"#, Some(NotAccepted)),
-            (200, r#"{"error":"Invalid username or password"}"#, Some(NotAccepted)),
-            (401, r#"{"error":"Unauthorized","message":"x","statusCode":401}"#, Some(NotAccepted)),
-            (404, r#"{"message":"No account exists. Account not found."}"#, Some(NotAccepted)),
-            (404, &detail("We couldn\u{2019}t find a user with that e-mail"), Some(NotAccepted)),
-            (404, r#"{"error":"USER_DOES_NOT_EXIST"}"#, Some(NotAccepted)),
-            (403, r#"{"msg":"This email isn't registered"}"#, Some(NotAccepted)),
-            (404, r#"{"error":{"message":"Unknown account","code":404}}"#, Some(NotAccepted)),
-            (200, r#"{"error":"There is no such user."}"#, Some(NotAccepted)),
-            (
-                404,
-                r#"{"type":"https://tools.ietf.org/html/rfc9110","title":"Not Found","detail":"User not found"}"#,
-                Some(NotAccepted),
-            ),
-            (404, &detail("User/email not found"), Some(NotAccepted)),
-            // A warning is no lock.
-            (
-                401,
-                r#"{"error":"You have one more attempt before your account is locked."}"#,
-                Some(NotAccepted),
-            ),
-            (
-                401,
-                &detail("Incorrect password. 2 attempts left, then the user is blocked."),
-                Some(NotAccepted),
-            ),
-        ],
-    );
-}
-
-#[test]
-fn what_is_no_word_on_the_password_is_told_by_its_status() {
-    each(
-        Contract::login_refusal,
-        &[
-            (404, &detail("Not Found"), None),
-            (405, &detail("Method Not Allowed"), None),
-            (404, r#"{"message":"Route POST:/users/login not found","error":"Not Found"}"#, None),
-            (404, r#"{"message":"Cannot POST /account/token","error":"Not Found","statusCode":404}"#, None),
-            (403, r#"{"message":"Invalid user agent"}"#, None),
-            (404, r#"{"message":"Cannot POST /auth/password/login","error":"Not Found"}"#, None),
-            (404, r#"{"message":"Route POST:/login/password not found","error":"Not Found"}"#, None),
-            (400, r#"{"non_field_errors":["Must include \"email\" and \"password\"."]}"#, None),
-            (400, r#"{"message":["property username should not exist"],"error":"Bad Request"}"#, None),
-            (
-                403,
-                r#"{"error":{"message":"Requests to this API method SignInWithPassword are blocked."}}"#,
-                None,
-            ),
-            (401, r#"{"title":"Unauthorized","detail":"RequiresTwoFactor"}"#, Some(Misconfigured)),
-            (
-                401,
-                r#"{"errors":[{"message":"Invalid user OTP.","code":"INVALID_OTP"}]}"#,
-                Some(Misconfigured),
-            ),
-            (403, r#"{"message":"User-Agent blocked"}"#, None),
-            (403, r#"{"message":"Requests without a user agent are blocked"}"#, None),
-            (404, r#"{"title":"Not Found","detail":"No static resource user-login."}"#, None),
-            (400, r#"{"message":"Bad Request"}"#, None),
-            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
-            (401, r#"{"message":"Access denied due to missing subscription key."}"#, Some(Misconfigured)),
-            (401, r#"{"detail":{"error":"service_unavailable"}}"#, None),
-            // The password may be right.
-            (401, r#"{"error":"mfa_required"}"#, Some(Misconfigured)),
-            (400, r#"{"error":{"message":"PASSWORD_LOGIN_DISABLED"}}"#, Some(Misconfigured)),
-            (200, r#"{"message":"Password accepted. Enter the code."}"#, None),
-            (403, r#"{"message":"Forbidden"}"#, None),
-            (403, "<!doctype html><title>Checking your browser</title>", None),
-            (401, "\u{feff}\n <html>the hotel's network</html>", None),
-            (400, "upstream connect error or disconnect/reset before headers", None),
-            (400, r#"{"error":"invalid_request"}"#, None),
-            (401, r#"{"error":"invalid_request"}"#, None),
-            (400, r#"{"email":["This field is required."]}"#, None),
-            (422, r#"{"detail":[{"loc":["body","password"],"msg":"Field required"}]}"#, None),
-            (
-                422,
-                r#"{"detail":[{"loc":["body","password"],"msg":"Value error, password too short"}]}"#,
-                None,
-            ),
-            (500, &detail("password hashing failed"), None),
-            (200, "{}", None),
-        ],
-    );
-}
-
-#[test]
 fn a_gateways_challenge_is_no_word_on_the_password_or_the_session() {
     let contract = Contract::default();
     for (challenge, meaning) in [
         (r#"Basic realm="staff only""#, Some(Misconfigured)),
         ("basic", Some(Misconfigured)),
         ("Negotiate, NTLM", Some(Misconfigured)),
+        (r#"Key realm="kong""#, Some(Misconfigured)),
         (r#"Digest realm="x", nonce="y""#, Some(Misconfigured)),
         ("Bearer", None),
         (r#"Bearer error="invalid_token", Basic realm="x""#, None),
@@ -177,6 +69,8 @@ fn an_account_that_nobody_may_use_has_its_own_word() {
                     Some(NotVerified),
                 ),
                 (401, r#"{"error":"Your account is not activated yet."}"#, Some(NotVerified)),
+                (401, r#"{"title":"Unauthorized","status":401,"detail":"NotAllowed"}"#, Some(NotVerified)),
+                (401, r#"{"error":"A confirmation email was sent to your account."}"#, Some(NotVerified)),
                 (
                     400,
                     r#"{"error":"invalid_grant","error_description":"Account is not fully set up"}"#,
@@ -232,124 +126,6 @@ fn errors_of_the_server_or_of_the_page_are_no_words_on_the_user() {
 }
 
 #[test]
-fn a_session_is_over_in_any_words() {
-    each(
-        Contract::refresh_refusal,
-        &[
-            (401, &detail("x"), Some(Expired)),
-            (401, "", Some(Expired)),
-            (400, &detail("x"), Some(Expired)),
-            (400, r#"{"detail":"x","error":null}"#, Some(Expired)),
-            (403, r#"{"error":"invalid_grant"}"#, Some(Expired)),
-            (200, r#"{"error":"bad_refresh_token"}"#, Some(Expired)),
-            (422, &detail("Signature has expired"), Some(Expired)),
-            (422, r#"{"message":"Token has expired","error_type":"TokenExpiredError"}"#, Some(Expired)),
-            (404, &detail("Session not found"), Some(Expired)),
-            (400, r#"{"error":"invalid_grant","error_description":"Token is not active"}"#, Some(Expired)),
-            (400, r#"{"error":"invalid_grant","error_description":"Session not active"}"#, Some(Expired)),
-            (403, r#"{"detail":{"error":"invalid_grant"}}"#, Some(Expired)),
-            (422, r#"{"msg":"Signature verification failed, token is not valid"}"#, Some(Expired)),
-            (404, &detail("User not found"), Some(Expired)),
-            (401, r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#, Some(Revoked)),
-            (403, r#"{"error":{"code":"REFRESH_TOKEN_REVOKED"}}"#, Some(Revoked)),
-            (401, r#"{"statusCode":401,"message":"Unauthorized"}"#, Some(Expired)),
-        ],
-    );
-}
-
-#[test]
-fn only_what_means_it_ends_a_session() {
-    each(
-        Contract::refresh_refusal,
-        &[
-            (400, r#"{"error":"invalid_request"}"#, None),
-            (401, r#"{"error":"invalid_request"}"#, None),
-            (400, r#"{"error":{"code":400}}"#, None),
-            (400, r#"{"error":400}"#, None),
-            (400, "not json", None),
-            (400, "", None),
-            (401, "<html>sign in to the hotel's network</html>", None),
-            (403, "{}", None),
-            (404, &detail("Not Found"), None),
-            (405, "{}", None),
-            (409, "{}", None),
-            (422, r#"{"detail":[{"loc":["body","refresh_token"],"msg":"expired"}]}"#, None),
-            (403, &detail("Your subscription has expired"), None),
-            (403, r#"{"message":"API key revoked"}"#, Some(Misconfigured)),
-            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
-            (401, "Jwks remote fetch is failed", Some(Misconfigured)),
-            (400, r#"{"message":"Bad Request"}"#, None),
-            (400, r#"{"message":"CSRF token missing"}"#, None),
-            (
-                400,
-                r#"{"title":"One or more validation errors occurred.","errors":{"RefreshToken":["x"]}}"#,
-                None,
-            ),
-            (400, &detail("There was an error parsing the body"), None),
-            (400, r#"{"message":"Invalid request body"}"#, None),
-            (400, r#"{"message":"Rate exceeded"}"#, None),
-            (401, r#"{"error":{"code":401,"message":"Firebase App Check token is invalid."}}"#, None),
-            (401, "Invalid IAP credentials: JWT signature is invalid", None),
-            (403, r#"{"message":"User-Agent blocked"}"#, None),
-            (403, r#"{"message":"Invalid captcha token"}"#, None),
-            (403, r#"{"message":"The security token included in the request is invalid."}"#, None),
-            // The address is unknown, and not the token.
-            (404, r#"{"message":"Route POST:/api/token/refresh/ not found","error":"Not Found"}"#, None),
-            (404, r#"{"message":"Cannot POST /token","error":"Not Found"}"#, None),
-            (404, r#"{"title":"Not Found","detail":"No static resource token."}"#, None),
-            (403, &detail("CSRF token expired"), None),
-            (422, &detail("database is locked"), None),
-            (401, r#"{"error":"jwt not active"}"#, Some(Trouble)),
-            (401, r#"{"error":"use_dpop_nonce"}"#, None),
-            (400, r#"{"detail":{"error":"invalid_request"}}"#, None),
-            (400, r#"{"refresh":["This field is required."]}"#, None),
-            (429, &detail("expired"), None),
-            (500, &detail("token expired"), None),
-            (503, "{}", None),
-            (200, "{}", None),
-        ],
-    );
-}
-
-#[test]
-fn a_login_that_cannot_be_used_says_why() {
-    each(
-        Contract::login_refusal,
-        &[
-            (403, &detail("Your password has expired"), Some(Disabled)),
-            (400, r#"{"message":"PasswordResetRequiredException: Password reset required"}"#, Some(Disabled)),
-            (401, &detail("Authentication credentials were not provided."), Some(Misconfigured)),
-            (403, &detail("Not authenticated"), Some(Misconfigured)),
-            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
-        ],
-    );
-}
-
-#[test]
-fn a_logout_is_heard_only_if_the_server_says_so() {
-    each(
-        Contract::logout_refusal,
-        &[
-            (401, &detail("Could not validate credentials"), None),
-            (401, r#"{"error":"invalid_token"}"#, None),
-            (401, &detail("Invalid token"), None),
-            (403, r#"{"message":"CSRF token expired"}"#, None),
-            (400, r#"{"message":"Token could not be revoked"}"#, None),
-            (
-                200,
-                r#"{"detail":"Neither cookies or blacklist are enabled, so the token has not been deleted server side."}"#,
-                Some(Misconfigured),
-            ),
-            (403, r#"{"message":"This session cannot be revoked"}"#, None),
-            (401, r#"{"error":"invalid_client"}"#, Some(Misconfigured)),
-            (400, r#"{"error":"invalid_grant"}"#, Some(Expired)),
-            (401, &detail("Token is blacklisted"), Some(Revoked)),
-            (422, &detail("Signature has expired"), Some(Expired)),
-        ],
-    );
-}
-
-#[test]
 fn words_are_found_as_a_server_writes_them_and_as_people_do() {
     for text in ["LOGIN_USER_NOT_VERIFIED", "login user not verified", "User-Not-Verified"] {
         let matcher = Matcher::any().says(&[text]);
@@ -377,3 +153,6 @@ fn a_matcher_asks_all_that_it_is_told_to() {
     assert!(other.matches(&answer(200, "")) && other.matches(&answer(200, r#"{"code":"b"}"#)));
     assert!(!other.matches(&answer(200, r#"{"code":"A"}"#)));
 }
+
+mod login;
+mod session;

@@ -24,8 +24,7 @@ impl World {
         let (token, now) = (call.token, self.time());
         let held = check.tab(life).held;
         // "A 401 for generation g: if the same session has moved on, send again … and do not refresh."
-        let newer =
-            |t: Token| held.is_some_and(|h| h.kind == t.kind && h.family == t.family && h.number > t.number);
+        let newer = |sent: Token| held.is_some_and(|held| held.is_newer_than(sent));
         let call = &mut check.calls[id];
         if outcome == Answered::Status(401) && token.is_some_and(newer) {
             call.late = Some(now);

@@ -166,7 +166,11 @@ impl World {
         let user = self.server.borrow().families.get(token.family).map(|family| family.user.clone());
         let mut check = self.check.borrow_mut();
         check.tab(life).family = Some(token.family);
-        check.tab(life).held = Some(token);
+        // A request that waited for clocks goes out again with its own token.
+        let held = &mut check.tab(life).held;
+        if !held.is_some_and(|held| held.is_newer_than(token)) {
+            *held = Some(token);
+        }
         let left = check.tab(life).left.contains(&token.family);
         let running_since = check.tab(life).running_since;
         let family = check.family(token.family);

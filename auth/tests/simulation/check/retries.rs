@@ -14,8 +14,8 @@ const SLOW_COMMIT: u64 = 12_000;
 
 impl World {
     /// A request is sent with two tokens at most, and again only after a 401. It is sent with a third one only if its
-    /// second token came from a sibling, because the server may have refused that token before. It is sent once more with
-    /// its last token if that one was new.
+    /// second token came from a sibling, because the server may have refused that token before, or if the session has
+    /// a newer one by then. It is sent once more with its last token if that one was new.
     pub(crate) fn check_retry(&self, id: usize, life: Life, token: Token, operation: Option<usize>) {
         let Some(operation) = operation else { return };
         let check = self.check.borrow();
@@ -34,6 +34,7 @@ impl World {
             }
             return;
         }
+        let last_was_late = matches!(earlier.last(), Some((_, _, Some(_))));
         earlier.dedup_by_key(|(token, ..)| *token);
         let granted = check.tabs.get(&life).map(|seen| &seen.granted);
         let last = earlier.last().and_then(|(token, ..)| *token);
@@ -52,7 +53,7 @@ impl World {
                     self.cover("late 401");
                 }
             }
-            (2, Some((_, Answered::Status(401), _))) if !last_was_granted => {
+            (2, Some((_, Answered::Status(401), _))) if !last_was_granted || last_was_late => {
                 self.cover("request sent a third time");
             }
             (1, Some((_, first, _))) => {
@@ -76,6 +77,7 @@ impl World {
         let all = sends.len();
         sends.dedup_by_key(|call| call.token);
         let has_waited = sends.len() < all;
+        let may_wait = sends.len() < 3 || sends.last().is_none_or(|call| call.late.is_none());
         let since = |call: &&Call| call.life == life && call.sent.monotonic >= began;
         let of_family = |call: &&Call| call.token.is_some_and(|sent| sent.family == token.family);
         let refreshes = check.calls.iter().filter(|call| call.path == "/refresh");
@@ -92,7 +94,7 @@ impl World {
         let alone = !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
         let several = brought.count() > 1 && alone && !stood_still;
         drop(check);
-        if *outcome == Outcome::Answer(401) && !has_waited && self.is_only_new(token) {
+        if *outcome == Outcome::Answer(401) && may_wait && !has_waited && self.is_only_new(token) {
             self.violate(Invariant::Using, || format!("call {id} gets a 401 to a token that is only new"));
         }
         if *outcome == Outcome::Answer(401) && !done && !self.is_token_only() {

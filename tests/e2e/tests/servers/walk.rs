@@ -66,7 +66,7 @@ impl Default for Case {
 impl Case {
     /// The lifetime of access tokens in seconds. A session without refresh must outlive a few clicks on a loaded machine.
     fn access_seconds(&self) -> u32 {
-        if self.refresh.is_some() { 3 } else { 15 }
+        if self.refresh.is_some() { 3 } else { 20 }
     }
 
     /// The preset's name.

@@ -1,0 +1,117 @@
+//! What a refresh's or a logout's refusal means for the session.
+
+use super::super::Meaning::{Expired, Misconfigured, Revoked, Trouble};
+use super::{detail, each};
+use crate::wire::Contract;
+
+#[test]
+fn a_session_is_over_in_any_words() {
+    each(
+        Contract::refresh_refusal,
+        &[
+            (401, &detail("x"), Some(Expired)),
+            (401, "", Some(Expired)),
+            (400, &detail("x"), Some(Expired)),
+            (400, r#"{"detail":"x","error":null}"#, Some(Expired)),
+            (403, r#"{"error":"invalid_grant"}"#, Some(Expired)),
+            (200, r#"{"error":"bad_refresh_token"}"#, Some(Expired)),
+            (422, &detail("Signature has expired"), Some(Expired)),
+            (422, r#"{"message":"Token has expired","error_type":"TokenExpiredError"}"#, Some(Expired)),
+            (404, &detail("Session not found"), Some(Expired)),
+            (400, r#"{"error":"invalid_grant","error_description":"Token is not active"}"#, Some(Expired)),
+            (400, r#"{"error":"invalid_grant","error_description":"Session not active"}"#, Some(Expired)),
+            (403, r#"{"detail":{"error":"invalid_grant"}}"#, Some(Expired)),
+            (422, r#"{"msg":"Signature verification failed, token is not valid"}"#, Some(Expired)),
+            (404, &detail("User not found"), Some(Expired)),
+            (403, r#"{"code":"refresh_token_already_used"}"#, Some(Expired)),
+            (422, r#"{"message":"This refresh token has been used before"}"#, Some(Expired)),
+            (401, r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#, Some(Revoked)),
+            (403, r#"{"error":{"code":"REFRESH_TOKEN_REVOKED"}}"#, Some(Revoked)),
+            (401, r#"{"statusCode":401,"message":"Unauthorized"}"#, Some(Expired)),
+        ],
+    );
+}
+
+#[test]
+fn only_what_means_it_ends_a_session() {
+    each(
+        Contract::refresh_refusal,
+        &[
+            (400, r#"{"error":"invalid_request"}"#, None),
+            (401, r#"{"error":"invalid_request"}"#, None),
+            (400, r#"{"error":{"code":400}}"#, None),
+            (400, r#"{"error":400}"#, None),
+            (400, "not json", None),
+            (400, "", None),
+            (401, "<html>sign in to the hotel's network</html>", None),
+            (403, "{}", None),
+            (404, &detail("Not Found"), None),
+            (405, "{}", None),
+            (409, "{}", None),
+            (422, r#"{"detail":[{"loc":["body","refresh_token"],"msg":"expired"}]}"#, None),
+            (403, &detail("Your subscription has expired"), None),
+            (403, r#"{"message":"API key revoked"}"#, Some(Misconfigured)),
+            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
+            (401, "Jwks remote fetch is failed", Some(Misconfigured)),
+            // The server did not see the token that was sent.
+            (401, &detail("Not authenticated"), Some(Misconfigured)),
+            (401, &detail("Authentication credentials were not provided."), Some(Misconfigured)),
+            (401, r#"{"msg":"Missing Authorization Header"}"#, Some(Misconfigured)),
+            (401, "Jwt is missing", Some(Misconfigured)),
+            (400, r#"{"errors":[{"message":"Invalid payload. \"refresh_token\" is required."}]}"#, None),
+            (400, r#"{"message":"Bad Request"}"#, None),
+            (400, r#"{"message":"CSRF token missing"}"#, None),
+            (
+                400,
+                r#"{"title":"One or more validation errors occurred.","errors":{"RefreshToken":["x"]}}"#,
+                None,
+            ),
+            (400, &detail("There was an error parsing the body"), None),
+            (400, r#"{"message":"Invalid request body"}"#, None),
+            (400, r#"{"message":"Rate exceeded"}"#, None),
+            (401, r#"{"error":{"code":401,"message":"Firebase App Check token is invalid."}}"#, None),
+            (401, "Invalid IAP credentials: JWT signature is invalid", None),
+            (403, r#"{"message":"User-Agent blocked"}"#, None),
+            (403, r#"{"message":"Invalid captcha token"}"#, None),
+            (403, r#"{"message":"The security token included in the request is invalid."}"#, None),
+            // The address is unknown, and not the token.
+            (404, r#"{"message":"Route POST:/api/token/refresh/ not found","error":"Not Found"}"#, None),
+            (404, r#"{"message":"Cannot POST /token","error":"Not Found"}"#, None),
+            (404, r#"{"title":"Not Found","detail":"No static resource token."}"#, None),
+            (403, &detail("CSRF token expired"), None),
+            (422, &detail("database is locked"), None),
+            (401, r#"{"error":"jwt not active"}"#, Some(Trouble)),
+            (401, r#"{"error":"use_dpop_nonce"}"#, None),
+            (400, r#"{"detail":{"error":"invalid_request"}}"#, None),
+            (400, r#"{"refresh":["This field is required."]}"#, None),
+            (429, &detail("expired"), None),
+            (500, &detail("token expired"), None),
+            (503, "{}", None),
+            (200, "{}", None),
+        ],
+    );
+}
+
+#[test]
+fn a_logout_is_heard_only_if_the_server_says_so() {
+    each(
+        Contract::logout_refusal,
+        &[
+            (401, &detail("Could not validate credentials"), None),
+            (401, r#"{"error":"invalid_token"}"#, None),
+            (401, &detail("Invalid token"), None),
+            (403, r#"{"message":"CSRF token expired"}"#, None),
+            (400, r#"{"message":"Token could not be revoked"}"#, None),
+            (
+                200,
+                r#"{"detail":"Neither cookies or blacklist are enabled, so the token has not been deleted server side."}"#,
+                Some(Misconfigured),
+            ),
+            (403, r#"{"message":"This session cannot be revoked"}"#, None),
+            (401, r#"{"error":"invalid_client"}"#, Some(Misconfigured)),
+            (400, r#"{"error":"invalid_grant"}"#, Some(Expired)),
+            (401, &detail("Token is blacklisted"), Some(Revoked)),
+            (422, &detail("Signature has expired"), Some(Expired)),
+        ],
+    );
+}

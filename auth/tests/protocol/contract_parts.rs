@@ -1,0 +1,77 @@
+//! What single parts of a contract mean: its end of an access token, its logout, and a refresh that is not there.
+
+use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, RefreshCustody, State};
+
+use crate::contracts::preset;
+use crate::world::{Fault, World, me, signed_in};
+
+#[test]
+fn a_template_that_does_not_find_another_user_ends_no_session() {
+    let world = World::with(|server| server.issues_refresh = false);
+    let contract = Contract { login: Contract::default().login, ..preset("full-stack-fastapi-template") };
+    let client = world.tab().open_with(contract, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.next("/me", [Fault::says(404, r#"{"detail":"User not found"}"#)]);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 404);
+    assert_eq!(client.state(), signed_in("ann"));
+}
+
+#[test]
+fn an_explained_403_of_django_oauth_toolkit_ends_no_session() {
+    let world = World::with(|server| server.issues_refresh = false);
+    let contract = Contract { expired: preset("django-oauth-toolkit").expired, ..Contract::default() };
+    let client = world.tab().open_with(contract, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.pass(15_000);
+    world.next(
+        "/me",
+        [Fault::says(403, r#"{"detail":"You do not have permission to perform this action."}"#)],
+    );
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 403);
+    assert_eq!(client.state(), signed_in("ann"));
+    world.next("/me", [Fault::says(403, "")]);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
+}
+
+#[test]
+fn a_logout_that_takes_the_access_token_is_told_as_done_at_once() {
+    let custody = Custody { refresh: RefreshCustody::Memory, ..Custody::default() };
+    let (memory, denied) = (World::with(|server| server.issues_refresh = false), World::new());
+    denied.deny_ledger();
+    denied.server(|server| server.issues_refresh = false);
+    for (world, custody) in [(memory, custody), (denied, Custody::default())] {
+        let logout = Some(Endpoint::post("/logout").access_token(Carrier::Authorization));
+        let contract = Contract { logout, refresh: None, ..Contract::default() };
+        let client = world.tab().open_with(contract, custody);
+        world.run(client.login("ann", "secret")).unwrap();
+        client.logout();
+        assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+    }
+}
+
+#[test]
+fn a_server_without_refresh_ends_the_session_with_its_access_token() {
+    let world = World::new();
+    let tab = world.tab();
+    let client = tab.open_with(Contract { refresh: None, ..Contract::default() }, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
+    assert_eq!(world.count("POST /refresh"), 0);
+    assert!(tab.is_wiped());
+}
+
+#[test]
+fn a_logout_whose_access_token_has_expired_under_another_status_is_sent_again_with_a_new_one() {
+    let world = World::new();
+    let logout = Contract::default().logout.unwrap().access_token(Carrier::Authorization);
+    let contract = Contract { logout: Some(logout), ..Contract::default() };
+    let client = world.tab().open_with(contract, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.take_log();
+    world.next("/logout", [Fault::says(403, r#"{"detail":"Token has expired"}"#)]);
+    client.logout();
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /logout 403", "POST /refresh 200", "POST /logout 204"]);
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
