@@ -64,7 +64,9 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     if is_gateway_challenge(answer) {
         return Some(Meaning::Misconfigured);
     }
-    rules.iter().find(|rule| rule.when.matches(answer)).map(|rule| rule.means)
+    let text = answer.text();
+    let said = Said::read(&text);
+    rules.iter().find(|rule| rule.when.takes(answer.status) && rule.when.fits(&said)).map(|rule| rule.means)
 }
 
 /// Whether a gateway in front of the server refused: a 401 that asks for a name and password of the browser (RFC 7617) or
@@ -84,8 +86,8 @@ pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
 /// Whether an answer explains itself with nothing but its status.
 fn says_nothing(answer: &Answer) -> bool {
     let text = answer.text();
-    let Some(object) = Object::read(&text) else { return true };
-    matches!(explanation(&text, Some(&object)).trim_ascii(), "" | "unauthorized")
+    let said = Said::read(&text);
+    said.object.is_none() || matches!(said.words.trim_ascii(), "" | "unauthorized")
 }
 
 /// Recognises an answer by its status and by what its JSON object says.
@@ -172,14 +174,29 @@ impl Matcher {
     }
 
     pub(crate) fn matches(&self, answer: &Answer) -> bool {
-        let status_fits = self.statuses.is_empty() || self.statuses.contains(&answer.status);
-        if !status_fits || self.tests.is_empty() {
-            return status_fits;
-        }
-        let text = answer.text();
-        let object = Object::read(&text);
-        let words = explanation(&text, object.as_ref());
-        self.tests.iter().all(|test| test.holds(object.as_ref(), &words))
+        self.takes(answer.status) && (self.tests.is_empty() || self.fits(&Said::read(&answer.text())))
+    }
+
+    fn takes(&self, status: u16) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
+    }
+
+    fn fits(&self, said: &Said<'_>) -> bool {
+        self.tests.iter().all(|test| test.holds(said))
+    }
+}
+
+/// A body, read once for all tests.
+struct Said<'a> {
+    object: Option<Object<'a>>,
+    /// Its explanation.
+    words: String,
+}
+
+impl<'a> Said<'a> {
+    fn read(text: &'a str) -> Self {
+        let object = Object::read(text);
+        Self { words: explanation(text, object.as_ref()), object }
     }
 }
 
@@ -188,15 +205,17 @@ fn names(texts: &[&'static str]) -> Vec<Text> {
 }
 
 impl FieldTest {
-    fn holds(&self, object: Option<&Object<'_>>, words: &str) -> bool {
-        let text_at = |path: &str| at(object?, path)?.text();
+    fn holds(&self, said: &Said<'_>) -> bool {
+        let Said { object, words } = said;
+        let at = |path: &str| at(object.as_ref()?, path);
         let is_one = |path: &str, texts: &[Text]| {
-            text_at(path).is_some_and(|found| texts.iter().any(|text| found.eq_ignore_ascii_case(text)))
+            let found = at(path).and_then(Raw::text);
+            found.is_some_and(|found| texts.iter().any(|text| found.eq_ignore_ascii_case(text)))
         };
         match self {
             Self::Is(path, texts) => is_one(path, texts),
             Self::IsNot(path, texts) => !is_one(path, texts),
-            Self::Lacks(path) => object.is_some_and(|object| at(object, path).is_none()),
+            Self::Lacks(path) => object.is_some() && at(path).is_none(),
             Self::Says(texts) => says(words, texts),
             Self::SaysNot(texts) => !says(words, texts),
         }
