@@ -10,6 +10,7 @@ mod contract_text;
 mod date;
 mod end_reason;
 mod error;
+mod grant;
 mod http;
 pub(crate) mod json;
 mod preset;
@@ -18,15 +19,14 @@ mod request;
 mod target;
 mod token;
 
-pub(crate) use answer::{
-    Grant, announces_idempotence, end_named, has_refresh_token, invalid_fields, retry_after, tokens_of,
-};
+pub(crate) use answer::{announces_idempotence, end_named, invalid_fields, retry_after};
 pub(crate) use cache::Unstored;
 pub use clock::Instant;
 pub use contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 pub use contract_text::InvalidContract;
 pub use end_reason::EndReason;
 pub use error::{Error, FormFields};
+pub(crate) use grant::{Grant, has_refresh_token, tokens_of};
 pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
 pub use refusal::{FieldTest, Matcher, Meaning, Refusal};
 pub(crate) use request::{IDEMPOTENCY_KEY, authorization, carrying, login, probe};
