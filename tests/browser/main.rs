@@ -12,8 +12,11 @@
 
 mod borders;
 mod channel;
+mod countdowns;
+mod importers;
 mod ledger;
 mod lock;
+mod other_tabs;
 mod own_sessions;
 mod page;
 mod platform;
