@@ -45,7 +45,7 @@ impl Error {
             Meaning::NotVerified => Self::AccountNotVerified,
             Meaning::Locked => Self::AccountLocked,
             Meaning::Trouble => Self::ServerError { status },
-            Meaning::Misconfigured => Self::NotRegistered { status },
+            Meaning::PageNotAccepted => Self::PageNotAccepted { status },
         }
     }
 
@@ -53,7 +53,7 @@ impl Error {
     /// has said that it is about neither the credentials nor the session's end.
     pub(crate) fn from_token_answer(answer: &Answer) -> Self {
         match answer.status {
-            status @ (404 | 405) => Self::Misconfigured { status },
+            status @ (404 | 405) => Self::ServiceNotFound { status },
             401 => Self::Refused { status: 401 },
             _ => Self::from_answer(answer),
         }

@@ -239,7 +239,7 @@ fn refusal(part: &Part<'_>) -> Option<Refusal> {
         ("expired", Meaning::Expired),
         ("revoked", Meaning::Revoked),
         ("trouble", Meaning::Trouble),
-        ("misconfigured", Meaning::Misconfigured),
+        ("page_not_accepted", Meaning::PageNotAccepted),
     ];
     let then = part.word("means", &meanings);
     if then.is_none() {

@@ -61,13 +61,13 @@ pub enum Error {
         status: u16,
     },
     /// The sign-in service is not where the page looks for it, or does not take the call (404, 405).
-    Misconfigured {
+    ServiceNotFound {
         /// The status code.
         status: u16,
     },
     /// The sign-in service does not take this page's calls: its registration (`client_id`), the kind of its request, or
     /// the scope that it asks for is wrong.
-    NotRegistered {
+    PageNotAccepted {
         /// The status code.
         status: u16,
     },
@@ -149,10 +149,10 @@ impl Error {
                 return format!("The server has a problem ({status}). Try again in a moment.").into();
             }
             Self::Refused { status } => return format!("The server refused the request ({status}).").into(),
-            Self::Misconfigured { status } => {
+            Self::ServiceNotFound { status } => {
                 return format!("The sign-in service was not found at the configured address ({status}). Tell whoever runs this page.").into();
             }
-            Self::NotRegistered { status } => {
+            Self::PageNotAccepted { status } => {
                 return format!(
                     "The sign-in service does not accept this page ({status}). Tell whoever runs this page."
                 )

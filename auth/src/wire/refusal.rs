@@ -23,7 +23,7 @@ pub enum Meaning {
     /// The server has a problem of its own, which passes.
     Trouble,
     /// The server does not take this page: its registration (`client_id`) or its way to ask is wrong.
-    Misconfigured,
+    PageNotAccepted,
 }
 
 impl Meaning {
@@ -34,7 +34,7 @@ impl Meaning {
             Self::Revoked => Some(EndReason::Revoked),
             Self::Disabled => Some(EndReason::Disabled),
             // A lock ends by itself, and an account can be confirmed.
-            Self::NotVerified | Self::Locked | Self::Trouble | Self::Misconfigured => None,
+            Self::NotVerified | Self::Locked | Self::Trouble | Self::PageNotAccepted => None,
         }
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
         return None;
     }
     if is_gateway_challenge(answer) {
-        return Some(Meaning::Misconfigured);
+        return Some(Meaning::PageNotAccepted);
     }
     let text = answer.text();
     let said = Said::read(&text);

@@ -45,8 +45,8 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
     let with_status = [
         |status| Error::ServerError { status },
         |status| Error::Refused { status },
-        |status| Error::Misconfigured { status },
-        |status| Error::NotRegistered { status },
+        |status| Error::ServiceNotFound { status },
+        |status| Error::PageNotAccepted { status },
         |status| Error::Intercepted { status },
     ];
     for make in with_status {
@@ -103,7 +103,7 @@ fn errors_know_whether_the_session_lives_and_whether_retrying_helps() {
         (Error::TooLarge, true, false),
         (Error::UnusableToken, true, false),
         (Error::Forbidden, true, false),
-        (Error::Misconfigured { status: 404 }, true, false),
+        (Error::ServiceNotFound { status: 404 }, true, false),
         (Error::ForeignOrigin, true, false),
         (Error::StillUnauthorized, true, false),
         (Error::NotSignedIn, false, false),

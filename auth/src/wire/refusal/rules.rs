@@ -31,8 +31,8 @@ fn page_and_server_errors() -> impl Iterator<Item = Refusal> {
         "missing authorization header",
         "jwt is missing",
     ];
-    let page = of_errors(&OF_THE_PAGE, Meaning::Misconfigured);
-    let wanted = Refusal::new(Matcher::statuses(&REFUSALS).says(&WANTED), Meaning::Misconfigured);
+    let page = of_errors(&OF_THE_PAGE, Meaning::PageNotAccepted);
+    let wanted = Refusal::new(Matcher::statuses(&REFUSALS).says(&WANTED), Meaning::PageNotAccepted);
     page.into_iter().chain(of_errors(&OF_THE_SERVER, Meaning::Trouble)).chain([wanted])
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn of_login() -> Vec<Refusal> {
     ];
     let wrong = Matcher::statuses(&[400, 403, 404]).says_not(&OF_GATEWAYS).says_not(&OF_ADDRESSES);
     let rules = [
-        Refusal::new(refusals(&WANTED), Meaning::Misconfigured),
+        Refusal::new(refusals(&WANTED), Meaning::PageNotAccepted),
         Refusal::new(refusals(&UNUSABLE), Meaning::Disabled),
         Refusal::new(Matcher::any().is("error", &["invalid_grant"]), Meaning::NotAccepted),
         Refusal::new(Matcher::statuses(&REFUSALS).is("error", &["access_denied"]), Meaning::NotAccepted),
@@ -232,6 +232,6 @@ pub(crate) fn of_refresh() -> Vec<Refusal> {
 pub(crate) fn of_logout() -> Vec<Refusal> {
     let over = of_errors(&["invalid_grant", "bad_refresh_token"], Meaning::Expired);
     // dj-rest-auth without its block list.
-    let untold = Refusal::new(Matcher::status(200).says(&["not been deleted"]), Meaning::Misconfigured);
+    let untold = Refusal::new(Matcher::status(200).says(&["not been deleted"]), Meaning::PageNotAccepted);
     page_and_server_errors().chain([untold]).chain(over).chain(of_sessions(&["expired"])).collect()
 }

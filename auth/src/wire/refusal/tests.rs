@@ -1,4 +1,4 @@
-use super::Meaning::{Disabled, Expired, Locked, Misconfigured, NotAccepted, NotVerified, Trouble};
+use super::Meaning::{Disabled, Expired, Locked, NotAccepted, NotVerified, PageNotAccepted, Trouble};
 use super::*;
 use crate::wire::Contract;
 use crate::wire::clock::Instant;
@@ -26,11 +26,11 @@ fn each(of: impl Fn(&Contract, &Answer) -> Option<Meaning>, cases: &[(u16, &str,
 fn a_gateways_challenge_is_no_word_on_the_password_or_the_session() {
     let contract = Contract::default();
     for (challenge, meaning) in [
-        (r#"Basic realm="staff only""#, Some(Misconfigured)),
-        ("basic", Some(Misconfigured)),
-        ("Negotiate, NTLM", Some(Misconfigured)),
-        (r#"Key realm="kong""#, Some(Misconfigured)),
-        (r#"Digest realm="x", nonce="y""#, Some(Misconfigured)),
+        (r#"Basic realm="staff only""#, Some(PageNotAccepted)),
+        ("basic", Some(PageNotAccepted)),
+        ("Negotiate, NTLM", Some(PageNotAccepted)),
+        (r#"Key realm="kong""#, Some(PageNotAccepted)),
+        (r#"Digest realm="x", nonce="y""#, Some(PageNotAccepted)),
         ("Bearer", None),
         (r#"Bearer error="invalid_token", Basic realm="x""#, None),
         (r#"JWT realm="api""#, None),
@@ -110,15 +110,15 @@ fn errors_of_the_server_or_of_the_page_are_no_words_on_the_user() {
         each(
             of,
             &[
-                (401, r#"{"error":"invalid_client"}"#, Some(Misconfigured)),
-                (400, r#"{"error":"unauthorized_client"}"#, Some(Misconfigured)),
-                (200, r#"{"error":"unsupported_grant_type"}"#, Some(Misconfigured)),
-                (400, r#"{"error":"INVALID_SCOPE"}"#, Some(Misconfigured)),
+                (401, r#"{"error":"invalid_client"}"#, Some(PageNotAccepted)),
+                (400, r#"{"error":"unauthorized_client"}"#, Some(PageNotAccepted)),
+                (200, r#"{"error":"unsupported_grant_type"}"#, Some(PageNotAccepted)),
+                (400, r#"{"error":"INVALID_SCOPE"}"#, Some(PageNotAccepted)),
                 (401, r#"{"error":"temporarily_unavailable"}"#, Some(Trouble)),
                 (400, r#"{"error":"server_error"}"#, Some(Trouble)),
                 (403, r#"{"error":"slow_down"}"#, Some(Trouble)),
                 (401, r#"{"detail":{"error":"temporarily_unavailable"}}"#, Some(Trouble)),
-                (400, r#"{"detail":{"error":"invalid_client"}}"#, Some(Misconfigured)),
+                (400, r#"{"detail":{"error":"invalid_client"}}"#, Some(PageNotAccepted)),
                 (401, r#"{"error":{"code":"temporarily_unavailable"}}"#, Some(Trouble)),
             ],
         );

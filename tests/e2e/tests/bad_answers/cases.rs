@@ -57,9 +57,9 @@ pub(crate) fn token_cases(trap: &Proxy) -> Vec<Case> {
     let shape = |body: Value| Action::json(200, &body);
     let large = "x".repeat(80 * 1024);
     cases.extend([
-        Case::new("404", Action::json(404, &json!({"detail": "Not Found"})), misconfigured(404)),
-        Case::new("404 with HTML", Action::html(404, &html()), misconfigured(404)),
-        Case::new("405", Action::json(405, &json!({"detail": INTERNALS})), misconfigured(405)),
+        Case::new("404", Action::json(404, &json!({"detail": "Not Found"})), service_not_found(404)),
+        Case::new("404 with HTML", Action::html(404, &html()), service_not_found(404)),
+        Case::new("405", Action::json(405, &json!({"detail": INTERNALS})), service_not_found(405)),
         Case::new("empty 200", json_text(200, ""), UNINTELLIGIBLE),
         Case::new("204", plain(204, "", true), UNINTELLIGIBLE),
         Case::new("200 with {}", shape(json!({})), UNINTELLIGIBLE),
@@ -154,7 +154,7 @@ pub(crate) fn problem(status: u16) -> String {
     format!("The server has a problem ({status}). Try again in a moment.")
 }
 
-pub(crate) fn misconfigured(status: u16) -> String {
+pub(crate) fn service_not_found(status: u16) -> String {
     format!(
         "The sign-in service was not found at the configured address ({status}). Tell whoever runs this page."
     )

@@ -1,6 +1,6 @@
 //! What a login's refusal means.
 
-use super::super::Meaning::{Disabled, Misconfigured, NotAccepted};
+use super::super::Meaning::{Disabled, NotAccepted, PageNotAccepted};
 use super::{detail, each};
 use crate::wire::Contract;
 
@@ -77,29 +77,29 @@ fn what_is_no_word_on_the_password_is_told_by_its_status() {
                 r#"{"error":{"message":"Requests to this API method SignInWithPassword are blocked."}}"#,
                 None,
             ),
-            (401, r#"{"title":"Unauthorized","detail":"RequiresTwoFactor"}"#, Some(Misconfigured)),
+            (401, r#"{"title":"Unauthorized","detail":"RequiresTwoFactor"}"#, Some(PageNotAccepted)),
             (
                 401,
                 r#"{"errors":[{"message":"Invalid user OTP.","code":"INVALID_OTP"}]}"#,
-                Some(Misconfigured),
+                Some(PageNotAccepted),
             ),
             (403, r#"{"message":"User-Agent blocked"}"#, None),
             (403, r#"{"message":"Requests without a user agent are blocked"}"#, None),
             (404, r#"{"title":"Not Found","detail":"No static resource user-login."}"#, None),
             (400, r#"{"message":"Bad Request"}"#, None),
-            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
-            (401, r#"{"message":"Access denied due to missing subscription key."}"#, Some(Misconfigured)),
+            (401, r#"{"message":"No API key found in request"}"#, Some(PageNotAccepted)),
+            (401, r#"{"message":"Access denied due to missing subscription key."}"#, Some(PageNotAccepted)),
             (401, r#"{"detail":{"error":"service_unavailable"}}"#, None),
             // The password may be right.
-            (401, r#"{"error":"mfa_required"}"#, Some(Misconfigured)),
-            (400, r#"{"error":{"message":"PASSWORD_LOGIN_DISABLED"}}"#, Some(Misconfigured)),
+            (401, r#"{"error":"mfa_required"}"#, Some(PageNotAccepted)),
+            (400, r#"{"error":{"message":"PASSWORD_LOGIN_DISABLED"}}"#, Some(PageNotAccepted)),
             (
                 403,
                 r#"{"error":"requires_verification","error_description":"Suspicious request requires verification"}"#,
-                Some(Misconfigured),
+                Some(PageNotAccepted),
             ),
-            (401, r#"{"message":"Missing authorization header"}"#, Some(Misconfigured)),
-            (401, "Jwt is missing", Some(Misconfigured)),
+            (401, r#"{"message":"Missing authorization header"}"#, Some(PageNotAccepted)),
+            (401, "Jwt is missing", Some(PageNotAccepted)),
             (429, r#"{"error":"access_denied"}"#, None),
             (
                 400,
@@ -134,9 +134,9 @@ fn a_login_that_cannot_be_used_says_why() {
         &[
             (403, &detail("Your password has expired"), Some(Disabled)),
             (400, r#"{"message":"PasswordResetRequiredException: Password reset required"}"#, Some(Disabled)),
-            (401, &detail("Authentication credentials were not provided."), Some(Misconfigured)),
-            (403, &detail("Not authenticated"), Some(Misconfigured)),
-            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
+            (401, &detail("Authentication credentials were not provided."), Some(PageNotAccepted)),
+            (403, &detail("Not authenticated"), Some(PageNotAccepted)),
+            (401, r#"{"message":"No API key found in request"}"#, Some(PageNotAccepted)),
         ],
     );
 }

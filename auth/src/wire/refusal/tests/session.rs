@@ -1,6 +1,6 @@
 //! What a refresh's or a logout's refusal means for the session.
 
-use super::super::Meaning::{Expired, Misconfigured, Revoked, Trouble};
+use super::super::Meaning::{Expired, PageNotAccepted, Revoked, Trouble};
 use super::{detail, each};
 use crate::wire::Contract;
 
@@ -50,14 +50,14 @@ fn only_what_means_it_ends_a_session() {
             (409, "{}", None),
             (422, r#"{"detail":[{"loc":["body","refresh_token"],"msg":"expired"}]}"#, None),
             (403, &detail("Your subscription has expired"), None),
-            (403, r#"{"message":"API key revoked"}"#, Some(Misconfigured)),
-            (401, r#"{"message":"No API key found in request"}"#, Some(Misconfigured)),
-            (401, "Jwks remote fetch is failed", Some(Misconfigured)),
+            (403, r#"{"message":"API key revoked"}"#, Some(PageNotAccepted)),
+            (401, r#"{"message":"No API key found in request"}"#, Some(PageNotAccepted)),
+            (401, "Jwks remote fetch is failed", Some(PageNotAccepted)),
             // The server did not see the token that was sent.
-            (401, &detail("Not authenticated"), Some(Misconfigured)),
-            (401, &detail("Authentication credentials were not provided."), Some(Misconfigured)),
-            (401, r#"{"msg":"Missing Authorization Header"}"#, Some(Misconfigured)),
-            (401, "Jwt is missing", Some(Misconfigured)),
+            (401, &detail("Not authenticated"), Some(PageNotAccepted)),
+            (401, &detail("Authentication credentials were not provided."), Some(PageNotAccepted)),
+            (401, r#"{"msg":"Missing Authorization Header"}"#, Some(PageNotAccepted)),
+            (401, "Jwt is missing", Some(PageNotAccepted)),
             (400, r#"{"errors":[{"message":"Invalid payload. \"refresh_token\" is required."}]}"#, None),
             (400, r#"{"message":"Bad Request"}"#, None),
             (400, r#"{"message":"CSRF token missing"}"#, None),
@@ -105,10 +105,10 @@ fn a_logout_is_heard_only_if_the_server_says_so() {
             (
                 200,
                 r#"{"detail":"Neither cookies or blacklist are enabled, so the token has not been deleted server side."}"#,
-                Some(Misconfigured),
+                Some(PageNotAccepted),
             ),
             (403, r#"{"message":"This session cannot be revoked"}"#, None),
-            (401, r#"{"error":"invalid_client"}"#, Some(Misconfigured)),
+            (401, r#"{"error":"invalid_client"}"#, Some(PageNotAccepted)),
             (400, r#"{"error":"invalid_grant"}"#, Some(Expired)),
             (401, &detail("Token is blacklisted"), Some(Revoked)),
             (422, &detail("Signature has expired"), Some(Expired)),
