@@ -143,9 +143,15 @@ impl<'a> Object<'a> {
         self.written(name).filter(|raw| raw.get() != "null")
     }
 
-    /// The names of all fields, in the order of the text.
-    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|(name, _)| name.clone())
+    /// The names of all fields, each once, in the order of the text.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (name, _) in &self.0 {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 
     /// The field of this name, whatever it holds.

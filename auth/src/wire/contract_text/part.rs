@@ -41,7 +41,7 @@ impl<'a> Part<'a> {
 
     /// The names of all fields.
     pub(super) fn names(&self) -> Vec<String> {
-        self.object.names().collect()
+        self.object.names()
     }
 
     fn wrong(&self, name: &str, wrong: &[&str]) {
@@ -60,7 +60,7 @@ impl<'a> Part<'a> {
 
     /// A misspelt name would otherwise change nothing, and nobody would know.
     pub(super) fn knows_only(&self, known: &[&str]) {
-        if let Some(unknown) = self.object.names().find(|name| !known.contains(&name.as_str())) {
+        if let Some(unknown) = self.object.names().into_iter().find(|name| !known.contains(&name.as_str())) {
             self.wrong(&unknown, &["is unknown; the fields are ", &listed(known, " and ")]);
         }
     }

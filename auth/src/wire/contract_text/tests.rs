@@ -54,6 +54,12 @@ fn a_client_id_goes_with_each_call() {
 }
 
 #[test]
+fn of_a_name_that_stands_twice_the_last_one_counts() {
+    let contract = read(r#"{"login": {"fields": {"a": "1", "b": "2", "a": "3"}}}"#);
+    assert_eq!(contract.login.fields, [("a".into(), "3".into()), ("b".into(), "2".into())]);
+}
+
+#[test]
 fn its_rules_come_before_the_presets() {
     let contract = read(
         r#"{"refresh_refusals": [{"status": [403, 418], "is": {"detail.code": ["gone", "old"]}, "means": "revoked"},
