@@ -44,24 +44,30 @@ impl Given {
         self.object().is_some_and(|object| object.contains_key(name))
     }
 
-    fn error(&self) -> Option<String> {
-        self.object()?.get("error")?.as_str().map(str::to_owned)
+    /// Whether one of `errors` is where servers put an error's code.
+    fn has_error(&self, errors: &[&str]) -> bool {
+        let body = self.object().map(Value::Object).unwrap_or_default();
+        let places = ["/error", "/error/code", "/detail/error", "/detail/code"];
+        let mut found = places.iter().filter_map(|place| body.pointer(place)?.as_str());
+        found.any(|found| errors.iter().any(|error| error.eq_ignore_ascii_case(found)))
     }
 
     /// Whether a session may be over because of this answer. It restates in one place what no answer but these means.
     pub(super) fn may_end(&self) -> bool {
-        let error = self.error().unwrap_or_default().to_ascii_lowercase();
         let of_others =
             ["invalid_client", "unauthorized_client", "temporarily_unavailable", "server_error", "slow_down"];
         if self.status == 409 {
+            return self.object().is_some();
+        }
+        // Whatever it says beside, the refresh token before is spent.
+        if (200..300).contains(&self.status) && self.has_field("refresh_token") {
             return true;
         }
-        if self.is_markup() || of_others.contains(&&*error) {
+        if self.is_markup() || self.has_error(&of_others) {
             return false;
         }
-        let named = ["invalid_grant", "invalid_token", "bad_refresh_token"].contains(&&*error);
-        let unusable = (200..300).contains(&self.status) && self.has_field("refresh_token");
-        named || unusable || matches!(self.status, 400 | 401 | 403 | 404 | 422 | 423)
+        let named = self.has_error(&["invalid_grant", "invalid_token", "bad_refresh_token"]);
+        named || matches!(self.status, 400 | 401 | 403 | 404 | 422 | 423)
     }
 
     /// Whether no other reading of the answer is left.
