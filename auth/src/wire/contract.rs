@@ -218,7 +218,12 @@ impl Default for Contract {
             login_refusals: rules::of_login(),
             refresh_refusals: rules::of_refresh(),
             logout_refusals: rules::of_logout(),
-            expired: vec![Matcher::status(401)],
+            expired: vec![
+                Matcher::status(401),
+                // Sentences of a FastAPI tutorial and of Supabase.
+                Matcher::status(403).says(&["invalid token or expired token"]),
+                Matcher::status(403).is("error_code", &["bad_jwt"]),
+            ],
             rotation: Rotation::Unknown,
             cookies: false,
         }
@@ -271,9 +276,12 @@ impl Contract {
     }
 
     /// Whether an access token is not accepted. If the session can be renewed, a proxy's page or a gateway's challenge may say
-    /// so as well, because the refresh that follows does no harm.
+    /// so as well, because the refresh that follows does no harm. A success was carried out, whatever it says.
     pub(crate) fn is_expired(&self, answer: &Answer, is_renewable: bool) -> bool {
-        let is_the_servers = !answer.is_markup() && !is_gateway_challenge(answer);
-        (is_renewable || is_the_servers) && self.expired.iter().any(|matcher| matcher.matches(answer))
+        let may_say_so = |matcher: &&Matcher| {
+            (is_renewable || (!is_gateway_challenge(answer) && matcher.may_judge(answer)))
+                && (!answer.is_success() || matcher.statuses.contains(&answer.status))
+        };
+        self.expired.iter().filter(may_say_so).any(|matcher| matcher.matches(answer))
     }
 }

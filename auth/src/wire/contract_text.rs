@@ -80,7 +80,10 @@ fn read(part: &Part<'_>) -> Contract {
     }
     if let Some(id) = part.text("client_id") {
         let calls = [Some(&mut contract.login), contract.refresh.as_mut(), contract.logout.as_mut()];
-        calls.into_iter().flatten().for_each(|call| call.fields.push(("client_id".into(), id.clone())));
+        for call in calls.into_iter().flatten() {
+            call.fields.retain(|(name, _)| name != "client_id");
+            call.fields.push(("client_id".into(), id.clone()));
+        }
     }
     if part.is_null("sessions") {
         contract.sessions = None;
@@ -92,6 +95,19 @@ fn read(part: &Part<'_>) -> Contract {
     }
     if let Some(names) = part.object("fields") {
         change_names(&mut contract.fields, &names);
+    }
+    let names = &contract.fields;
+    let asked = contract.asks.iter().map(|field| &field.name);
+    let typed: Vec<_> = [&names.username, &names.password].into_iter().chain(asked).collect();
+    for (name, call) in [
+        ("login", Some(&contract.login)),
+        ("refresh", contract.refresh.as_ref()),
+        ("logout", contract.logout.as_ref()),
+    ] {
+        let more: &[_] = if name == "login" { &typed } else { &[] };
+        if let Some(twice) = call.and_then(|call| named_twice(call, more)) {
+            part.wrong(name, &["has two fields with the name ", twice]);
+        }
     }
     let scheme = |raw: Raw<'_>| raw.text().filter(|word| http::is_header(word, ""));
     if let Some(scheme) = part.field("scheme", "one word of visible ASCII", scheme) {
@@ -120,6 +136,18 @@ fn carries(call: &Endpoint) -> (bool, bool) {
     (call.refresh_token.is_some(), call.access_token.is_some())
 }
 
+/// The name of a field that the call would have twice (RFC 6749 §3.2 forbids it). It also has those of `more`.
+fn named_twice<'a>(call: &'a Endpoint, more: &[&'a Text]) -> Option<&'a Text> {
+    let carried = [&call.refresh_token, &call.access_token].into_iter().filter_map(|way| match way {
+        Some(Carrier::Field(name)) => Some(name),
+        _ => None,
+    });
+    let fixed = call.fields.iter().map(|(name, _)| name);
+    let names: Vec<_> = fixed.chain(more.iter().copied()).chain(carried).collect();
+    let mut all = names.iter().enumerate();
+    all.find(|(at, name)| names.iter().take(*at).any(|before| before == *name)).map(|(_, name)| *name)
+}
+
 fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
     if part.is_null(name) {
         *call = None;
@@ -128,6 +156,8 @@ fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
     }
 }
 
+const HEADER: &str =
+    "a header's name, with a value of visible ASCII, and none that the page or the browser sets itself";
 const CARRIER: &str = "null, authorization, field: and a name, or header: and a name";
 const NEEDED: &str =
     "authorization, field: and a name, or header: and a name, because the call must carry a token";
@@ -154,8 +184,9 @@ fn change(call: &mut Endpoint, part: &Part<'_>) {
     }
     if let Some(headers) = part.object("headers") {
         call.headers = pairs(&headers);
-        if let Some((name, _)) = call.headers.iter().find(|(name, value)| !http::is_header(name, value)) {
-            headers.takes(name, "a header's name, with a value of visible ASCII");
+        let is_sound = |name: &str, value: &str| http::is_header(name, value) && http::is_settable(name);
+        if let Some((name, _)) = call.headers.iter().find(|(name, value)| !is_sound(name, value)) {
+            headers.takes(name, HEADER);
         }
     }
     for (name, way) in [("refresh_token", &mut call.refresh_token), ("access_token", &mut call.access_token)]
@@ -163,6 +194,11 @@ fn change(call: &mut Endpoint, part: &Part<'_>) {
         if let Some(carrier) = part.field(name, CARRIER, carrier) {
             *way = carrier;
         }
+    }
+    let ways = [&call.refresh_token, &call.access_token];
+    let is_authorization = |(name, _): &(Text, Text)| name.eq_ignore_ascii_case("authorization");
+    if ways.contains(&&Some(Carrier::Authorization)) && call.headers.iter().any(is_authorization) {
+        part.takes("headers", "no authorization, because a token travels there");
     }
     if call.method == Method::Get && call.encoding != Encoding::Query {
         part.takes("encoding", "query, because a GET has no body");
@@ -182,7 +218,7 @@ fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
     let named: Text = name.to_owned().into();
     match kind {
         "field" => Some(Some(Carrier::Field(named))),
-        "header" if http::is_header(name, "") => Some(Some(Carrier::Header(named))),
+        "header" if http::is_settable(name) => Some(Some(Carrier::Header(named))),
         _ => None,
     }
 }
@@ -228,6 +264,17 @@ fn change_names(fields: &mut Fields, part: &Part<'_>) {
     if let Some(user) = part.text("user") {
         fields.user = Some(user);
     }
+    for name in known {
+        let Some(header) = part.text(name).and_then(|text| text.strip_prefix("header:").map(str::to_owned))
+        else {
+            continue;
+        };
+        if !["access_token", "refresh_token", "token_type"].contains(&name) {
+            part.takes(name, "the name of a field, and no header");
+        } else if !http::is_header(&header, "") {
+            part.takes(name, "the name of a field, or header: and a header's name");
+        }
+    }
 }
 
 fn refusal(part: &Part<'_>) -> Option<Refusal> {
@@ -249,7 +296,9 @@ fn refusal(part: &Part<'_>) -> Option<Refusal> {
 }
 
 fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
-    part.knows_only(&[&["status", "is", "is_not", "lacks", "says", "says_not"], besides].concat());
+    part.knows_only(
+        &[&["status", "is", "is_not", "has", "lacks", "says", "says_not", "markup"], besides].concat(),
+    );
     let statuses = part.field("status", "a status, or a list of them", statuses).unwrap_or_default();
     let mut tests = Vec::new();
     type Test = fn(Text, Vec<Text>) -> FieldTest;
@@ -257,12 +306,16 @@ fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
         let Some(part) = part.object(name) else { continue };
         tests.extend(part.names().into_iter().map(|name| test(name.clone().into(), part.texts(&name))));
     }
+    tests.extend(part.text("has").map(FieldTest::Has));
     tests.extend(part.text("lacks").map(FieldTest::Lacks));
     type Words = fn(Vec<Text>) -> FieldTest;
     for (name, test) in [("says", FieldTest::Says as Words), ("says_not", FieldTest::SaysNot)] {
         if part.has(name) {
             tests.push(test(part.texts(name)));
         }
+    }
+    if part.field("markup", "true or false", Raw::flag) == Some(true) {
+        tests.push(FieldTest::IsMarkup);
     }
     if statuses.is_empty() && tests.is_empty() {
         part.takes("status", "a status, because every answer would fit");

@@ -108,6 +108,39 @@ pub(super) fn is_header(name: &str, value: &str) -> bool {
     !name.is_empty() && name.bytes().all(token) && value.bytes().all(text)
 }
 
+/// Whether a server's contract may set a header of this name. The rest is the page's or the browser's own (the Fetch
+/// standard's "forbidden request-header").
+pub(super) fn is_settable(name: &str) -> bool {
+    const OWN: &[&str] = &[
+        "accept",
+        "content-type",
+        "accept-charset",
+        "accept-encoding",
+        "access-control-request-headers",
+        "access-control-request-method",
+        "connection",
+        "content-length",
+        "cookie",
+        "cookie2",
+        "date",
+        "dnt",
+        "expect",
+        "host",
+        "keep-alive",
+        "origin",
+        "referer",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+    ];
+    let name = name.to_ascii_lowercase();
+    let prefixed = ["proxy-", "sec-"].iter().any(|prefix| name.starts_with(prefix));
+    is_header(&name, "") && !prefixed && !OWN.contains(&&*name)
+}
+
 /// A request as the platform sends it.
 ///
 /// `Debug` shows method and URL only: headers and body carry tokens and passwords.

@@ -55,18 +55,15 @@ impl Refusal {
     }
 }
 
-/// The meaning of an answer by the first rule that fits. Markup decides nothing, because a captive portal or a proxy may
-/// have sent it.
+/// The meaning of an answer by the first rule that fits.
 pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
-    if answer.is_markup() {
-        return None;
-    }
     if is_gateway_challenge(answer) {
         return Some(Meaning::PageNotAccepted);
     }
     let text = answer.text();
-    let said = Said::read(&text);
-    rules.iter().find(|rule| rule.when.takes(answer.status) && rule.when.fits(&said)).map(|rule| rule.means)
+    let said = Said::read(answer, &text);
+    let mut rules = rules.iter().filter(|rule| rule.when.may_judge(answer));
+    rules.find(|rule| rule.when.takes(answer.status) && rule.when.fits(&said)).map(|rule| rule.means)
 }
 
 /// Whether a gateway in front of the server refused: a 401 that asks for a name and password of the browser (RFC 7617) or
@@ -86,7 +83,7 @@ pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
 /// Whether an answer explains itself with nothing but its status.
 fn says_nothing(answer: &Answer) -> bool {
     let text = answer.text();
-    let said = Said::read(&text);
+    let said = Said::read(answer, &text);
     said.object.is_none() || matches!(said.words.trim_ascii(), "" | "unauthorized")
 }
 
@@ -113,6 +110,8 @@ pub enum FieldTest {
     Is(Text, Vec<Text>),
     /// The field holds none of these texts, or is not there.
     IsNot(Text, Vec<Text>),
+    /// The field is there, and holds anything but `null`.
+    Has(Text),
     /// There is an object, and it lacks the field, or holds `null` there.
     Lacks(Text),
     /// One of the fields in which servers explain themselves contains one of these texts. Case does not matter, and `_` and
@@ -120,6 +119,9 @@ pub enum FieldTest {
     Says(Vec<Text>),
     /// The answer does not explain itself with any of these texts. An empty list: it does not explain itself.
     SaysNot(Vec<Text>),
+    /// The answer is markup. A matcher without this test takes no markup for a refusal, because a captive portal or a proxy
+    /// may have sent it.
+    IsMarkup,
 }
 
 impl Matcher {
@@ -150,6 +152,12 @@ impl Matcher {
         self.test(FieldTest::IsNot(path.into(), names(texts)))
     }
 
+    /// … that has an object with a field at `path`.
+    #[must_use]
+    pub fn has(self, path: &'static str) -> Self {
+        self.test(FieldTest::Has(path.into()))
+    }
+
     /// … that has an object without a field at `path`.
     #[must_use]
     pub fn lacks(self, path: &'static str) -> Self {
@@ -168,13 +176,24 @@ impl Matcher {
         self.test(FieldTest::SaysNot(names(texts)))
     }
 
+    /// … that is markup, as some servers refuse.
+    #[must_use]
+    pub fn is_markup(self) -> Self {
+        self.test(FieldTest::IsMarkup)
+    }
+
     fn test(mut self, test: FieldTest) -> Self {
         self.tests.push(test);
         self
     }
 
     pub(crate) fn matches(&self, answer: &Answer) -> bool {
-        self.takes(answer.status) && (self.tests.is_empty() || self.fits(&Said::read(&answer.text())))
+        self.takes(answer.status) && (self.tests.is_empty() || self.fits(&Said::read(answer, &answer.text())))
+    }
+
+    /// Whether an answer of its kind may be a refusal by this matcher.
+    pub(super) fn may_judge(&self, answer: &Answer) -> bool {
+        !answer.is_markup() || self.tests.iter().any(|test| matches!(test, FieldTest::IsMarkup))
     }
 
     fn takes(&self, status: u16) -> bool {
@@ -191,12 +210,13 @@ struct Said<'a> {
     object: Option<Object<'a>>,
     /// Its explanation.
     words: String,
+    is_markup: bool,
 }
 
 impl<'a> Said<'a> {
-    fn read(text: &'a str) -> Self {
+    fn read(answer: &Answer, text: &'a str) -> Self {
         let object = Object::read(text);
-        Self { words: explanation(text, object.as_ref()), object }
+        Self { words: explanation(text, object.as_ref()), object, is_markup: answer.is_markup() }
     }
 }
 
@@ -206,7 +226,7 @@ fn names(texts: &[&'static str]) -> Vec<Text> {
 
 impl FieldTest {
     fn holds(&self, said: &Said<'_>) -> bool {
-        let Said { object, words } = said;
+        let Said { object, words, is_markup } = said;
         let at = |path: &str| at(object.as_ref()?, path);
         let is_one = |path: &str, texts: &[Text]| {
             let found = at(path).and_then(Raw::text);
@@ -215,9 +235,11 @@ impl FieldTest {
         match self {
             Self::Is(path, texts) => is_one(path, texts),
             Self::IsNot(path, texts) => !is_one(path, texts),
+            Self::Has(path) => at(path).is_some(),
             Self::Lacks(path) => object.is_some() && at(path).is_none(),
             Self::Says(texts) => says(words, texts),
             Self::SaysNot(texts) => !says(words, texts),
+            Self::IsMarkup => *is_markup,
         }
     }
 }
@@ -243,8 +265,9 @@ pub(super) fn at<'a>(object: &Object<'a>, path: &str) -> Option<Raw<'a>> {
 }
 
 /// The fields in which servers say what is wrong (RFC 6749 §5.2, FastAPI, Django REST framework, RFC 9457, JSON:API).
-const EXPLAINING: [&str; 11] = [
+const EXPLAINING: [&str; 12] = [
     "error",
+    "error_code",
     "error_description",
     "error_type",
     "code",
@@ -259,7 +282,8 @@ const EXPLAINING: [&str; 11] = [
 /// A text that is no JSON object is an explanation up to this length, in bytes.
 const SENTENCE: usize = 200;
 
-/// What an answer says of itself, as `plain` text: in fields, in lists and objects within them, or in one sentence.
+/// What an answer says of itself, as `plain` text: in fields, in lists and objects within them, or in one sentence. The
+/// code `invalid_request` (RFC 6749 §5.2) says nothing of tokens, and a slash between two words is no address.
 fn explanation(text: &str, object: Option<&Object<'_>>) -> String {
     let mut words = String::new();
     match object {
@@ -267,7 +291,8 @@ fn explanation(text: &str, object: Option<&Object<'_>>) -> String {
         None if text.len() <= SENTENCE => words.push_str(text),
         None => {}
     }
-    plain(&words)
+    let words = plain(&words).replace("invalid request", "request").replace("invalid parameter", "parameter");
+    words.replace(" / ", "/")
 }
 
 fn explain(object: &Object<'_>, depth: u32, words: &mut String) {

@@ -1,6 +1,6 @@
 //! What single parts of a contract mean: its end of an access token, its logout, and a refresh that is not there.
 
-use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, RefreshCustody, State};
+use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, RefreshCustody, State};
 
 use crate::contracts::preset;
 use crate::world::{Fault, World, me, signed_in};
@@ -74,4 +74,60 @@ fn a_logout_whose_access_token_has_expired_under_another_status_is_sent_again_wi
     world.settle();
     assert_eq!(world.take_log(), ["POST /logout 403", "POST /refresh 200", "POST /logout 204"]);
     assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_403_that_can_only_mean_the_token_leads_to_a_refresh() {
+    for body in [
+        r#"{"detail":"Invalid token or expired token."}"#,
+        r#"{"code":403,"error_code":"bad_jwt","msg":"invalid JWT: token is expired"}"#,
+    ] {
+        let (world, _tab, client) = World::signed_in();
+        world.next("/me", [Fault::says(403, body)]);
+        assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+        assert_eq!(world.count("POST /refresh"), 1);
+    }
+}
+
+#[test]
+fn a_success_that_speaks_of_an_expired_token_is_not_sent_again() {
+    let world = World::new();
+    let expired = vec![Matcher::any().says(&["expired"])];
+    let client = world.tab().open_with(Contract { expired, ..Contract::default() }, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.next("/me", [Fault::says(200, r#"{"message":"the voucher has expired"}"#)]);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    assert_eq!((world.count("GET /me"), world.count("POST /refresh")), (1, 0));
+}
+
+/// A page that a server's framework makes of a refusal.
+const PAGE: &str = "<!doctype html>\n<html lang=en>\n<title>401 Unauthorized</title>";
+
+#[test]
+fn a_server_that_refuses_in_markup_is_heard_if_its_contract_says_so() {
+    let text = r#"{"login_refusals": [{"status": 401, "markup": true, "means": "not_accepted"}],
+                   "refresh_refusals": [{"status": 401, "markup": true, "means": "expired"}],
+                   "expired": [{"status": 401, "markup": true}]}"#;
+    let world = World::new();
+    let client = world.tab().open_with(Contract::from_text(text).unwrap(), Custody::default());
+    world.next("/token", [Fault::says(401, PAGE)]);
+    assert_eq!(world.run(client.login("ann", "wrong")).err(), Some(Error::WrongCredentials));
+    world.run(client.login("ann", "secret")).unwrap();
+    world.next("/me", [Fault::says(401, PAGE)]);
+    world.next("/refresh", [Fault::says(401, PAGE)]);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
+}
+
+#[test]
+fn a_token_only_server_that_refuses_in_markup_ends_the_session_if_its_contract_says_so() {
+    let contract = Contract {
+        refresh: None,
+        ..Contract::from_text(r#"{"expired": [{"status": 401, "markup": true}]}"#).unwrap()
+    };
+    let world = World::with(|server| server.issues_refresh = false);
+    let client = world.tab().open_with(contract, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.pass(15_000);
+    world.next("/me", [Fault::says(401, PAGE)]);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
 }

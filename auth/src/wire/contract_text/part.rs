@@ -44,7 +44,7 @@ impl<'a> Part<'a> {
         self.object.names()
     }
 
-    fn wrong(&self, name: &str, wrong: &[&str]) {
+    pub(super) fn wrong(&self, name: &str, wrong: &[&str]) {
         let mistake = InvalidContract { field: self.at(name), wrong: wrong.concat() };
         let _earlier = self.mistake.set(mistake);
     }

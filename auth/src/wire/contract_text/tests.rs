@@ -51,6 +51,10 @@ fn a_client_id_goes_with_each_call() {
     for call in [Some(contract.login), contract.refresh, contract.logout].into_iter().flatten() {
         assert!(call.fields.contains(&("client_id".into(), "page".into())), "{call:?}");
     }
+    let text = r#"{"client_id": "page", "login": {"fields": {"client_id": "other"}}}"#;
+    assert_eq!(read(text).login.fields, [("client_id".into(), "page".into())]);
+    // A confidential client's own name and password.
+    read(r#"{"preset": "oauth2", "refresh": {"headers": {"Authorization": "Basic cGFnZTo="}}}"#);
 }
 
 #[test]
@@ -139,6 +143,40 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (r#"{"refresh": {"method": "GET"}}"#, "refresh.encoding takes query, because a GET has no body"),
         (r#"{"login": {"headers": {"x key": "k"}}}"#, "login.headers.x key takes a header's name"),
         (r#"{"login": {"headers": {"x-key": "k\n"}}}"#, "login.headers.x-key takes a header's name"),
+        (r#"{"login": {"headers": {"Accept": "x"}}}"#, "login.headers.Accept takes a header's name"),
+        (r#"{"login": {"headers": {"Cookie": "x"}}}"#, "login.headers.Cookie takes a header's name"),
+        (
+            r#"{"login": {"headers": {"Sec-Fetch-Site": "x"}}}"#,
+            "login.headers.Sec-Fetch-Site takes a header's",
+        ),
+        (
+            r#"{"refresh": {"refresh_token": "header:Cookie"}}"#,
+            "refresh.refresh_token takes null, authorization, field:",
+        ),
+        (
+            r#"{"preset": "flask-jwt-extended", "refresh": {"headers": {"Authorization": "Basic cGFnZTo="}}}"#,
+            "refresh.headers takes no authorization, because a token travels there",
+        ),
+        (r#"{"login": {"fields": {"password": "x"}}}"#, "login has two fields with the name password"),
+        (
+            r#"{"asks": [{"name": "username", "label": "Name"}]}"#,
+            "login has two fields with the name username",
+        ),
+        (
+            r#"{"refresh": {"fields": {"refresh_token": "x"}}}"#,
+            "refresh has two fields with the name refresh_token",
+        ),
+        (
+            r#"{"fields": {"access_token": "header:"}}"#,
+            "fields.access_token takes the name of a field, or header: and a header's name",
+        ),
+        (r#"{"fields": {"refresh_token": "header:X Token"}}"#, "fields.refresh_token takes the name of"),
+        (
+            r#"{"fields": {"expires_in": "header:X-Expires"}}"#,
+            "fields.expires_in takes the name of a field, and no header",
+        ),
+        (r#"{"fields": {"user": "header:X-User"}}"#, "fields.user takes the name of a field, and no header"),
+        (r#"{"expired": [{"markup": 1}]}"#, "expired.markup takes true or false"),
         (
             r#"{"refresh": {"refresh_token": null}}"#,
             "refresh.refresh_token takes authorization, field: and a name,",

@@ -87,6 +87,16 @@ fn an_account_that_nobody_may_use_has_its_own_word() {
                     Some(NotVerified),
                 ),
                 (403, r#"{"code":"email_not_verified"}"#, Some(NotVerified)),
+                (
+                    400,
+                    r#"{"error_code":"phone_not_confirmed","msg":"Phone not confirmed"}"#,
+                    Some(NotVerified),
+                ),
+                (
+                    403,
+                    r#"{"error":"The account you tried to login with is currently awaiting verification"}"#,
+                    Some(NotVerified),
+                ),
                 (423, &detail("Account locked"), Some(Locked)),
                 (423, "", Some(Locked)),
                 (401, r#"{"message":"Your account is locked for 15 minutes"}"#, Some(Locked)),

@@ -43,6 +43,26 @@ fn a_wrong_password_is_one_in_any_words() {
                 Some(NotAccepted),
             ),
             (404, &detail("User/email not found"), Some(NotAccepted)),
+            (400, r#"{"error":"Invalid username / password"}"#, Some(NotAccepted)),
+            (404, r#"{"message":"No user found"}"#, Some(NotAccepted)),
+            (404, &detail("No User matches the given query."), Some(NotAccepted)),
+            (403, "Could not verify", Some(NotAccepted)),
+            (
+                400,
+                r#"{"non_field_errors":["Please enter a correct username and password. Note that both fields may be case-sensitive."]}"#,
+                Some(NotAccepted),
+            ),
+            // It says what else may be the reason.
+            (
+                401,
+                r#"{"message":"The account sign-in was incorrect or your account is disabled temporarily."}"#,
+                Some(NotAccepted),
+            ),
+            (401, r#"{"message":"User disabled or missing"}"#, Some(NotAccepted)),
+            (401, &detail("Invalid email/password or inactive account."), Some(NotAccepted)),
+            (401, &detail("Email not verified or wrong password"), Some(NotAccepted)),
+            (401, &detail("We could not verify your email or password"), Some(NotAccepted)),
+            (401, &detail("Account will be locked after 3 unsuccessful attempts"), Some(NotAccepted)),
             // A warning is no lock.
             (
                 401,
@@ -99,6 +119,34 @@ fn what_is_no_word_on_the_password_is_told_by_its_status() {
                 Some(PageNotAccepted),
             ),
             (401, r#"{"message":"Missing authorization header"}"#, Some(PageNotAccepted)),
+            (401, r#"{"error":"invalid_request","error_description":"Missing parameter: username"}"#, None),
+            (
+                400,
+                r#"{"error":"invalid_request","error_description":"Request is missing password parameter."}"#,
+                None,
+            ),
+            (
+                403,
+                r#"{"error":"access_denied","error_description":"Realm not enabled"}"#,
+                Some(PageNotAccepted),
+            ),
+            (
+                400,
+                r#"{"error":"access_denied","error_description":"Policy evaluation failed for this request"}"#,
+                Some(PageNotAccepted),
+            ),
+            (
+                403,
+                r#"{"error":"access_denied","error_description":"Service not found: https://api.example.org"}"#,
+                Some(PageNotAccepted),
+            ),
+            // A second step is missing.
+            (401, r#"{"mfaId":"x"}"#, Some(PageNotAccepted)),
+            (
+                401,
+                r#"{"status":401,"data":{"flows":[{"id":"mfa_authenticate"}]},"meta":{"is_authenticated":false}}"#,
+                Some(PageNotAccepted),
+            ),
             (401, "Jwt is missing", Some(PageNotAccepted)),
             (429, r#"{"error":"access_denied"}"#, None),
             (
