@@ -6,10 +6,10 @@ use super::contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields,
 use super::http::{self, Method, Text};
 use super::json::{Object, Raw};
 use super::preset::PRESETS;
-use super::refusal::{FieldTest, Matcher, Meaning, Refusal};
 
+use matcher::{matcher, refusal};
 pub use part::InvalidContract;
-use part::{Part, each, listed};
+use part::{Part, listed};
 
 impl Contract {
     /// Reads the name of a preset (`simple-jwt`), or a JSON object that overrides fields of one:
@@ -277,59 +277,7 @@ fn change_names(fields: &mut Fields, part: &Part<'_>) {
     }
 }
 
-fn refusal(part: &Part<'_>) -> Option<Refusal> {
-    let meanings = [
-        ("not_accepted", Meaning::NotAccepted),
-        ("disabled", Meaning::Disabled),
-        ("not_verified", Meaning::NotVerified),
-        ("locked", Meaning::Locked),
-        ("expired", Meaning::Expired),
-        ("revoked", Meaning::Revoked),
-        ("trouble", Meaning::Trouble),
-        ("page_not_accepted", Meaning::PageNotAccepted),
-    ];
-    let then = part.word("means", &meanings);
-    if then.is_none() {
-        part.takes("means", &listed(&meanings.map(|(word, _)| word), " or "));
-    }
-    Some(Refusal::new(matcher(part, &["means"]), then?))
-}
-
-fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
-    part.knows_only(
-        &[&["status", "is", "is_not", "has", "lacks", "says", "says_not", "markup"], besides].concat(),
-    );
-    let statuses = part.field("status", "a status, or a list of them", statuses).unwrap_or_default();
-    let mut tests = Vec::new();
-    type Test = fn(Text, Vec<Text>) -> FieldTest;
-    for (name, test) in [("is", FieldTest::Is as Test), ("is_not", FieldTest::IsNot)] {
-        let Some(part) = part.object(name) else { continue };
-        tests.extend(part.names().into_iter().map(|name| test(name.clone().into(), part.texts(&name))));
-    }
-    tests.extend(part.text("has").map(FieldTest::Has));
-    tests.extend(part.text("lacks").map(FieldTest::Lacks));
-    type Words = fn(Vec<Text>) -> FieldTest;
-    for (name, test) in [("says", FieldTest::Says as Words), ("says_not", FieldTest::SaysNot)] {
-        if part.has(name) {
-            tests.push(test(part.texts(name)));
-        }
-    }
-    if part.field("markup", "true or false", Raw::flag) == Some(true) {
-        tests.push(FieldTest::IsMarkup);
-    }
-    if statuses.is_empty() && tests.is_empty() {
-        part.takes("status", "a status, because every answer would fit");
-    }
-    Matcher { statuses, tests }
-}
-
-fn statuses(raw: Raw<'_>) -> Option<Vec<u16>> {
-    match raw.number() {
-        Some(status) => Some(vec![status]),
-        None => each(raw, Raw::number),
-    }
-}
-
+mod matcher;
 mod part;
 #[cfg(test)]
 mod tests;

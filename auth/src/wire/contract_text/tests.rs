@@ -1,4 +1,5 @@
 use super::*;
+use crate::Meaning;
 use crate::wire::Answer;
 use crate::wire::clock::Instant;
 
