@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::HtmlElement;
 
-use crate::page::{Page, button, document, find, input, is_focused, text};
+use crate::mounted::{Page, button, document, find, input, is_focused, text};
 use crate::script::{self, until};
 use crate::stand::{PASSWORD, USERNAME, api, fault, reset, respond, wire};
 

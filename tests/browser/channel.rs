@@ -8,7 +8,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use yew_jwt_auth::Browser;
 use yew_jwt_auth::auth::{Guard, Platform as _};
 
-use crate::script::{self, Frame, Replaced, run, until};
+use crate::script::{self, Frame, Replaced, page_event, run, until};
 
 /// The texts that a listener has received.
 #[derive(Clone, Default)]
@@ -58,10 +58,6 @@ impl Drop for Other {
     fn drop(&mut self) {
         run("other.close()");
     }
-}
-
-fn page_event(name: &str) {
-    run(&format!("window.dispatchEvent(new PageTransitionEvent('{name}', {{persisted: true}}))"));
 }
 
 #[wasm_bindgen_test]

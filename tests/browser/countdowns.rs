@@ -2,21 +2,25 @@
 
 use std::pin::pin;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
 use yew::prelude::*;
 use yew_jwt_auth::Countdown;
 
-use crate::page::{Mounted, Page, button, find, focused, input, is_focused, text};
+use crate::mounted::{Mounted, Page, button, find, focused, input, is_focused, text};
 use crate::script::{self, until};
 use crate::stand::{PASSWORD, USERNAME, fault, reset, respond, wire};
+
+/// An answer that asks to wait for so many seconds.
+fn too_many(seconds: &str) -> Value {
+    json!({"type": "respond", "status": 429, "cors": true, "body": "{}",
+        "headers": [["retry-after", seconds], ["access-control-expose-headers", "Retry-After"]]})
+}
 
 #[wasm_bindgen_test]
 async fn too_many_attempts_are_counted_down() {
     reset().await;
-    let many = json!({"type": "respond", "status": 429, "cors": true, "body": "{}",
-        "headers": [["retry-after", "2"], ["access-control-expose-headers", "Retry-After"]]});
-    fault("POST", "/token", many).await;
+    fault("POST", "/token", too_many("2")).await;
     let _page = Page::with_form().await;
     Page::fill(USERNAME, PASSWORD);
     Page::submit();
@@ -71,9 +75,7 @@ async fn a_fetch_that_came_too_soon_is_counted_down_and_a_refused_one_takes_its_
     let fetch = || button("Fetch Protected Data").unwrap();
     fetch().click();
     until("data", || find("pre").is_some()).await;
-    let many = json!({"type": "respond", "status": 429, "cors": true, "body": "{}",
-        "headers": [["retry-after", "1"], ["access-control-expose-headers", "Retry-After"]]});
-    fault("GET", "/protected-route", many).await;
+    fault("GET", "/protected-route", too_many("1")).await;
     fetch().click();
     until("countdown", || find("[role=timer]").is_some()).await;
     assert_eq!(fetch().get_attribute("aria-disabled").as_deref(), Some("true"));

@@ -13,9 +13,10 @@
 mod borders;
 mod channel;
 mod countdowns;
-mod importers;
 mod ledger;
 mod lock;
+mod mounted;
+mod other_apps;
 mod other_tabs;
 mod own_sessions;
 mod page;
@@ -23,6 +24,7 @@ mod platform;
 mod resume;
 mod script;
 mod stand;
+mod storage;
 mod wire;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

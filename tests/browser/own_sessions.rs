@@ -3,7 +3,7 @@
 use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::page::{Page, button, find, is_focused, text};
+use crate::mounted::{Page, button, find, is_focused, text};
 use crate::script::{self, Replaced, until};
 use crate::stand::{fault, forget_log_and_rules, reset, respond, wire};
 

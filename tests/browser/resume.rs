@@ -10,18 +10,11 @@ use yew_jwt_auth::Browser;
 use yew_jwt_auth::auth::Platform as _;
 use yew_jwt_auth::resume::{Watch, watch};
 
-use crate::script::{run, until};
+use crate::script::{document_event, page_event, run, until};
 
 fn window_event(event: &str) {
     run(&format!("window.dispatchEvent({event})"));
 }
-
-fn document_event(name: &str) {
-    run(&format!("document.dispatchEvent(new Event('{name}'))"));
-}
-
-const PAGESHOW: &str = "new PageTransitionEvent('pageshow', {persisted: true})";
-const PAGEHIDE: &str = "new PageTransitionEvent('pagehide', {persisted: true})";
 
 /// A watch whose checks end when the test answers them.
 struct Watched {
@@ -77,7 +70,7 @@ async fn events_that_come_together_cause_one_check() {
     window_event("new Event('online')");
     document_event("resume");
     document_event("visibilitychange");
-    window_event(PAGESHOW);
+    page_event("pageshow");
     window_event("new Event('online')");
     page.checked(1).await;
     page.answered().await;
@@ -97,21 +90,15 @@ async fn the_first_showing_of_a_page_is_not_its_return() {
 #[wasm_bindgen_test]
 async fn what_is_private_is_concealed_until_a_check_has_ended() {
     let page = Watched::new();
-    for (stop, go_on) in [(PAGEHIDE, PAGESHOW), ("freeze", "resume")] {
+    for (event, stop, go_on) in
+        [(page_event as fn(&'static str), "pagehide", "pageshow"), (document_event, "freeze", "resume")]
+    {
         page.log.borrow_mut().clear();
         page.checks.set(0);
-        if stop == "freeze" {
-            document_event(stop);
-        } else {
-            window_event(stop);
-        }
+        event(stop);
         assert_eq!(page.log(), "concealed", "in the event itself");
         page.checked(0).await;
-        if stop == "freeze" {
-            document_event(go_on);
-        } else {
-            window_event(go_on);
-        }
+        event(go_on);
         page.checked(1).await;
         assert_eq!(page.log(), "concealed");
         page.answered().await;
@@ -124,10 +111,10 @@ async fn a_check_that_began_before_the_page_stopped_reveals_nothing() {
     let page = Watched::new();
     document_event("visibilitychange");
     page.checked(1).await;
-    window_event(PAGEHIDE);
+    page_event("pagehide");
     page.answered().await;
     assert_eq!(page.log(), "concealed");
-    window_event(PAGESHOW);
+    page_event("pageshow");
     page.checked(2).await;
     page.answered().await;
     assert_eq!(page.log(), "concealed revealed");
@@ -136,8 +123,8 @@ async fn a_check_that_began_before_the_page_stopped_reveals_nothing() {
 #[wasm_bindgen_test]
 async fn what_happens_during_a_check_causes_another() {
     let page = Watched::new();
-    window_event(PAGEHIDE);
-    window_event(PAGESHOW);
+    page_event("pagehide");
+    page_event("pageshow");
     page.checked(1).await;
     document_event("visibilitychange");
     document_event("resume");
@@ -152,8 +139,8 @@ async fn what_happens_during_a_check_causes_another() {
 #[wasm_bindgen_test]
 async fn a_check_that_found_nothing_out_is_repeated_and_reveals_nothing() {
     let page = Watched::new();
-    window_event(PAGEHIDE);
-    window_event(PAGESHOW);
+    page_event("pagehide");
+    page_event("pageshow");
     page.checked(1).await;
     run("answers.shift()(false)");
     page.checked(1).await;
@@ -171,14 +158,14 @@ async fn a_check_that_found_nothing_out_is_repeated_and_reveals_nothing() {
 #[wasm_bindgen_test]
 async fn a_watch_that_is_dropped_does_nothing_any_more() {
     let page = Watched::new();
-    window_event(PAGEHIDE);
-    window_event(PAGESHOW);
+    page_event("pagehide");
+    page_event("pageshow");
     page.checked(1).await;
     document_event("visibilitychange");
     let (log, checks) = (page.log.clone(), page.checks.clone());
     drop(page);
     run("answers.shift()()");
-    window_event(PAGEHIDE);
+    page_event("pagehide");
     Browser.sleep(100).await;
     assert_eq!((log.borrow().join(" "), checks.get()), ("concealed".to_owned(), 1));
 }

@@ -20,6 +20,16 @@ pub(crate) async fn run_async(body: &str) -> JsValue {
     JsFuture::from(promise).await.unwrap()
 }
 
+/// Tells the page that the browser puts it away for a while (`pagehide`), or shows it again (`pageshow`).
+pub(crate) fn page_event(name: &str) {
+    run(&format!("window.dispatchEvent(new PageTransitionEvent('{name}', {{persisted: true}}))"));
+}
+
+/// Dispatches an event of this name at the document.
+pub(crate) fn document_event(name: &str) {
+    run(&format!("document.dispatchEvent(new Event('{name}'))"));
+}
+
 /// An iframe of the same origin. It stands in for another tab, because it has its own view of storage
 /// and its own connections. Scripts find its window as `frame`. One at a time.
 pub(crate) struct Frame;

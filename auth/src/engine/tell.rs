@@ -74,7 +74,8 @@ async fn tell_server(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> 
         return Ok(());
     }
     let mut answer = carry(engine, endpoint, tokens).await?;
-    // "Expired" may be said of either token, and a renewal shows of which.
+    // The answer may call either token expired. The renewal shows which one: it is refused if the refresh token has expired
+    // too.
     let has_expired =
         contract.is_expired(&answer, true) || contract.logout_refusal(&answer) == Some(Meaning::Expired);
     if needs_access && can_renew(contract, tokens) && has_expired {

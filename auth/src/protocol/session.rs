@@ -185,8 +185,8 @@ impl Session {
 
     /// The rule for a 401 to a request that has gone out with `tokens` tokens, the last one `carried` and `refused`.
     ///
-    /// A request goes out with [`MOST_TOKENS`] tokens at most. It causes no refresh after a second token that the server gave
-    /// to this tab, because another one would fare no better. A newer token that is there costs no refresh.
+    /// A request goes out with [`MOST_TOKENS`] tokens at most. A second token that the server gave to this tab causes no refresh,
+    /// because another one would fare no better. A newer token that the tab has already is sent, because it costs no refresh.
     pub(crate) fn on_401(
         current: Option<&Self>,
         carried: &Carried,
@@ -197,18 +197,18 @@ impl Session {
             return On401::Drop;
         };
         let is_last_token = tokens >= MOST_TOKENS;
-        let is_newest_possible =
-            is_last_token || (!carried.access.handed_over && (tokens > 1 || refused.is_of_this_call));
+        let is_newest_possible = !carried.access.handed_over && (tokens > 1 || refused.is_of_this_call);
+        let may_refresh = !is_last_token && !is_newest_possible;
         // A repeated attempt gives the same generation a second access token.
         let newer =
             |now: &Carried| now.generation > carried.generation || now.access.token != carried.access.token;
         match session.carry().filter(newer) {
             Some(now) if !is_last_token => On401::SendAgain(now),
             Some(_) => On401::Answer,
-            None if !is_newest_possible && session.is_renewable() => On401::Refresh,
+            None if may_refresh && session.is_renewable() => On401::Refresh,
             None if refused.may_be_early => On401::Wait,
             // The refresh of a session without a refresh token ends it.
-            None if !is_newest_possible => On401::Refresh,
+            None if may_refresh => On401::Refresh,
             None => On401::Answer,
         }
     }

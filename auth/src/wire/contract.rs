@@ -220,7 +220,7 @@ impl Default for Contract {
             logout_refusals: rules::of_logout(),
             expired: vec![
                 Matcher::status(401),
-                // Sentences of a FastAPI tutorial and of Supabase.
+                // A FastAPI tutorial's sentence, and Supabase's code.
                 Matcher::status(403).says(&["invalid token or expired token"]),
                 Matcher::status(403).is("error_code", &["bad_jwt"]),
             ],
@@ -276,12 +276,16 @@ impl Contract {
     }
 
     /// Whether an access token is not accepted. If the session can be renewed, a proxy's page or a gateway's challenge may say
-    /// so as well, because the refresh that follows does no harm. A success was carried out, whatever it says.
+    /// so as well, because the refresh that follows does no harm. A success counts only if a matcher names its status, because
+    /// the server has carried it out.
     pub(crate) fn is_expired(&self, answer: &Answer, is_renewable: bool) -> bool {
-        let may_say_so = |matcher: &&Matcher| {
-            (is_renewable || (!is_gateway_challenge(answer) && matcher.may_judge(answer)))
-                && (!answer.is_success() || matcher.statuses.contains(&answer.status))
-        };
-        self.expired.iter().filter(may_say_so).any(|matcher| matcher.matches(answer))
+        if !is_renewable && is_gateway_challenge(answer) {
+            return false;
+        }
+        self.expired.iter().any(|matcher| {
+            let is_heard = is_renewable || matcher.hears(answer);
+            let counts = !answer.is_success() || matcher.statuses.contains(&answer.status);
+            is_heard && counts && matcher.matches(answer)
+        })
     }
 }

@@ -96,19 +96,7 @@ fn read(part: &Part<'_>) -> Contract {
     if let Some(names) = part.object("fields") {
         change_names(&mut contract.fields, &names);
     }
-    let names = &contract.fields;
-    let asked = contract.asks.iter().map(|field| &field.name);
-    let typed: Vec<_> = [&names.username, &names.password].into_iter().chain(asked).collect();
-    for (name, call) in [
-        ("login", Some(&contract.login)),
-        ("refresh", contract.refresh.as_ref()),
-        ("logout", contract.logout.as_ref()),
-    ] {
-        let more: &[_] = if name == "login" { &typed } else { &[] };
-        if let Some(twice) = call.and_then(|call| named_twice(call, more)) {
-            part.wrong(name, &["has two fields with the name ", twice]);
-        }
-    }
+    no_name_twice(&contract, part);
     let scheme = |raw: Raw<'_>| raw.text().filter(|word| http::is_header(word, ""));
     if let Some(scheme) = part.field("scheme", "one word of visible ASCII", scheme) {
         contract.scheme = scheme.into();
@@ -136,7 +124,23 @@ fn carries(call: &Endpoint) -> (bool, bool) {
     (call.refresh_token.is_some(), call.access_token.is_some())
 }
 
-/// The name of a field that the call would have twice (RFC 6749 §3.2 forbids it). It also has those of `more`.
+/// A call has no field twice (RFC 6749 §3.2).
+fn no_name_twice(contract: &Contract, part: &Part<'_>) {
+    let names = &contract.fields;
+    let asked = contract.asks.iter().map(|field| &field.name);
+    let typed: Vec<_> = [&names.username, &names.password].into_iter().chain(asked).collect();
+    for (name, call, more) in [
+        ("login", Some(&contract.login), &typed[..]),
+        ("refresh", contract.refresh.as_ref(), &[]),
+        ("logout", contract.logout.as_ref(), &[]),
+    ] {
+        if let Some(twice) = call.and_then(|call| named_twice(call, more)) {
+            part.wrong(name, &["has two fields with the name ", twice]);
+        }
+    }
+}
+
+/// The first name that two of the call's fields have. `more` names the fields that the user fills in.
 fn named_twice<'a>(call: &'a Endpoint, more: &[&'a Text]) -> Option<&'a Text> {
     let carried = [&call.refresh_token, &call.access_token].into_iter().filter_map(|way| match way {
         Some(Carrier::Field(name)) => Some(name),
@@ -195,10 +199,15 @@ fn change(call: &mut Endpoint, part: &Part<'_>) {
             *way = carrier;
         }
     }
-    let ways = [&call.refresh_token, &call.access_token];
-    let is_authorization = |(name, _): &(Text, Text)| name.eq_ignore_ascii_case("authorization");
-    if ways.contains(&&Some(Carrier::Authorization)) && call.headers.iter().any(is_authorization) {
-        part.takes("headers", "no authorization, because a token travels there");
+    for carrier in [&call.refresh_token, &call.access_token].into_iter().flatten() {
+        let name = match carrier {
+            Carrier::Authorization => "authorization",
+            Carrier::Header(name) => name,
+            Carrier::Field(_) => continue,
+        };
+        if call.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name)) {
+            part.takes("headers", &["no ", name, ", because a token travels there"].concat());
+        }
     }
     if call.method == Method::Get && call.encoding != Encoding::Query {
         part.takes("encoding", "query, because a GET has no body");

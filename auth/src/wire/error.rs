@@ -65,8 +65,8 @@ pub enum Error {
         /// The status code.
         status: u16,
     },
-    /// The sign-in service does not take this page's calls: its registration (`client_id`), the kind of its request, or
-    /// the scope that it asks for is wrong.
+    /// The sign-in service cannot serve this page as it is set up: its registration (`client_id`), its way to ask, or a key or
+    /// second factor that it does not send.
     PageNotAccepted {
         /// The status code.
         status: u16,

@@ -108,12 +108,16 @@ pub(super) fn is_header(name: &str, value: &str) -> bool {
     !name.is_empty() && name.bytes().all(token) && value.bytes().all(text)
 }
 
+/// The header that carries an attempt's key.
+pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// Whether a server's contract may set a header of this name. The rest is the page's or the browser's own (the Fetch
 /// standard's "forbidden request-header").
 pub(super) fn is_settable(name: &str) -> bool {
     const OWN: &[&str] = &[
         "accept",
         "content-type",
+        IDEMPOTENCY_KEY,
         "accept-charset",
         "accept-encoding",
         "access-control-request-headers",

@@ -25,7 +25,8 @@ pub enum Meaning {
     Revoked,
     /// The server has a problem of its own, which passes.
     Trouble,
-    /// The server does not take this page: its registration (`client_id`) or its way to ask is wrong.
+    /// The server cannot serve this page as it is set up: its registration (`client_id`), its way to ask, or a key or second
+    /// factor that it does not send. A repeat does not help.
     PageNotAccepted,
 }
 
@@ -65,12 +66,12 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
     }
     let text = answer.text();
     let said = Said::read(answer, &text);
-    let mut rules = rules.iter().filter(|rule| rule.when.may_judge(answer));
+    let mut rules = rules.iter().filter(|rule| rule.when.hears(answer));
     rules.find(|rule| rule.when.takes(answer.status) && rule.when.fits(&said)).map(|rule| rule.means)
 }
 
-/// Whether a gateway in front of the server refused: a 401 that asks for a name and password of the browser (RFC 7617) or
-/// for a key of the page, and for no bearer token, and that says no more than that.
+/// Whether a gateway in front of the server refused: a 401 that asks for a name and password of the browser (RFC 7617, RFC 7616, RFC 4559) or
+/// for a key of the page (Kong), and for no bearer token, and that says no more than that.
 pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
     let asks = |challenges: &str, scheme: &str| {
         let mut words = challenges.split([',', ' ', '=']);

@@ -54,9 +54,6 @@ pub(crate) fn carrying(
     call(base, endpoint, given, headers)
 }
 
-/// The header that carries an attempt's key.
-pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
 /// A question to the refresh endpoint that carries no token.
 pub(crate) fn probe(base: &BaseUrl, endpoint: &Endpoint) -> Result<HttpRequest, Error> {
     let request = call(base, endpoint, Vec::new(), Vec::new())?;

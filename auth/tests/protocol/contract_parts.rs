@@ -1,4 +1,4 @@
-//! What single parts of a contract mean: its end of an access token, its logout, and a refresh that is not there.
+//! What single fields of a contract do: `expired`, `logout`, `refresh: null` and `markup`.
 
 use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, RefreshCustody, State};
 

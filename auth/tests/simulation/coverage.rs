@@ -54,7 +54,7 @@ pub(crate) const EXPECTED: &[&str] = &[
     "request never answered",
     "request repeated by the browser",
     "request sent a third time",
-    "request sent again with a new token",
+    "request sent again with its own new token",
     "request sent again after a 401",
     "server restarted after its commit",
     "server rolled back",

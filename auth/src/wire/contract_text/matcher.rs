@@ -29,15 +29,15 @@ pub(super) fn matcher(part: &Part<'_>, besides: &[&str]) -> Matcher {
     );
     let statuses = part.field("status", "a status, or a list of them", statuses).unwrap_or_default();
     let mut tests = Vec::new();
-    type Test = fn(Vec<Text>, Vec<Text>) -> FieldTest;
-    for (name, test) in [("is", FieldTest::Is as Test), ("is_not", FieldTest::IsNot)] {
+    type OfFields = fn(Vec<Text>, Vec<Text>) -> FieldTest;
+    for (name, test) in [("is", FieldTest::Is as OfFields), ("is_not", FieldTest::IsNot)] {
         let Some(part) = part.object(name) else { continue };
         tests.extend(part.names().into_iter().map(|name| test(vec![name.clone().into()], part.texts(&name))));
     }
     tests.extend(part.text("has").map(FieldTest::Has));
     tests.extend(part.text("lacks").map(FieldTest::Lacks));
-    type Words = fn(Vec<Text>) -> FieldTest;
-    for (name, test) in [("says", FieldTest::Says as Words), ("says_not", FieldTest::SaysNot)] {
+    type OfTexts = fn(Vec<Text>) -> FieldTest;
+    for (name, test) in [("says", FieldTest::Says as OfTexts), ("says_not", FieldTest::SaysNot)] {
         if part.has(name) {
             tests.push(test(part.texts(name)));
         }

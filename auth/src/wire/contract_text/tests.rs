@@ -76,7 +76,7 @@ fn its_rules_come_before_the_presets() {
         (403, r#"{"detail":{"code":"Gone"}}"#, Some(Meaning::Revoked)),
         (404, r#"{"message":"SESSION_CLOSED"}"#, Some(Meaning::Expired)),
         (401, "{}", Some(Meaning::Trouble)),
-        (401, "", Some(Meaning::Expired)),
+        (401, "", Some(Meaning::NotAccepted)),
         (403, "{}", None),
     ] {
         assert_eq!(contract.refresh_refusal(&answer(status, body)), meaning, "{status} {body}");
@@ -157,6 +157,14 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (
             r#"{"preset": "flask-jwt-extended", "refresh": {"headers": {"Authorization": "Basic cGFnZTo="}}}"#,
             "refresh.headers takes no authorization, because a token travels there",
+        ),
+        (
+            r#"{"refresh": {"refresh_token": "header:X-Refresh", "headers": {"x-refresh": "y"}}}"#,
+            "refresh.headers takes no X-Refresh, because a token travels there",
+        ),
+        (
+            r#"{"refresh": {"headers": {"Idempotency-Key": "y"}}}"#,
+            "refresh.headers.Idempotency-Key takes a header's name",
         ),
         (r#"{"login": {"fields": {"password": "x"}}}"#, "login has two fields with the name password"),
         (

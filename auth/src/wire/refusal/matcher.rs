@@ -18,13 +18,13 @@ pub struct Matcher {
     pub tests: Vec<FieldTest>,
 }
 
-/// A test of an answer's JSON object. A path names a field within fields: `detail.code`. Text is compared without regard
+/// A test of what an answer says. A path names a field within fields: `detail.code`. Text is compared without regard
 /// to the case of ASCII letters.
 #[derive(Clone, Debug)]
 pub enum FieldTest {
-    /// One of the fields holds one of the texts.
+    /// `Is(paths, texts)`: the field at one of `paths` holds one of `texts`.
     Is(Vec<Text>, Vec<Text>),
-    /// None of the fields holds one of the texts.
+    /// `IsNot(paths, texts)`: no field at one of `paths` holds one of `texts`.
     IsNot(Vec<Text>, Vec<Text>),
     /// The field is there, and holds anything but `null`.
     Has(Text),
@@ -107,8 +107,8 @@ impl Matcher {
         self.takes(answer.status) && (self.tests.is_empty() || self.fits(&Said::read(answer, &answer.text())))
     }
 
-    /// Whether an answer of its kind may be a refusal by this matcher.
-    pub(crate) fn may_judge(&self, answer: &Answer) -> bool {
+    /// Whether it hears this kind of answer: markup only with [`FieldTest::IsMarkup`].
+    pub(crate) fn hears(&self, answer: &Answer) -> bool {
         !answer.is_markup() || self.tests.iter().any(|test| matches!(test, FieldTest::IsMarkup))
     }
 
@@ -198,8 +198,7 @@ const EXPLAINING: [&str; 12] = [
 /// A text that is no JSON object is an explanation up to this length, in bytes.
 const SENTENCE: usize = 200;
 
-/// What an answer says of itself, as `plain` text: in fields, in lists and objects within them, or in one sentence. The
-/// code `invalid_request` (RFC 6749 §5.2) says nothing of tokens, and a slash between two words is no address.
+/// What an answer says of itself, as `plain` text: in fields, in lists and objects within them, or in one sentence.
 fn explanation(text: &str, object: Option<&Object<'_>>) -> String {
     let mut words = String::new();
     match object {
@@ -207,8 +206,7 @@ fn explanation(text: &str, object: Option<&Object<'_>>) -> String {
         None if text.len() <= SENTENCE => words.push_str(text),
         None => {}
     }
-    let words = plain(&words).replace("invalid request", "request").replace("invalid parameter", "parameter");
-    words.replace(" / ", "/")
+    plain(&words)
 }
 
 fn explain(object: &Object<'_>, depth: u32, words: &mut String) {
@@ -225,7 +223,9 @@ fn explain(object: &Object<'_>, depth: u32, words: &mut String) {
     }
 }
 
-/// A text in lower case, with spaces for the marks that join words in codes.
+/// A text in lower case, with spaces for the marks that join words in codes. A slash between two words is no address. The
+/// code `invalid_request` (RFC 6749 §5.2) is rewritten, because its "invalid" says nothing of tokens.
 fn plain(text: &str) -> String {
-    text.to_ascii_lowercase().replace(['_', '-'], " ")
+    let text = text.to_ascii_lowercase().replace(['_', '-'], " ").replace(" / ", "/");
+    text.replace("invalid request", "unreadable request").replace("invalid parameter", "unreadable parameter")
 }

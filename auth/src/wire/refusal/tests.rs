@@ -1,4 +1,4 @@
-use super::Meaning::{Disabled, Expired, Locked, NotAccepted, NotVerified, PageNotAccepted, Trouble};
+use super::Meaning::{Disabled, Locked, NotAccepted, NotVerified, PageNotAccepted, Trouble};
 use super::*;
 use crate::wire::Contract;
 use crate::wire::clock::Instant;
@@ -26,25 +26,23 @@ fn each(of: impl Fn(&Contract, &Answer) -> Option<Meaning>, cases: &[(u16, &str,
 fn a_gateways_challenge_is_no_word_on_the_password_or_the_session() {
     let contract = Contract::default();
     for (challenge, meaning) in [
-        (r#"Basic realm="staff only""#, Some(PageNotAccepted)),
-        ("basic", Some(PageNotAccepted)),
-        ("Negotiate, NTLM", Some(PageNotAccepted)),
-        (r#"Key realm="kong""#, Some(PageNotAccepted)),
-        (r#"Digest realm="x", nonce="y""#, Some(PageNotAccepted)),
-        ("Bearer", None),
-        (r#"Bearer error="invalid_token", Basic realm="x""#, None),
-        (r#"JWT realm="api""#, None),
+        (r#"Basic realm="staff only""#, PageNotAccepted),
+        ("basic", PageNotAccepted),
+        ("Negotiate, NTLM", PageNotAccepted),
+        (r#"Key realm="kong""#, PageNotAccepted),
+        (r#"Digest realm="x", nonce="y""#, PageNotAccepted),
+        ("Bearer", NotAccepted),
+        (r#"Bearer error="invalid_token", Basic realm="x""#, NotAccepted),
+        (r#"JWT realm="api""#, NotAccepted),
     ] {
         let mut answer = answer(401, "Authorization Required");
         answer.headers.push(("www-authenticate".to_owned(), challenge.to_owned()));
-        for (of, usual) in
-            [(contract.login_refusal(&answer), NotAccepted), (contract.refresh_refusal(&answer), Expired)]
-        {
-            assert_eq!(of, Some(meaning.unwrap_or(usual)), "{challenge}");
+        for of in [contract.login_refusal(&answer), contract.refresh_refusal(&answer)] {
+            assert_eq!(of, Some(meaning), "{challenge}");
         }
         // JSON that says no more is a gateway's too.
         answer.body = r#"{"message":"Unauthorized"}"#.into();
-        assert_eq!(contract.refresh_refusal(&answer), Some(meaning.unwrap_or(Expired)), "{challenge}");
+        assert_eq!(contract.refresh_refusal(&answer), Some(meaning), "{challenge}");
         // A JSON object is the server's own, whatever it copied into its headers.
         answer.body = detail("x").into();
         assert_eq!(contract.login_refusal(&answer), Some(NotAccepted), "{challenge}");
@@ -100,6 +98,7 @@ fn an_account_that_nobody_may_use_has_its_own_word() {
                 (423, &detail("Account locked"), Some(Locked)),
                 (423, "", Some(Locked)),
                 (401, r#"{"message":"Your account is locked for 15 minutes"}"#, Some(Locked)),
+                (401, &detail("Your account is locked. It will be unlocked in 15 minutes."), Some(Locked)),
                 (401, r#"{"detail":"Too many failed attempts"}"#, Some(Locked)),
                 (
                     400,
@@ -137,6 +136,10 @@ fn errors_of_the_server_or_of_the_page_are_no_words_on_the_user() {
 
 #[test]
 fn words_are_found_as_a_server_writes_them_and_as_people_do() {
+    assert!(
+        Matcher::any().says(&["invalid_request"]).matches(&answer(400, r#"{"error":"invalid_request"}"#))
+    );
+    assert!(Matcher::any().says(&["name / password"]).matches(&answer(400, "Wrong name/password")));
     for text in ["LOGIN_USER_NOT_VERIFIED", "login user not verified", "User-Not-Verified"] {
         let matcher = Matcher::any().says(&[text]);
         assert!(matcher.matches(&answer(400, &detail("LOGIN_USER_NOT_VERIFIED"))), "{text}");

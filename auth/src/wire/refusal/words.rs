@@ -8,11 +8,10 @@ pub(super) const OF_THE_PAGE: Words =
 /// Errors that speak of the server itself (RFC 6749 §4.1.2.1, RFC 8628 §3.5).
 pub(super) const OF_THE_SERVER: Words = &["temporarily_unavailable", "server_error", "slow_down"];
 /// A gateway wants a key of the page, or the server saw no token.
-pub(super) const NO_TOKEN: Words = &[
+pub(super) const NO_KEY_OR_TOKEN: Words = &[
     "api key",
     "apikey",
     "subscription key",
-    "jwks",
     "not authenticated",
     "credentials were not provided",
     "missing authorization header",
@@ -21,7 +20,8 @@ pub(super) const NO_TOKEN: Words = &[
     "missing cookie",
     "no authorization",
     "header is empty",
-    // Spring's answer to a fault of its own, unless "/error" is permitted.
+    // Spring Security's 401 to a request without a token. It hides the server's own faults behind it, unless "/error" is
+    // permitted.
     "full authentication is required",
 ];
 /// Words about a request that a gateway or a check for robots stopped. They say nothing of users and sessions.
@@ -51,10 +51,19 @@ pub(super) const LOCKED: Words = &[
     "lockedout",
 ];
 /// A wrong password may come with a warning.
-pub(super) const WARNING: Words =
-    &["before your account", "attempts left", "attempts remaining", "more attempt", "more fail", "will be"];
-/// The account's state may be one of several reasons.
-pub(super) const AMONG_OTHERS: Words = &[
+pub(super) const WARNING: Words = &[
+    "before your account",
+    "attempts left",
+    "attempts remaining",
+    "more attempt",
+    "more fail",
+    "will be locked",
+    "will be blocked",
+    "will be disabled",
+    "will be suspended",
+];
+/// Words of another reason. Beside them the account's state is only one of several.
+pub(super) const OTHER_REASONS: Words = &[
     "incorrect",
     "sign in correctly",
     "invalid credential",
@@ -130,7 +139,7 @@ pub(super) const NO_WORD_ON_USERS: Words =
     &["invalid_request", "use_dpop_nonce", "missing_api_key", "invalid_api_key", "service_unavailable"];
 /// What a session's end is said of.
 pub(super) const SESSION: Words = &["token", "session", "signature", "jwt"];
-/// What may be over without the session.
+/// Words that a session's end does not have: of other things that expire, and of an end that failed ("could not be revoked").
 pub(super) const FOREIGN: Words = &["subscription", "license", "password", "not be", "n't be"];
 /// Words about how a request is written. They say nothing of users and sessions.
 pub(super) const OF_THE_FORM: Words = &[
@@ -140,7 +149,9 @@ pub(super) const OF_THE_FORM: Words = &[
     "request body",
     "field",
     "payload",
-    "json",
+    "not valid json",
+    "json input",
+    "in json at",
     "content length",
     "is required",
     "must include",

@@ -52,14 +52,14 @@ impl Given {
         found.any(|found| errors.iter().any(|error| error.eq_ignore_ascii_case(found)))
     }
 
-    /// Whether a session may be over because of this answer. It restates in one place what no answer but these means.
+    /// Whether this answer may end a session. It is written apart from the rules, to judge them.
     pub(super) fn may_end(&self) -> bool {
         let of_others =
             ["invalid_client", "unauthorized_client", "temporarily_unavailable", "server_error", "slow_down"];
         if self.status == 409 {
             return self.object().is_some();
         }
-        // Whatever it says beside, the refresh token before is spent.
+        // The refresh token that was sent is spent, whatever else the answer says.
         if (200..300).contains(&self.status) && self.has_field("refresh_token") {
             return true;
         }

@@ -26,7 +26,7 @@ impl World {
         let refused = matches!(earlier.last(), Some((_, Answered::Status(401), None)));
         if with_it > 0 {
             drop(check);
-            self.cover("request sent again with a new token");
+            self.cover("request sent again with its own new token");
             if with_it > 1 || !refused {
                 self.violate(Invariant::OneRetry, || {
                     "a request goes out again with the same token".to_owned()
@@ -34,6 +34,7 @@ impl World {
             }
             return;
         }
+        // Before repeats go: the newest send of the last token counts, because a newer token may have come while it waited.
         let last_was_late = matches!(earlier.last(), Some((_, _, Some(_))));
         earlier.dedup_by_key(|(token, ..)| *token);
         let granted = check.tabs.get(&life).map(|seen| &seen.granted);
@@ -63,8 +64,9 @@ impl World {
         }
     }
 
-    /// A caller gets a 401 only if the server gave the refused token to this tab since the call began. Otherwise a
-    /// refresh may bring a better one. A call causes one refresh at most.
+    /// A caller gets a 401 if the server gave the refused token to this tab since the call began, if that token was the second
+    /// one and the server's, if it was the third, or if a refresh was tried. Otherwise a refresh may bring a better one. A call
+    /// causes one refresh, unless other tabs or trouble interfere.
     pub(crate) fn check_effort(&self, id: usize, outcome: &Outcome) {
         // The token of a page that stood still may end between an answer and the request that waits for it.
         let stood_still = self.stood_still(id);
@@ -77,6 +79,7 @@ impl World {
         let all = sends.len();
         sends.dedup_by_key(|call| call.token);
         let has_waited = sends.len() < all;
+        // After three tokens a newer one is not sent, so a 401 that came late is the caller's at once.
         let may_wait = sends.len() < 3 || sends.last().is_none_or(|call| call.late.is_none());
         let since = |call: &&Call| call.life == life && call.sent.monotonic >= began;
         let of_family = |call: &&Call| call.token.is_some_and(|sent| sent.family == token.family);

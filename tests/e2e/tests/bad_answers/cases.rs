@@ -45,8 +45,8 @@ pub(crate) fn shared_cases(trap: &Proxy) -> Vec<Case> {
         Case::new("200 with HTML that claims to be JSON", json_text(200, &html()), UNINTELLIGIBLE),
         Case::new("cut JSON", json_text(200, "{\"access_token\": \"a.b.c\", \"tok"), UNINTELLIGIBLE),
         Case::new("a connection that closes", Action::DropBefore, UNREACHABLE),
-        Case::new("418", Action::json(418, &detail), "The server refused the request (418)."),
-        Case::new("410 with HTML", Action::html(410, &html()), "The server refused the request (410)."),
+        Case::new("418", Action::json(418, &detail), refused_with(418)),
+        Case::new("410 with HTML", Action::html(410, &html()), refused_with(410)),
         Case::new("307 to another origin", redirect(307, trap), REDIRECTED),
         Case::new("302 to another origin", redirect(302, trap), REDIRECTED),
     ]
@@ -69,7 +69,7 @@ pub(crate) fn token_cases(trap: &Proxy) -> Vec<Case> {
         Case::new("200 with a line break", shape(json!({"access_token": "a\r\nX: y"})), UNUSABLE),
         Case::new("200 for DPoP", shape(json!({"access_token": "a", "token_type": "DPoP"})), UNUSABLE),
         Case::new("200 too large", shape(json!({"access_token": large})), UNUSABLE),
-        Case::new("401 with HTML", Action::html(401, &html()), "The server refused the request (401)."),
+        Case::new("401 with HTML", Action::html(401, &html()), refused_with(401)),
     ]);
     cases
 }
@@ -104,18 +104,17 @@ pub(crate) fn login_cases(trap: &Proxy) -> Vec<Case> {
 }
 
 pub(crate) fn fetch_cases(trap: &Proxy) -> Vec<Case> {
-    let refused = |status: u16| format!("The server refused the request ({status}).");
     let mut cases = shared_cases(trap);
     cases.extend([
         Case::new("a cut connection", Action::CutBody { bytes: 9 }, INTERRUPTED),
         Case::new("404", Action::json(404, &json!({"detail": "Not Found"})), NOT_THERE),
         Case::new("404 with HTML", Action::html(404, &html()), NOT_THERE),
-        Case::new("405", Action::json(405, &json!({"detail": INTERNALS})), refused(405)),
-        Case::new("409", Action::json(409, &json!({"detail": INTERNALS})), refused(409)),
+        Case::new("405", Action::json(405, &json!({"detail": INTERNALS})), refused_with(405)),
+        Case::new("409", Action::json(409, &json!({"detail": INTERNALS})), refused_with(409)),
         Case::new(
             "422",
             Action::json(422, &json!({"detail": [{"loc": ["query", 0], "input": PASSWORD}]})),
-            refused(422),
+            refused_with(422),
         ),
         Case::new("429 with Retry-After", too_many(Some("1")), TOO_MANY),
     ]);
@@ -125,25 +124,21 @@ pub(crate) fn fetch_cases(trap: &Proxy) -> Vec<Case> {
 pub(crate) fn refresh_cases(trap: &Proxy) -> Vec<Case> {
     let mut cases = token_cases(trap);
     cases.extend([
-        Case::new(
-            "422",
-            Action::json(422, &json!({"detail": INTERNALS})),
-            "The server refused the request (422).",
-        ),
+        Case::new("422", Action::json(422, &json!({"detail": INTERNALS})), refused_with(422)),
         Case::new("408", Action::json(408, &json!({"detail": INTERNALS})), TIMED_OUT),
         Case::new("429 with Retry-After", too_many(Some("1")), TOO_MANY),
         Case::new("400 with HTML", Action::html(400, &html()), STOPPED),
         Case::new(
             "400 for a reason of the client's",
             Action::json(400, &json!({"error": "invalid_request"})),
-            "The server refused the request (400).",
+            refused_with(400),
         ),
     ]);
     cases
 }
 
 /// Whether this sentence is about a transient failure.
-pub(crate) fn passes(sentence: &str) -> bool {
+pub(crate) fn is_transient(sentence: &str) -> bool {
     let passing = [UNREACHABLE, UNINTELLIGIBLE, INTERRUPTED, TIMED_OUT, TOO_MANY];
     passing.contains(&sentence)
         || sentence.starts_with(STOPPED)
@@ -152,6 +147,10 @@ pub(crate) fn passes(sentence: &str) -> bool {
 
 pub(crate) fn problem(status: u16) -> String {
     format!("The server has a problem ({status}). Try again in a moment.")
+}
+
+fn refused_with(status: u16) -> String {
+    format!("The server refused the request ({status}).")
 }
 
 pub(crate) fn service_not_found(status: u16) -> String {

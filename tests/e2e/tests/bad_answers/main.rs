@@ -12,15 +12,15 @@ use e2e::server::{Options, Server};
 use serde_json::{Value, json};
 
 use crate::cases::{
-    Case, INTERNALS, NO_DATA, fetch_cases, json_text, login_cases, passes, plain, redirect, refresh_cases,
-    too_many,
+    Case, INTERNALS, NO_DATA, fetch_cases, is_transient, json_text, login_cases, plain, redirect,
+    refresh_cases, too_many,
 };
 
 mod cases;
 mod silence;
 
 /// A session's rate gate lets ten refreshes pass without a wait: five cases with two refreshes each.
-const SESSION: usize = 5;
+const CASES_PER_SESSION: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_gets_a_bad_answer_says_so_and_stores_nothing_and_the_next_one_works() -> Result<()> {
@@ -91,7 +91,7 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
     let log = scene.log();
     for (number, Case { name, action, sentence }) in refresh_cases(&trap).into_iter().enumerate() {
         let case = async {
-            if number % SESSION == SESSION - 1 {
+            if number % CASES_PER_SESSION == CASES_PER_SESSION - 1 {
                 page.logout().await?;
                 page.login(USERNAME, PASSWORD).await?;
             }
@@ -101,7 +101,7 @@ async fn a_refresh_that_gets_a_bad_answer_ends_no_session() -> Result<()> {
             scene.proxy.add(Rule::new("POST", "/refresh", action).once());
             let seen = page.press_and_settle(FETCH).await?;
             ensure_nothing_shows(&scene).await?;
-            if passes(&sentence) {
+            if is_transient(&sentence) {
                 // A transient failure: within the same click the page waits and repeats the attempt.
                 ensure!(seen.alerts.is_empty() && seen.json().is_some(), "{seen:#?}");
                 ensure!(log.matching("POST", "/refresh").len() == 2, "{:?}", log.wire());

@@ -1,13 +1,18 @@
 //! What a refresh's or a logout's refusal means for the session.
 
-use super::super::Meaning::{Expired, PageNotAccepted, Revoked, Trouble};
+use super::super::Meaning::{self, Expired, NotAccepted, PageNotAccepted, Revoked, Trouble};
 use super::{detail, each};
-use crate::wire::Contract;
+use crate::wire::{Answer, Contract};
+
+/// What a refresh's answer means. "Not accepted" ends a session as "expired" does.
+fn refresh(contract: &Contract, answer: &Answer) -> Option<Meaning> {
+    contract.refresh_refusal(answer).map(|meaning| if meaning == NotAccepted { Expired } else { meaning })
+}
 
 #[test]
 fn a_session_is_over_in_any_words() {
     each(
-        Contract::refresh_refusal,
+        refresh,
         &[
             (401, &detail("x"), Some(Expired)),
             (401, "", Some(Expired)),
@@ -24,6 +29,8 @@ fn a_session_is_over_in_any_words() {
             (422, r#"{"msg":"Signature verification failed, token is not valid"}"#, Some(Expired)),
             (404, &detail("User not found"), Some(Expired)),
             (403, r#"{"code":"refresh_token_already_used"}"#, Some(Expired)),
+            (403, r#"{"message":"JsonWebTokenError: jwt expired"}"#, Some(Expired)),
+            (422, r#"{"message":"Invalid JSON Web Token"}"#, Some(Expired)),
             (401, r#"{"error":"invalid_request","message":"The refresh token is invalid."}"#, Some(Expired)),
             (403, r#"{"message":"Failed for [3c3f]: Refresh token is not in database!"}"#, Some(Expired)),
             (404, r#"{"message":"Refresh token does not exist"}"#, Some(Expired)),
@@ -41,7 +48,7 @@ fn a_session_is_over_in_any_words() {
 #[test]
 fn only_what_means_it_ends_a_session() {
     each(
-        Contract::refresh_refusal,
+        refresh,
         &[
             (400, r#"{"error":"invalid_request"}"#, None),
             (
@@ -54,7 +61,7 @@ fn only_what_means_it_ends_a_session() {
                 r#"{"error":"invalid_request","error_description":"The request includes an invalid parameter value. Failed to refresh token because of multiple concurrent requests."}"#,
                 None,
             ),
-            // Spring's answer to a fault of its own.
+            // Spring Security hides the server's own faults behind it.
             (
                 401,
                 r#"{"status":401,"error":"Unauthorized","message":"Full authentication is required to access this resource"}"#,
@@ -90,7 +97,7 @@ fn only_what_means_it_ends_a_session() {
             (403, &detail("Your subscription has expired"), None),
             (403, r#"{"message":"API key revoked"}"#, Some(PageNotAccepted)),
             (401, r#"{"message":"No API key found in request"}"#, Some(PageNotAccepted)),
-            (401, "Jwks remote fetch is failed", Some(PageNotAccepted)),
+            (401, "Jwks remote fetch is failed", Some(Trouble)),
             // The server did not see the token that was sent.
             (401, &detail("Not authenticated"), Some(PageNotAccepted)),
             (401, &detail("Authentication credentials were not provided."), Some(PageNotAccepted)),

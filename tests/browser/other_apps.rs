@@ -1,4 +1,4 @@
-//! Tests apps that importers build of the components.
+//! Tests apps that other crates build from the components.
 
 use serde_json::json;
 use wasm_bindgen_futures::spawn_local;
@@ -7,11 +7,11 @@ use yew::prelude::*;
 use yew_jwt_auth::auth::{Request, State};
 use yew_jwt_auth::{AuthProvider, Guard, LoginForm, LogoutButton, Settings, use_client, use_session};
 
-use crate::page::{Mounted, button, find, text};
+use crate::mounted::{Mounted, button, find, text};
 use crate::script::{self, until};
 use crate::stand::{self, PASSWORD, USERNAME, fault, reset, respond, wire};
 
-/// An app of an importer, with components inside and outside of the guard.
+/// An app of another crate, with components inside and outside of the guard.
 #[component]
 fn Imported() -> Html {
     html! {
@@ -34,12 +34,12 @@ async fn a_session_that_ends_while_the_page_is_put_away_is_not_shown_again() {
     stand::signed_in().await;
     let _app = Mounted::<Imported>::new();
     until("signed in", || find("#private").is_some()).await;
-    script::run("window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))");
+    script::page_event("pagehide");
     until("concealed", || find("#private").is_none()).await;
     assert_eq!(text("#status"), "Restoring");
     button("Logout").unwrap().click();
     until("ended", || find("#form").is_some()).await;
-    script::run("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))");
+    script::page_event("pageshow");
     wire(1).await;
     assert!(find("#private").is_none());
 }
