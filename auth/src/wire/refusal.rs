@@ -4,7 +4,7 @@
 use super::end_reason::EndReason;
 use super::http::Answer;
 
-use matcher::Said;
+use matcher::Body;
 pub(super) use matcher::at;
 pub use matcher::{FieldTest, Matcher};
 
@@ -65,7 +65,7 @@ pub(crate) fn meaning(rules: &[Refusal], answer: &Answer) -> Option<Meaning> {
         return Some(Meaning::PageNotAccepted);
     }
     let text = answer.text();
-    let said = Said::read(answer, &text);
+    let said = Body::read(answer, &text);
     let mut rules = rules.iter().filter(|rule| rule.when.hears(answer));
     rules.find(|rule| rule.when.takes(answer.status) && rule.when.fits(&said)).map(|rule| rule.means)
 }
@@ -87,7 +87,7 @@ pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
 /// Whether an answer explains itself with nothing but its status.
 fn says_nothing(answer: &Answer) -> bool {
     let text = answer.text();
-    let said = Said::read(answer, &text);
+    let said = Body::read(answer, &text);
     said.object.is_none() || matches!(said.words.trim_ascii(), "" | "unauthorized")
 }
 

@@ -104,7 +104,7 @@ impl Matcher {
     }
 
     pub(crate) fn matches(&self, answer: &Answer) -> bool {
-        self.takes(answer.status) && (self.tests.is_empty() || self.fits(&Said::read(answer, &answer.text())))
+        self.takes(answer.status) && (self.tests.is_empty() || self.fits(&Body::read(answer, &answer.text())))
     }
 
     /// Whether it hears this kind of answer: markup only with [`FieldTest::IsMarkup`].
@@ -116,20 +116,20 @@ impl Matcher {
         self.statuses.is_empty() || self.statuses.contains(&status)
     }
 
-    pub(super) fn fits(&self, said: &Said<'_>) -> bool {
+    pub(super) fn fits(&self, said: &Body<'_>) -> bool {
         self.tests.iter().all(|test| test.holds(said))
     }
 }
 
 /// A body, read once for all tests.
-pub(super) struct Said<'a> {
+pub(super) struct Body<'a> {
     pub(super) object: Option<Object<'a>>,
     /// Its explanation.
     pub(super) words: String,
     is_markup: bool,
 }
 
-impl<'a> Said<'a> {
+impl<'a> Body<'a> {
     pub(super) fn read(answer: &Answer, text: &'a str) -> Self {
         let object = Object::read(text);
         Self { words: explanation(text, object.as_ref()), object, is_markup: answer.is_markup() }
@@ -141,8 +141,8 @@ fn names(texts: &[&'static str]) -> Vec<Text> {
 }
 
 impl FieldTest {
-    fn holds(&self, said: &Said<'_>) -> bool {
-        let Said { object, words, is_markup } = said;
+    fn holds(&self, said: &Body<'_>) -> bool {
+        let Body { object, words, is_markup } = said;
         let at = |path: &str| at(object.as_ref()?, path);
         let is_one = |paths: &[Text], texts: &[Text]| {
             let mut found = paths.iter().filter_map(|path| at(path)?.text());
