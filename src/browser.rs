@@ -86,6 +86,10 @@ impl Platform for Browser {
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
         http::send(request).boxed_local()
     }
+
+    fn hint(&self, line: &str) {
+        hint::say(line);
+    }
 }
 
 /// Whether the device may have a connection. The browser knows only of a connection that is missing.

@@ -67,8 +67,12 @@ impl Settings {
     pub fn from_page() -> Result<Self, InvalidSettings> {
         const ADDRESS: &str = "api-base-url";
         let document = web_sys::window().and_then(|window| window.document());
-        let missing =
-            || InvalidSettings::takes(ADDRESS, "the API's address, or a path that begins with a slash");
+        let missing = || {
+            InvalidSettings::takes(
+                ADDRESS,
+                "the API's address, such as https://api.example.org, or a path that begins with a slash",
+            )
+        };
         let document = document.ok_or_else(missing)?;
         let address = content(&document, ADDRESS).ok_or_else(missing)?;
         let address = absolute(address.trim(), &document).ok_or_else(missing)?;

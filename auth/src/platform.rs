@@ -73,6 +73,9 @@ pub trait Platform: 'static {
     /// at another origin), heeds [`HttpRequest::cache`] and [`HttpRequest::cookies`], sends no referrer, stops reading at
     /// [`HttpRequest::body_limit`], and gives the request up when the future is dropped.
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>>;
+
+    /// Tells whoever sets up the page what does not fit, in one line of complete sentences without secrets.
+    fn hint(&self, line: &str);
 }
 
 /// 128 random bits as 32 hexadecimal digits, which fit into names, headers and JSON as they are.

@@ -1,4 +1,4 @@
-//! One line in the console for whoever sets up the server.
+//! Lines in the console for whoever sets up the page or its server.
 
 use std::cell::Cell;
 
@@ -20,12 +20,16 @@ pub(super) fn no_answer(url: &str) {
         return;
     }
     let line = [
-        "yew-jwt-auth: ",
-        &server,
+        &*server,
         " gave no answer that this page may read. If it runs, let its CORS rules allow the origin ",
         &page,
         ", the methods GET, POST and DELETE, the headers authorization, content-type and idempotency-key, and what \
-         auth-contract names.",
+         auth-contract names. If they do, look for a 500 in the server's log, because many servers answer that without CORS headers.",
     ];
-    web_sys::console::warn_1(&line.concat().into());
+    say(&line.concat());
+}
+
+/// Writes one line into the console.
+pub(super) fn say(line: &str) {
+    web_sys::console::warn_1(&["yew-jwt-auth: ", line].concat().into());
 }

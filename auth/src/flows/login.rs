@@ -94,10 +94,14 @@ fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
         _ => Grant::read(answer, contract).inspect_err(|_| refuse(engine, answer)),
     };
     // A success without an access token may be an error under the wrong status.
-    match contract.login_refusal(answer).filter(|_| granted.is_err()) {
+    let granted = match contract.login_refusal(answer).filter(|_| granted.is_err()) {
         Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
         None => granted,
+    };
+    if let Some(line) = wire::login_mismatch(answer, contract, granted.as_ref()) {
+        engine.platform.hint(&line);
     }
+    granted
 }
 
 /// Ends at the server the session that an unusable or late answer opened there.

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
 use super::http::{self, Method, Text};
-use super::json::{Object, Raw};
+use super::json::{self, Object, Raw};
 use super::preset::PRESETS;
 
 use matcher::{matcher, refusal};
@@ -29,14 +29,22 @@ impl Contract {
         let mut presets = PRESETS.iter();
         let text = presets.find(|(name, _)| *name == text).map_or(text, |(_, preset)| *preset);
         let Some(object) = Object::read(text) else {
-            let names = PRESETS.map(|(name, _)| name);
-            let wrong =
-                ["takes one JSON object, or the name of a preset: ", &listed(&names, " or ")].concat();
-            return Err(InvalidContract { field: String::new(), wrong });
+            return Err(InvalidContract { field: String::new(), wrong: no_object(text) });
         };
         let mistake = OnceCell::new();
         let contract = read(&Part::whole(object, &mistake));
         mistake.into_inner().map_or(Ok(contract), Err)
+    }
+}
+
+/// What is wrong with a text that is no object and no preset's name.
+fn no_object(text: &str) -> String {
+    match json::mistake(text).filter(|_| text.starts_with('{')) {
+        Some((line, column)) => format!("is no valid JSON (line {line}, column {column})"),
+        None => {
+            let names = PRESETS.map(|(name, _)| name);
+            ["takes one JSON object, or the name of a preset: ", &listed(&names, " or ")].concat()
+        }
     }
 }
 

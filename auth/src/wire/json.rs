@@ -7,6 +7,12 @@ use std::str::Chars;
 
 use serde::de::IgnoredAny;
 
+/// The line and the column, counted from 1, at which `text` stops being JSON. `None` if it is JSON.
+pub(crate) fn mistake(text: &str) -> Option<(usize, usize)> {
+    let checked: Result<IgnoredAny, _> = serde_json::from_str(text);
+    checked.err().map(|error| (error.line(), error.column()))
+}
+
 /// One JSON value, checked to be JSON (RFC 8259) and not interpreted yet. There is no white space around it.
 #[derive(Clone, Copy)]
 pub(crate) struct Raw<'a>(&'a str);

@@ -57,3 +57,65 @@ pub(super) const PRESETS: [(&str, &str); 9] = [
             "sessions": null, "fields": {"access_token": "access", "refresh_token": "refresh"}}"#,
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::PRESETS;
+    use crate::wire::contract::{Carrier, Contract, Encoding, Endpoint};
+
+    const SERVERS: &str = include_str!("../../../docs/servers.md");
+
+    /// A call as docs/servers.md writes it. `typed` names what the user fills in.
+    fn call(call: &Endpoint, typed: &[&str]) -> String {
+        let mut fields: Vec<_> = typed.iter().map(|name| format!("`{name}`")).collect();
+        fields.extend(call.fields.iter().map(|(name, value)| format!("`{name}={value}`")));
+        let method = format!("{:?}", call.method).to_uppercase();
+        let mut written = format!("`{method} {}`", call.path);
+        for (token, carrier) in [("refresh", &call.refresh_token), ("access", &call.access_token)] {
+            match carrier {
+                Some(Carrier::Field(name)) => fields.push(format!("`{name}`")),
+                Some(Carrier::Authorization) => {
+                    written += &format!(", the {token} token in `Authorization`");
+                }
+                Some(Carrier::Header(name)) => written += &format!(", the {token} token in `{name}`"),
+                None => {}
+            }
+        }
+        let encoding = match call.encoding {
+            Encoding::Form => "form",
+            Encoding::Json => "JSON",
+            Encoding::Query => "query",
+        };
+        if fields.is_empty() { written } else { format!("{written}, {encoding}: {}", fields.join(", ")) }
+    }
+
+    #[test]
+    fn the_documents_example_is_a_contract() {
+        let example = SERVERS.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let contract = Contract::from_text(example).unwrap();
+        assert_eq!(&*contract.fields.access_token, "data.token");
+        assert_eq!(call(&contract.login, &[]), "`POST /auth/login`");
+    }
+
+    #[test]
+    fn the_documents_list_each_presets_calls_and_names() {
+        for (name, _) in PRESETS {
+            let contract = Contract::from_text(name).unwrap();
+            let names = &contract.fields;
+            let optional = |endpoint: &Option<Endpoint>| {
+                endpoint.as_ref().map_or("none".to_owned(), |endpoint| call(endpoint, &[]))
+            };
+            let tokens = match contract.refresh {
+                Some(_) => format!("`{}`, `{}`", names.access_token, names.refresh_token),
+                None => format!("`{}`", names.access_token),
+            };
+            let row = format!(
+                "| `{name}` | {} | {} | {} | {tokens} |",
+                call(&contract.login, &[&names.username, &names.password]),
+                optional(&contract.refresh),
+                optional(&contract.logout),
+            );
+            assert!(SERVERS.contains(&row), "docs/servers.md lacks this row:\n{row}");
+        }
+    }
+}

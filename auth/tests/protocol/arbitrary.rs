@@ -61,6 +61,11 @@ fn whatever_answers_a_login() {
         let outcome = world.run(client.login("ann", "secret"));
         world.settle();
         holds_only(&world, &tab, given, &[]);
+        let hints = world.hints().concat();
+        assert!(
+            !hints.contains(CANARY) && hints.bytes().all(|b| b == b' ' || b.is_ascii_graphic()),
+            "{hints}"
+        );
         match outcome {
             Ok(()) => {
                 assert!((200..300).contains(&given.status), "{given:?}");

@@ -62,6 +62,7 @@ struct Inner {
     standing: RefCell<BTreeMap<String, Fault>>,
     sent: RefCell<Vec<HttpRequest>>,
     log: RefCell<Vec<String>>,
+    hints: RefCell<Vec<String>>,
 }
 
 impl World {
@@ -98,6 +99,7 @@ impl World {
             standing: RefCell::default(),
             sent: RefCell::default(),
             log: RefCell::default(),
+            hints: RefCell::default(),
         }));
         world.server(server);
         world

@@ -144,6 +144,8 @@ impl Platform for Page {
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
         self.world.request(self.life, request).boxed_local()
     }
+
+    fn hint(&self, _line: &str) {}
 }
 
 struct Listening {

@@ -47,6 +47,13 @@ fn a_text_overrides_what_it_names() {
 }
 
 #[test]
+fn a_text_that_is_no_json_is_told_where_it_breaks_off() {
+    assert_eq!(wrong("{"), "it is no valid JSON (line 1, column 1)");
+    assert_eq!(wrong("{\"login\":\n {path: 1}}"), "it is no valid JSON (line 2, column 3)");
+    assert_eq!(wrong("{\"scheme\": \"JWT\",}"), "it is no valid JSON (line 1, column 18)");
+}
+
+#[test]
 fn a_client_id_goes_with_each_call() {
     let contract = read(r#"{"preset": "oauth2", "client_id": "page"}"#);
     for call in [Some(contract.login), contract.refresh, contract.logout].into_iter().flatten() {
@@ -89,7 +96,6 @@ fn a_mistake_names_its_field_and_what_it_takes() {
     for (text, sentence) in [
         ("nobody", "it takes one JSON object, or the name of a preset: guide, authx,"),
         ("", "it takes one JSON object, or the name of a preset: guide, authx,"),
-        ("{", "it takes one JSON object, or the name of a preset: guide, authx,"),
         (r#"{"preset": "nobody"}"#, "preset takes guide,"),
         (r#"{"preset": null}"#, "preset takes guide,"),
         (r#"{"logn": {}}"#, "logn is unknown; the fields are preset,"),

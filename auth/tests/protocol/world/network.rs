@@ -100,6 +100,11 @@ impl World {
         self.0.sent.borrow().clone()
     }
 
+    /// What whoever sets up the page was told.
+    pub(crate) fn hints(&self) -> Vec<String> {
+        self.0.hints.borrow().clone()
+    }
+
     pub(super) async fn carry(self, request: HttpRequest) -> Result<Answer, HttpError> {
         let base = self.base_of(&request.url);
         let below = request.url[base.len()..].to_owned();

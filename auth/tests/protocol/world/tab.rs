@@ -291,4 +291,8 @@ impl Platform for Tab {
         self.world.0.sent.borrow_mut().push(request.clone());
         self.while_open(self.world.clone().carry(request))
     }
+
+    fn hint(&self, line: &str) {
+        self.world.0.hints.borrow_mut().push(line.to_owned());
+    }
 }
