@@ -44,10 +44,10 @@ pub(crate) fn login_mismatch(
 fn lacks(answer: &Answer, name: &str, so: &str) -> String {
     let text = answer.text();
     let has = match Object::read(&text) {
-        Some(object) => ["It has: ", &names(&object, "").join(", "), "."].concat(),
+        Some(object) => ["Its names are: ", &names(&object, "").join(", "), "."].concat(),
         None => "It is no JSON object.".to_owned(),
     };
-    ["The login's answer has no ", name, so, ". ", &has].concat()
+    ["The login's answer has no text in ", name, so, ". ", &has].concat()
 }
 
 /// The names of the fields, and of the fields in objects among them as paths.
@@ -90,11 +90,11 @@ mod tests {
     #[test]
     fn a_token_under_another_name_is_told_with_the_names_that_are_there() {
         let told = line("guide", 200, r#"{"data": {"token": "s3cret", "user": {"id": 7}}, "ok": true}"#);
-        let expected = "The login's answer has no access_token. It has: data.token, data.user, ok. \
+        let expected = "The login's answer has no text in access_token. Its names are: data.token, data.user, ok. \
                         Let auth-contract name the token in fields.access_token.";
         assert_eq!(told.as_deref(), Some(expected));
         let nothing = line(r#"{"fields": {"access_token": "header:X-Token"}}"#, 200, "s3cret");
-        let expected = "The login's answer has no header:X-Token. It is no JSON object. \
+        let expected = "The login's answer has no text in header:X-Token. It is no JSON object. \
                         Let auth-contract name the token in fields.access_token.";
         assert_eq!(nothing.as_deref(), Some(expected));
     }
@@ -103,7 +103,7 @@ mod tests {
     fn what_is_no_plain_name_is_left_out() {
         let long = "n".repeat(41);
         let body = format!(r#"{{"a b": 1, "c\n": 1, "{long}": 1, "é": 1, "d": 1}}"#);
-        assert!(line("guide", 200, &body).unwrap().contains("It has: d. "));
+        assert!(line("guide", 200, &body).unwrap().contains("Its names are: d. "));
         let many: Vec<_> = (0..30).map(|n| format!("\"n{n}\": 1")).collect();
         let told = line("guide", 200, &format!("{{{}}}", many.join(","))).unwrap();
         assert!(told.contains("n19.") && !told.contains("n20"), "{told}");
@@ -112,8 +112,8 @@ mod tests {
     #[test]
     fn a_refresh_token_that_the_contract_expects_is_missed() {
         let body = r#"{"access_token": "a", "refreshToken": "s3cret"}"#;
-        let expected = "The login's answer has no refresh_token, so the session ends with its access token. \
-                        It has: access_token, refreshToken. \
+        let expected = "The login's answer has no text in refresh_token, so the session ends with its access token. \
+                        Its names are: access_token, refreshToken. \
                         Let auth-contract name it in fields.refresh_token, or say \"refresh\": null.";
         assert_eq!(line("guide", 200, body).as_deref(), Some(expected));
         for contract in [

@@ -239,7 +239,7 @@ fn a_login_that_does_not_fit_the_contract_is_told_to_whoever_sets_up_the_page() 
     world.next("/token", [Fault::says(200, r#"{"token":"t0p","user":{"name":"ann"}}"#)]);
     assert_eq!(world.run(client.login("ann", "secret")), Err(Error::Unintelligible));
     let told = world.hints().concat();
-    assert!(told.contains("no access_token") && told.contains("token, user.name"), "{told}");
+    assert!(told.contains("no text in access_token") && told.contains("token, user.name"), "{told}");
     assert!(!told.contains("t0p") && !told.contains("ann") && !told.contains("secret"), "{told}");
     world.run(client.login("ann", "secret")).unwrap();
     assert_eq!(world.hints().len(), 1, "a login that fits needs no line");
