@@ -1,8 +1,6 @@
 """``python -m app``: run the server."""
 
 import argparse
-import errno
-import logging
 import os
 import signal
 import socket
@@ -10,22 +8,23 @@ import sys
 from contextlib import ExitStack
 
 import uvicorn
-from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.supervisors import Multiprocess
 
-from .config import ConfigError, Settings, load_settings
-from .main import create_app
+from .core.clock import system_clock
+from .core.config import ConfigError, Settings, load_settings
+from .core.logs import configure_logging
+from .factory import build_services
+from .serving.listeners import BindError, bind, cause
 
+# The application as the workers import it.
+APPLICATION = "app.main:app"
 # When the server stops, it cancels the requests that still run after this time.
 STOP_SECONDS = 2
 # Longer than a user's usual pause, because browsers repeat a POST whose kept-alive connection was
 # reset. Fewer resets cause fewer repeats.
 KEEP_ALIVE_SECONDS = 75
-PORT_ATTEMPTS = 20
-
-
-class BindError(Exception):
-    """The server cannot listen on the wanted address. The text is one sentence."""
+MAX_WORKERS = 64
 
 
 def main() -> int:
@@ -42,24 +41,24 @@ def main() -> int:
         for listener in sockets:
             stack.enter_context(listener)
         try:
-            app = create_app(settings)
+            # Each worker opens the database for itself. Opening it here first brings its tables up
+            # to date once, and turns an error into one sentence.
+            build_services(settings, system_clock).database.close()
         except ConfigError as error:
             return _fail(str(error))
         except (SQLAlchemyError, OSError) as error:
-            return _fail(f"The database cannot be opened: {_cause(error)}.")
-        _serve(app, arguments.host, sockets)
+            return _fail(f"The database cannot be opened: {cause(error)}.")
+        _serve(arguments.host, sockets, arguments.workers)
     return 0
 
 
-def _serve(app: FastAPI, host: str, sockets: list[socket.socket]) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for name in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn raises the signal again after it has stopped. A requested stop is a success.
-        signal.signal(name, lambda *_: sys.exit(0))
+def _serve(host: str, sockets: list[socket.socket], workers: int) -> None:
+    configure_logging()
     name_in_url = f"[{host}]" if ":" in host else host
     print(f"Listening on http://{name_in_url}:{sockets[0].getsockname()[1]}", flush=True)
     config = uvicorn.Config(
-        app,
+        APPLICATION,
+        workers=workers,
         # The application writes its own access log, without the query.
         access_log=False,
         log_config=None,
@@ -70,73 +69,13 @@ def _serve(app: FastAPI, host: str, sockets: list[socket.socket]) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
+    if workers > 1:
+        Multiprocess(config, sockets).run()
+        return
+    for name in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again after it has stopped. A requested stop is a success.
+        signal.signal(name, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(sockets)
-
-
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address of the host, because browsers use either address of localhost.
-
-    Raises:
-        BindError: if an address is taken, or none can be used.
-    """
-    for _ in range(PORT_ATTEMPTS):
-        try:
-            return _bind_all(host, port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise BindError(f"Cannot listen on {host}: {_cause(error)}.") from None
-            if port != 0:
-                raise BindError(
-                    f"Port {port} is already in use; stop the other program "
-                    "or choose another port with --port."
-                ) from None
-        # Port 0: the port chosen for the first address was taken on the second. Try again.
-    raise BindError("No free port was found.")
-
-
-def _bind_all(host: str, port: int) -> list[socket.socket]:
-    addresses = dict.fromkeys(
-        (family, address[0])
-        for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    )
-    if host == "localhost":
-        # Some hosts files have only one of the two.
-        addresses |= {(socket.AF_INET, "127.0.0.1"): None, (socket.AF_INET6, "::1"): None}
-    sockets: list[socket.socket] = []
-    missing: OSError | None = None
-    for family, address in sorted(addresses):
-        try:
-            listener = _listen(family, str(address), port)
-        except OSError as error:
-            if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
-                # The other address is enough, for example on a machine without IPv6.
-                missing = error
-                continue
-            for other in sockets:
-                other.close()
-            raise
-        sockets.append(listener)
-        port = listener.getsockname()[1]
-    if not sockets:
-        raise missing or OSError(errno.EADDRNOTAVAIL, "no address")
-    return sockets
-
-
-def _listen(family: int, address: str, port: int) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":
-            # On Windows this option would let two programs share the port.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind((address, port))
-        # Listen before the event loop runs: only a successful listen shows that the port is free.
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _arguments(settings: Settings) -> argparse.Namespace:
@@ -145,16 +84,15 @@ def _arguments(settings: Settings) -> argparse.Namespace:
     parser.add_argument(
         "--port", type=int, default=settings.port, help="default: %(default)s; 0: any free one"
     )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that answer requests; default: 1"
+    )
     arguments = parser.parse_args()
     if not 0 <= arguments.port <= 65535:
         parser.error("--port must be between 0 and 65535")
+    if not 1 <= arguments.workers <= MAX_WORKERS:
+        parser.error(f"--workers must be between 1 and {MAX_WORKERS}")
     return arguments
-
-
-def _cause(error: Exception) -> str:
-    original = getattr(error, "orig", None) or error
-    text = getattr(original, "strerror", None) or str(original)
-    return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(original).__name__
 
 
 def _fail(sentence: str) -> int:

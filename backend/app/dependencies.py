@@ -1,4 +1,4 @@
-"""The dependencies of the endpoints: the services and the signed-in user."""
+"""The dependencies of the endpoints, one for each thing that an endpoint uses."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,46 +6,85 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from .accounts import Accounts
-from .config import Rotation
-from .errors import unauthorized
-from .own_sessions import OwnSessions
-from .passwords import Passwords
-from .sessions import Sessions, SignedIn
-from .tokens import AccessTokens
+from .core.config import Rotation
+from .core.database import Database
+from .core.errors import NotAuthenticatedError
+from .core.passwords import Passwords
+from .core.security import AccessTokens
+from .services.accounts import Accounts
+from .services.own_sessions import OwnSessions
+from .services.rotation import Rotations
+from .services.sessions import Sessions, SignedIn
 
 
 @dataclass(frozen=True)
 class Services:
-    """The services that the endpoints use. Each application has its own."""
+    """What one application is made of. `factory` builds it when the application starts."""
 
+    database: Database
     accounts: Accounts
     passwords: Passwords
     sessions: Sessions
+    rotations: Rotations
     own_sessions: OwnSessions
     tokens: AccessTokens
     rotation: Rotation
 
 
-def services(request: Request) -> Services:
+def get_services(request: Request) -> Services:
     found = request.app.state.services
-    assert isinstance(found, Services)  # noqa: S101 - create_app() puts it there
+    assert isinstance(found, Services)  # noqa: S101 - the application's lifespan puts it there
     return found
 
 
-Use = Annotated[Services, Depends(services)]
+UseServices = Annotated[Services, Depends(get_services)]
+
+
+def get_accounts(services: UseServices) -> Accounts:
+    return services.accounts
+
+
+def get_passwords(services: UseServices) -> Passwords:
+    return services.passwords
+
+
+def get_sessions(services: UseServices) -> Sessions:
+    return services.sessions
+
+
+def get_rotations(services: UseServices) -> Rotations:
+    return services.rotations
+
+
+def get_own_sessions(services: UseServices) -> OwnSessions:
+    return services.own_sessions
+
+
+def get_tokens(services: UseServices) -> AccessTokens:
+    return services.tokens
+
+
+def get_rotation(services: UseServices) -> Rotation:
+    return services.rotation
+
+
+UseAccounts = Annotated[Accounts, Depends(get_accounts)]
+UsePasswords = Annotated[Passwords, Depends(get_passwords)]
+UseSessions = Annotated[Sessions, Depends(get_sessions)]
+UseRotations = Annotated[Rotations, Depends(get_rotations)]
+UseOwnSessions = Annotated[OwnSessions, Depends(get_own_sessions)]
+UseTokens = Annotated[AccessTokens, Depends(get_tokens)]
+UseRotation = Annotated[Rotation, Depends(get_rotation)]
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 
 
-def signed_in(use: Use, credentials: Credentials) -> SignedIn:
-    """The user of the request's access token. Without a live session the answer is a 401."""
+def get_current_user(
+    tokens: UseTokens, sessions: UseSessions, credentials: Credentials
+) -> SignedIn:
+    """The user of the request's access token."""
     if credentials is None:
-        raise unauthorized("Not authenticated")
-    claims = use.tokens.read(credentials.credentials)
-    user = use.sessions.signed_in(claims) if claims else None
-    if user is None:
-        raise unauthorized("Could not validate credentials", invalid_token=True)
-    return user
+        raise NotAuthenticatedError
+    return sessions.signed_in(tokens.read(credentials.credentials))
 
 
-User = Annotated[SignedIn, Depends(signed_in)]
+CurrentUser = Annotated[SignedIn, Depends(get_current_user)]

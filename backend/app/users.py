@@ -12,10 +12,11 @@ from contextlib import closing
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from .accounts import Accounts, NameTakenError, is_valid_name
-from .config import ConfigError, load_settings
-from .database import Database
-from .passwords import Passwords
+from .core.clock import system_clock
+from .core.config import ConfigError, load_settings
+from .core.database import Database
+from .core.passwords import Passwords
+from .services.accounts import Accounts, NameTakenError, is_valid_name
 
 PASSWORD_VARIABLE = "AUTH_USER_PASSWORD"  # noqa: S105 - a name
 
@@ -27,7 +28,7 @@ def main() -> int:
         os.umask(0o077)
         with closing(Database(settings.url)) as database:
             database.create_schema()
-            accounts = Accounts(database)
+            accounts = Accounts(database, system_clock)
             if arguments.command == "disable":
                 return _disable(accounts, arguments.name)
             return _add(accounts, Passwords(settings), arguments.name, arguments.if_missing)

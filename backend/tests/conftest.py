@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.database import Database
-from app.main import create_app
+from app.core.database import Database
+from app.factory import create_app
 
+from .documented import Documented
 from .support import FakeClock, World, make_settings
 
 POSTGRES_URL = os.environ.pop("AUTH_TEST_POSTGRES_URL", None)
@@ -48,12 +49,14 @@ MakeWorld = Callable[..., World]
 def make_world(database_url: str) -> Iterator[MakeWorld]:
     """Builds a server with changed settings. All servers of one test share its database."""
     worlds: list[World] = []
+    guards: list[Documented] = []
 
     def make(**changes: Any) -> World:
         settings = make_settings(database_url, **changes)
         clock = FakeClock(int(time.time()))
         app = create_app(settings, clock)
-        client = TestClient(app, raise_server_exceptions=False)
+        guards.append(Documented(app))
+        client = TestClient(guards[-1], raise_server_exceptions=False)
         client.__enter__()
         worlds.append(World(app, client, clock, settings))
         return worlds[-1]
@@ -62,6 +65,7 @@ def make_world(database_url: str) -> Iterator[MakeWorld]:
     for made in worlds:
         made.database.close()
         made.client.__exit__(None, None, None)
+    assert [surprise for guard in guards for surprise in guard.surprises] == []
 
 
 @pytest.fixture

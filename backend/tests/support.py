@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import re
 import secrets
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from app.config import Settings
-from app.database import Database
+from app.core.config import Settings
+from app.core.database import Database
 from app.dependencies import Services
 from app.models import RefreshToken
 
@@ -202,15 +203,19 @@ class ServerProcess:
 
 
 @contextmanager
-def server(env: Mapping[str, str], *arguments: str) -> Iterator[ServerProcess]:
-    """A real server on a free port. It is killed when the block ends, also after an error."""
+def server(
+    env: Mapping[str, str], *arguments: str, module: str = "app", announces: str = "Listening on"
+) -> Iterator[ServerProcess]:
+    """A real server on a free port. It is ended when the block ends, also after an error."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "--port", "0", *arguments],
+        [sys.executable, "-m", module, "--port", "0", *arguments],
         cwd=BACKEND,
         env=dict(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A group of its own, which the end of the block kills with all workers.
+        start_new_session=True,
     )
     output: list[str] = []
     lines: queue.Queue[str] = queue.Queue()
@@ -224,11 +229,14 @@ def server(env: Mapping[str, str], *arguments: str) -> Iterator[ServerProcess]:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
-        first = lines.get(timeout=PATIENCE_SECONDS)
-        assert first.startswith("Listening on http://"), first
-        yield ServerProcess(process, first.removeprefix("Listening on ").strip(), output)
+        while announces not in (line := lines.get(timeout=PATIENCE_SECONDS)):
+            pass
+        url = re.search(r"http://[^ \n]+", line)
+        assert url is not None, line
+        yield ServerProcess(process, url[0], output)
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE_SECONDS)
         reader.join(PATIENCE_SECONDS)
         assert process.stdout is not None

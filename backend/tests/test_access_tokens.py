@@ -70,6 +70,16 @@ def test_a_token_without_a_required_claim_is_refused(world: World, claim: str) -
         ("iat", "1"),
         ("nbf", 99_999_999_999),
         ("jti", 7),
+        ("iat", 10**400),
+        ("iat", -(10**400)),
+        ("iat", float("inf")),
+        ("iat", 0.5),
+        ("iat", True),
+        ("exp", 10**400),
+        ("nbf", 0),
+        ("sub", "\ud800"),
+        ("sid", "\udfff" * 22),
+        ("jti", "\ud800"),
     ],
 )
 def test_a_token_with_a_wrong_claim_is_refused(world: World, claim: str, value: object) -> None:
@@ -145,6 +155,26 @@ def test_an_expired_token_is_refused_after_the_leeway(make_world: MakeWorld) -> 
     _assert_refused(world, _forge(claims | {"exp": now - 31}))
 
 
+def test_a_token_that_lives_longer_than_any_setting_allows_is_refused(world: World) -> None:
+    claims = _claims(world.tokens()["access_token"])
+    assert world.protected(_forge(claims | {"exp": claims["iat"] + 86_400})).status_code == 200
+    _assert_refused(world, _forge(claims | {"exp": claims["iat"] + 86_401}))
+
+
+def test_a_number_with_more_digits_than_python_reads_is_refused(world: World) -> None:
+    claims = _claims(world.tokens()["access_token"])
+    digits = json.dumps(claims).replace(str(claims["iat"]), "9" * 5000)
+    signed = f"{_encode({'alg': 'HS256', 'typ': 'at+jwt'})}.{_encode_text(digits)}"
+    signature = hmac.new(SECRET.encode(), signed.encode(), hashlib.sha256).digest()
+    _assert_refused(world, f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}")
+
+
+def test_one_clock_decides_about_access_tokens_too(world: World) -> None:
+    session = world.tokens()
+    world.clock.advance(world.settings.access_token_seconds + world.settings.leeway_seconds)
+    _assert_refused(world, session["access_token"])
+
+
 def test_a_token_of_one_user_does_not_open_the_session_of_another(world: World) -> None:
     world.add_user("other")
     claims = _claims(world.tokens()["access_token"])
@@ -188,7 +218,11 @@ def _claims(token: str) -> dict[str, Any]:
 
 
 def _encode(part: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+    return _encode_text(json.dumps(part))
+
+
+def _encode_text(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def _forge(

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app import __main__ as server_command
 from app import users as users_command
-from app.main import create_app
+from app.factory import create_app
 
 from .support import PASSWORD, environment, has_ipv6
 

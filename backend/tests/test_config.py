@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import ConfigError, Settings, load_settings
+from app.core.config import ConfigError, Settings, load_settings
 
 GOOD_SECRET = "kX9#mQ2vLp7!wZr4TbN8sYc1HfJd6GaE"
 OTHER_SECRET = "pV5&hR8jWn3?xDt6EyK1uFg9MqBs4ZoC"

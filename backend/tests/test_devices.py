@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from app.devices import MAX_DEVICE_CHARS, device_name
 from app.models import Family
+from app.services.devices import MAX_DEVICE_CHARS, device_name
 
 from .support import World
 

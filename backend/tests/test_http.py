@@ -6,9 +6,9 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.database import Database
-from app.middleware import MAX_BODY_BYTES
-from app.sessions import Sessions
+from app.core.database import Database
+from app.services.rotation import Rotations
+from app.web.middleware import MAX_BODY_BYTES
 
 from .conftest import MakeWorld
 from .support import ORIGIN, PASSWORD, World, make_settings
@@ -133,7 +133,7 @@ def test_a_crash_is_json_that_the_page_may_read_and_tells_nothing(
     def crash(*_: object) -> None:
         raise RuntimeError("a secret inside")
 
-    monkeypatch.setattr(Sessions, "rotate", crash)
+    monkeypatch.setattr(Rotations, "rotate", crash)
     answer = world.client.post(
         "/refresh", json={"refresh_token": CANARY}, headers={"Origin": ORIGIN}
     )
@@ -158,7 +158,7 @@ def test_a_locked_database_is_a_503_and_spends_nothing(
     world.add_user("demo")
     token = world.tokens()["refresh_token"]
     impatient = Database(world.settings.url, lock_wait=0.05)
-    monkeypatch.setattr(world.services.sessions, "_database", impatient)
+    monkeypatch.setattr(world.services.rotations, "_database", impatient)
     with world.database.write() as other:
         other.connection().exec_driver_sql(lock)
         answer = world.client.post(
@@ -181,7 +181,7 @@ def test_an_exhausted_pool_is_a_503(world: World, monkeypatch: pytest.MonkeyPatc
     def exhausted(*_: object) -> None:
         raise PoolTimeoutError
 
-    monkeypatch.setattr(Sessions, "rotate", exhausted)
+    monkeypatch.setattr(Rotations, "rotate", exhausted)
     assert world.refresh("x").status_code == 503
 
 
@@ -257,12 +257,6 @@ def test_the_logs_hold_no_token_password_or_query(
     assert "GET (no route) 404" in caplog.text
     for secret in (CANARY, PASSWORD, *_secrets(first), *_secrets(second)):
         assert secret not in caplog.text
-
-
-def test_the_description_of_the_api_is_for_development(make_world: MakeWorld) -> None:
-    assert make_world().client.get("/openapi.json").status_code == 200
-    production = make_world(environment="production", argon2_memory_kib=20_000)
-    assert production.client.get("/openapi.json").status_code == 404
 
 
 def _secrets(session: dict[str, str]) -> tuple[str, str]:

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select, update
 
-from app import sessions
+from app.core.sealing import SealError, seal, unseal
+from app.core.security import new_refresh_token, refresh_token_hash
 from app.models import RefreshToken
-from app.sealing import SealError, seal, unseal
-from app.tokens import new_refresh_token, refresh_token_hash
+from app.services import lookup, rotation
 
 from .conftest import MakeWorld
 from .support import World, new_key, reason
@@ -64,13 +64,13 @@ def test_the_loser_of_a_race_reads_again_and_falls_under_the_rows_below(
     token, key = world.tokens()["refresh_token"], new_key()
     digest = refresh_token_hash(token)
     assert digest is not None
-    find = sessions._find
+    find = lookup.find_token
     with world.database.read() as db:
         # The row that the loser read before the winner spent the token.
         outdated = [find(db, digest)]
     winner = world.rotated(token, key)
     monkeypatch.setattr(
-        sessions, "_find", lambda db, hash_: outdated.pop() if outdated else find(db, hash_)
+        rotation, "find_token", lambda db, hash_: outdated.pop() if outdated else find(db, hash_)
     )
     answer = world.refresh(token, key if same_key else new_key())
     if same_key:

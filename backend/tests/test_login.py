@@ -3,7 +3,7 @@
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from app.passwords import MAX_PASSWORD_BYTES
+from app.core.passwords import MAX_PASSWORD_BYTES
 
 from .conftest import MakeWorld
 from .support import PASSWORD, World

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.sessions import SignedIn
+from app.core.errors import NoSuchSessionError
+from app.services.sessions import SignedIn
 
 from .conftest import MakeWorld
 from .support import World, reason
@@ -74,7 +75,8 @@ def test_a_session_is_listed_for_as_long_as_one_of_its_tokens_is_accepted(
     world.clock.advance(1)
     assert listed() == {used["sid"]}
     # A session that is not listed cannot be ended.
-    assert world.services.own_sessions.end(user, idle["sid"]) is False
+    with pytest.raises(NoSuchSessionError):
+        world.services.own_sessions.end(user, idle["sid"])
     world.rotated(used["refresh_token"])
     world.clock.advance(200 - 135 - 1)
     assert listed() == {used["sid"]}

@@ -7,8 +7,8 @@ import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import update
 
+from app.core.passwords import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Passwords
 from app.models import User
-from app.passwords import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Passwords
 
 from .support import NEW_PASSWORD, PASSWORD, World, new_key, reason
 

@@ -6,8 +6,8 @@ import anyio
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from app.config import Settings
-from app.passwords import MAX_PASSWORD_BYTES, Passwords
+from app.core.config import Settings
+from app.core.passwords import MAX_PASSWORD_BYTES, Passwords
 
 from .support import make_settings
 

@@ -9,9 +9,10 @@ import httpx2
 import pytest
 
 from app.__main__ import KEEP_ALIVE_SECONDS
-from app.accounts import Accounts
-from app.database import Database
-from app.passwords import Passwords
+from app.core.clock import system_clock
+from app.core.database import Database
+from app.core.passwords import Passwords
+from app.services.accounts import Accounts
 
 from .support import (
     PASSWORD,
@@ -35,7 +36,7 @@ def _add_demo(env: dict[str, str]) -> None:
     settings = make_settings(env["AUTH_DATABASE_URL"])
     with closing(Database(settings.url)) as database:
         database.create_schema()
-        Accounts(database).add("demo", Passwords(settings).hash(PASSWORD))
+        Accounts(database, system_clock).add("demo", Passwords(settings).hash(PASSWORD))
 
 
 def _login(url: str, password: str = PASSWORD) -> httpx2.Response:

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
+from app.core.errors import InvalidAccessTokenError
+from app.core.security import Claims
 from app.models import Family, RefreshToken
-from app.sessions import KEEP_EXPIRED_SECONDS
-from app.tokens import Claims
+from app.services.sessions import KEEP_EXPIRED_SECONDS
 
 from .conftest import MakeWorld
 from .support import World, reason
@@ -126,7 +127,8 @@ def test_rotation_never_extends_the_absolute_expiry(make_world: MakeWorld) -> No
     claims = Claims("demo", session["sid"], world.clock.now)
     assert world.services.sessions.signed_in(claims) is not None
     world.clock.advance(10)
-    assert world.services.sessions.signed_in(claims) is None
+    with pytest.raises(InvalidAccessTokenError):
+        world.services.sessions.signed_in(claims)
     assert reason(world.refresh(session["refresh_token"])) == "expired"
 
 

@@ -1,13 +1,15 @@
 """The table of users: find, add, change the password, disable."""
 
-import time
 from dataclasses import dataclass
 
 from sqlalchemy import exists, update
 
-from .database import Database
+from ..core.clock import Clock
+from ..core.database import Database
+from ..core.errors import ChangedMeanwhileError
+from ..core.events import Event, record
+from ..models import Family, User
 from .families import EndReason, end_families
-from .models import Family, User
 from .sessions import SignedIn
 
 MAX_NAME_CHARS = 255
@@ -26,8 +28,9 @@ class Account:
 
 
 class Accounts:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     def find(self, name: str) -> Account | None:
         if not is_valid_name(name):
@@ -43,14 +46,17 @@ class Accounts:
         with self._database.write() as db:
             if db.get(User, name) is not None:
                 raise NameTakenError(name)
-            db.add(User(name=name, password_hash=password_hash, created_at=int(time.time())))
+            db.add(User(name=name, password_hash=password_hash, created_at=self._clock()))
 
-    def change_password(self, user: SignedIn, verified_hash: str, new_hash: str) -> bool:
+    def change_password(self, user: SignedIn, verified_hash: str, new_hash: str) -> None:
         """Store the new password and end all of the user's sessions at once, this one included.
 
-        Returns False, and changes nothing, if the session has ended (disabling the user ends it) or
-        if the stored hash is no longer ``verified_hash``. Verifying a password takes long enough
-        for both. Of several concurrent changes, the update's condition lets only one win.
+        Of several concurrent changes, the update's condition lets only one win.
+
+        Raises:
+            ChangedMeanwhileError: nothing was changed, because the session has ended (disabling the
+                user ends it), or the stored hash is no longer ``verified_hash``. Verifying a
+                password takes long enough for both.
         """
         with self._database.write() as db:
             changed = db.scalar(
@@ -64,13 +70,13 @@ class Accounts:
                 .returning(User.name)
             )
             if changed is None:
-                return False
+                raise ChangedMeanwhileError
             # Must follow the update. The update waits for a login with the old password that is
             # about to begin a session; a later login finds the new hash (ASVS 7.4.3).
             end_families(
-                db, EndReason.PASSWORD_CHANGED, int(time.time()), Family.user_name == user.name
+                db, EndReason.PASSWORD_CHANGED, self._clock(), Family.user_name == user.name
             )
-            return True
+        record(Event.PASSWORD_CHANGED, sid=user.sid, account=user.name)
 
     def disable(self, name: str) -> bool:
         """Disable a user and end all of their sessions at once; False if the user is unknown."""
@@ -80,7 +86,7 @@ class Accounts:
             )
             if found is None:
                 return False
-            end_families(db, EndReason.DISABLED, int(time.time()), Family.user_name == name)
+            end_families(db, EndReason.DISABLED, self._clock(), Family.user_name == name)
             return True
 
 

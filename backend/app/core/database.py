@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, func, inspect, select
+from sqlalchemy import Connection, create_engine, event, func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import CreateColumn
 
 from .config import sqlite_path
-from .models import Base
+from .migrate import upgrade
 
 # How long a request waits for another request's lock before the server answers 503.
 LOCK_WAIT_SECONDS = 5
@@ -45,14 +44,13 @@ class Database:
         self._writer = self.engine.execution_options(write_intent=True)
 
     def create_schema(self) -> None:
-        """Create missing tables, and add missing columns to the tables of an older version."""
+        """Create the tables, or bring those of an earlier version up to date."""
         with self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 # Servers that start together change the schema one at a time. SQLite needs no
                 # such lock, because it allows one writer at a time.
                 connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
-            Base.metadata.create_all(connection)
-            _add_missing_columns(connection)
+            upgrade(connection)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -66,16 +64,6 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-def _add_missing_columns(connection: Connection) -> None:
-    found = inspect(connection)
-    for table in Base.metadata.sorted_tables:
-        present = {column["name"] for column in found.get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in present:
-                definition = CreateColumn(column).compile(dialect=connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
 def is_contention(error: Exception) -> bool:

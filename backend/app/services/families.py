@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
-from .models import Family
+from ..models import Family
 
 
 class EndReason(StrEnum):
@@ -18,8 +18,10 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
 
 
-def end_families(db: Session, reason: EndReason, now: int, *which: ColumnElement[bool]) -> int:
-    """End the selected families that have not ended yet, and return their number.
+def end_families(
+    db: Session, reason: EndReason, now: int, *which: ColumnElement[bool]
+) -> list[str]:
+    """End the selected families that have not ended yet, and return their names.
 
     An ended family keeps its first reason, because the owner must learn that one.
     """
@@ -29,4 +31,4 @@ def end_families(db: Session, reason: EndReason, now: int, *which: ColumnElement
         .values(ended_at=now, end_reason=reason)
         .returning(Family.sid)
     )
-    return len(ended.all())
+    return list(ended)

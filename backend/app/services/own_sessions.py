@@ -4,12 +4,15 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, select
 
-from .config import Settings
-from .database import Database
+from ..core.clock import Clock
+from ..core.config import Settings
+from ..core.database import Database
+from ..core.errors import NoSuchSessionError
+from ..core.events import Event, record
+from ..core.security import is_sid
+from ..models import Family, RefreshToken
 from .families import EndReason, end_families
-from .models import Family, RefreshToken
-from .sessions import Clock, SignedIn
-from .tokens import is_sid
+from .sessions import SignedIn
 
 
 class OwnSession(NamedTuple):
@@ -40,13 +43,16 @@ class OwnSessions:
             )
             return [OwnSession._make(row) for row in rows]
 
-    def end(self, user: SignedIn, sid: str) -> bool:
-        """End one session; False if the user has no such live session.
+    def end(self, user: SignedIn, sid: str) -> None:
+        """End one session.
 
-        The result does not tell whether another user has that session.
+        Raises:
+            NoSuchSessionError: the user has no such live session. The error does not tell whether
+                another user has it.
         """
         # Do not look up a text that cannot be a sid, because PostgreSQL fails on a NUL.
-        return is_sid(sid) and self._end(user, Family.sid == sid) == 1
+        if not is_sid(sid) or not self._end(user, Family.sid == sid):
+            raise NoSuchSessionError
 
     def end_others(self, user: SignedIn) -> int:
         """End every session except the calling one, and return their number."""
@@ -55,7 +61,10 @@ class OwnSessions:
     def _end(self, user: SignedIn, which: ColumnElement[bool]) -> int:
         with self._database.write() as db:
             live = Family.sid.in_(self._live(user))
-            return end_families(db, EndReason.REVOKED, self._clock(), live, which)
+            ended = end_families(db, EndReason.REVOKED, self._clock(), live, which)
+        for sid in ended:
+            record(Event.SESSION_REVOKED, sid=sid, account=user.name)
+        return len(ended)
 
     def _live(self, user: SignedIn) -> Select[str]:
         now = self._clock()

@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from .security import LONGEST_LIFETIME_SECONDS
+
 PREFIX = "AUTH_"
 # RFC 7518 section 3.2: a key for HS256 has at least the size of the hash output, 256 bits.
 SECRET_BYTES = 32
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     previous_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     issuer: str = Field(default="http://localhost:8000", min_length=1)
     audience: str = Field(default="yew-jwt-auth", min_length=1)
-    access_token_seconds: int = Field(default=300, ge=1, le=86_400)
+    access_token_seconds: int = Field(default=300, ge=1, le=LONGEST_LIFETIME_SECONDS)
     refresh_idle_seconds: int = Field(default=14 * 86_400, ge=1)
     refresh_absolute_seconds: int = Field(default=90 * 86_400, ge=1)
     leeway_seconds: int = Field(default=5, ge=0, le=60)

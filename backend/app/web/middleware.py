@@ -7,6 +7,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..core.events import client_address
 from .errors import internal_error
 
 MAX_BODY_BYTES = 64 * 1024
@@ -30,6 +31,8 @@ class AccessLog:
             return
         started = time.perf_counter()
         status = 0
+        client = scope.get("client")
+        client_address.set(client[0] if client else None)
 
         async def watch(message: Message) -> None:
             nonlocal status

@@ -1,0 +1,62 @@
+"""What can go wrong, by meaning. `web.errors` alone turns these errors into answers."""
+
+from enum import StrEnum
+
+
+class DomainError(Exception):
+    """A request that the rules refuse."""
+
+
+class NotAuthenticatedError(DomainError):
+    """The request has no credentials."""
+
+
+class InvalidAccessTokenError(DomainError):
+    """The access token is not accepted, or its session is over."""
+
+
+class WrongCredentialsError(DomainError):
+    """Unknown user, wrong password and disabled user alike (ASVS 6.3.8)."""
+
+
+class WrongPasswordError(DomainError):
+    """The current password of a signed-in user is wrong."""
+
+
+class UnsupportedGrantError(DomainError):
+    """``grant_type`` is not ``password``."""
+
+
+class InvalidKeyError(DomainError):
+    """``Idempotency-Key`` has not the form of one."""
+
+
+class NoSuchSessionError(DomainError):
+    """The user has no live session of this name."""
+
+
+class ChangedMeanwhileError(DomainError):
+    """The session or the password was changed at the same moment; nothing was done."""
+
+
+class SupersededError(DomainError):
+    """A repeated attempt whose successor is spent: no theft, but no token to issue."""
+
+
+class Refusal(StrEnum):
+    """Why a refresh token is refused. The values are sent as ``reason``."""
+
+    UNKNOWN = "unknown"
+    REUSE = "reuse"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    DISABLED = "disabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
+
+
+class SessionOverError(DomainError):
+    """The refresh token buys nothing any more."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal

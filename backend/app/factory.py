@@ -1,0 +1,117 @@
+"""Assembles the application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from .core.clock import Clock, system_clock
+from .core.config import Environment, Rotation, Settings, load_settings
+from .core.database import Database
+from .core.passwords import Passwords
+from .core.security import AccessTokens
+from .dependencies import Services
+from .routers import account, health, protected, sessions, tokens
+from .services.accounts import Accounts
+from .services.issuing import Issuer
+from .services.own_sessions import OwnSessions
+from .services.rotation import Rotations
+from .services.sessions import Sessions
+from .web.errors import install_error_handlers
+from .web.middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
+
+# The headers that a page of another origin may read in an answer.
+EXPOSED_HEADERS = ("WWW-Authenticate", "Retry-After", "DPoP-Nonce", "Date")
+# Two hours, the maximum that Chromium honours. Until then repeated requests need no preflight.
+PREFLIGHT_SECONDS = 7200
+
+
+def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> FastAPI:
+    """Build the application. Without ``settings``, read them from the environment.
+
+    The database is opened when the application starts, not here.
+
+    Raises:
+        ConfigError: if a setting is unusable.
+    """
+    chosen = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = services = build_services(chosen, clock)
+        yield
+        services.database.close()
+
+    development = chosen.environment is Environment.DEVELOPMENT
+    app = FastAPI(
+        title="yew-jwt-auth reference server",
+        description="Errors are JSON with a `detail`. An unknown path is a 404.",
+        lifespan=lifespan,
+        # A redirect would send the request, with its tokens, to the address in Location.
+        redirect_slashes=False,
+        openapi_url="/openapi.json" if development else None,
+        # The documentation pages load their scripts from a third party.
+        docs_url=None,
+        redoc_url=None,
+    )
+    for module in (tokens, protected, account, sessions, health):
+        app.include_router(module.router)
+    install_error_handlers(app)
+    _install_middleware(app, chosen)
+    return app
+
+
+def build_services(settings: Settings, clock: Clock) -> Services:
+    """Open the database, bring its tables up to date, and connect the parts.
+
+    Raises:
+        ConfigError: if the kept secret is unusable.
+        SQLAlchemyError, OSError: if the database cannot be opened.
+    """
+    access_tokens = AccessTokens(
+        settings.signing_key(),
+        settings.previous_keys(),
+        issuer=settings.issuer,
+        audience=settings.audience,
+        leeway=settings.leeway_seconds,
+        clock=clock,
+    )
+    database = Database(settings.url)
+    try:
+        database.create_schema()
+    except BaseException:
+        database.close()
+        raise
+    issuer = Issuer(access_tokens, settings)
+    return Services(
+        database=database,
+        accounts=Accounts(database, clock),
+        passwords=Passwords(settings),
+        sessions=Sessions(database, issuer, settings, clock),
+        rotations=Rotations(database, issuer, clock),
+        own_sessions=OwnSessions(database, settings, clock),
+        tokens=access_tokens,
+        rotation=settings.rotation,
+    )
+
+
+def _install_middleware(app: FastAPI, settings: Settings) -> None:
+    request_headers = ["authorization", "content-type"]
+    if settings.rotation is Rotation.IDEMPOTENT:
+        request_headers.append("idempotency-key")
+    # The middleware that is added last is the outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(InternalErrors)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=request_headers,
+        # Tokens travel in headers and bodies, never in cookies.
+        allow_credentials=False,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+    )
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(AccessLog)

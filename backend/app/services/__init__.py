@@ -1,0 +1,1 @@
+"""The rules: users, sessions, their ends. Nothing here knows HTTP."""

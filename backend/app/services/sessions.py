@@ -1,0 +1,126 @@
+"""Sessions: their beginning at a login, their end at a logout, and who is signed in."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from ..core.clock import Clock
+from ..core.config import Settings
+from ..core.database import Database
+from ..core.errors import InvalidAccessTokenError
+from ..core.events import Event, record
+from ..core.security import Claims, new_refresh_token, new_sid, refresh_token_hash
+from ..models import Family, RefreshToken, User
+from .families import EndReason, end_families
+from .issuing import Issued, Issuer
+
+# How long an expired family is kept, so that a late client is told "expired".
+KEEP_EXPIRED_SECONDS = 7 * 86_400
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The user and the session of an access token.
+
+    ``created_at`` is the user's time of creation, ``issued_at`` that of the token.
+    """
+
+    name: str
+    sid: str
+    created_at: int
+    issued_at: int
+
+
+class Sessions:
+    def __init__(
+        self, database: Database, issuer: Issuer, settings: Settings, clock: Clock
+    ) -> None:
+        self._database = database
+        self._issuer = issuer
+        self._absolute_seconds = settings.refresh_absolute_seconds
+        self._clock = clock
+
+    def open(
+        self,
+        name: str,
+        verified_hash: str,
+        new_hash: str | None = None,
+        device: str | None = None,
+    ) -> Issued | None:
+        """Begin a session for a user whose password was just verified against ``verified_hash``.
+
+        None if the user was disabled or the password was changed meanwhile. Verifying takes long
+        enough for both.
+        """
+        now = self._clock()
+        with self._database.write() as db:
+            user = db.scalar(select(User).where(User.name == name).with_for_update())
+            if user is None or user.disabled or user.password_hash != verified_hash:
+                return None
+            if new_hash is not None:
+                user.password_hash = new_hash
+            _purge(db, now)
+            sid, token = new_sid(), new_refresh_token()
+            absolute = now + self._absolute_seconds
+            db.add(
+                Family(
+                    sid=sid,
+                    user_name=name,
+                    created_at=now,
+                    absolute_expires_at=absolute,
+                    device=device,
+                )
+            )
+            # The family's row must exist before a token refers to it.
+            db.flush()
+            expires_at = self._issuer.add_token(db, token, sid, now, absolute)
+            issued = self._issuer.issue(name, sid, token, now, expires_at, absolute)
+        record(Event.LOGIN, sid=sid, account=name)
+        return issued
+
+    def close(self, presented: str) -> None:
+        """End the family of the token, even if the token is spent or expired.
+
+        An unknown token is no error (RFC 7009 section 2.2), because it is unusable anyway.
+        """
+        digest = refresh_token_hash(presented)
+        if digest is None:
+            return
+        with self._database.write() as db:
+            sid = db.scalar(select(RefreshToken.sid).where(RefreshToken.hash == digest))
+            ended = sid is not None and end_families(
+                db, EndReason.LOGOUT, self._clock(), Family.sid == sid
+            )
+        if ended:
+            record(Event.LOGOUT, sid=sid)
+
+    def signed_in(self, claims: Claims) -> SignedIn:
+        """The user of an access token.
+
+        The database is asked at each request, so that a logout takes effect at once and not when
+        the token expires (ASVS 7.4.1).
+
+        Raises:
+            InvalidAccessTokenError: the session is over.
+        """
+        with self._database.read() as db:
+            user = db.scalar(
+                select(User)
+                .join(Family, Family.user_name == User.name)
+                .where(
+                    Family.sid == claims.sid,
+                    Family.ended_at.is_(None),
+                    Family.absolute_expires_at > self._clock(),
+                    User.name == claims.subject,
+                    User.disabled.is_(False),
+                )
+            )
+            if user is None:
+                raise InvalidAccessTokenError
+            return SignedIn(user.name, claims.sid, user.created_at, claims.issued_at)
+
+
+def _purge(db: Session, now: int) -> None:
+    # Runs at each login, which is rare and slow anyway, so that the server needs no timer.
+    db.execute(delete(Family).where(Family.absolute_expires_at <= now - KEEP_EXPIRED_SECONDS))

@@ -1,0 +1,1 @@
+"""How ``python -m app`` listens and runs the application."""

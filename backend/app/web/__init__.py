@@ -1,0 +1,1 @@
+"""What all routers share: error answers, documented answers, middleware."""
