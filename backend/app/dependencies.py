@@ -12,6 +12,7 @@ from .core.errors import NotAuthenticatedError
 from .core.passwords import Passwords
 from .core.security import AccessTokens
 from .services.accounts import Accounts
+from .services.cookie_rotation import CookieRotations
 from .services.own_sessions import OwnSessions
 from .services.rotation import Rotations
 from .services.sessions import Sessions, SignedIn
@@ -26,6 +27,7 @@ class Services:
     passwords: Passwords
     sessions: Sessions
     rotations: Rotations
+    cookie_rotations: CookieRotations
     own_sessions: OwnSessions
     tokens: AccessTokens
     rotation: Rotation
@@ -56,6 +58,10 @@ def get_rotations(services: UseServices) -> Rotations:
     return services.rotations
 
 
+def get_cookie_rotations(services: UseServices) -> CookieRotations:
+    return services.cookie_rotations
+
+
 def get_own_sessions(services: UseServices) -> OwnSessions:
     return services.own_sessions
 
@@ -72,6 +78,7 @@ UseAccounts = Annotated[Accounts, Depends(get_accounts)]
 UsePasswords = Annotated[Passwords, Depends(get_passwords)]
 UseSessions = Annotated[Sessions, Depends(get_sessions)]
 UseRotations = Annotated[Rotations, Depends(get_rotations)]
+UseCookieRotations = Annotated[CookieRotations, Depends(get_cookie_rotations)]
 UseOwnSessions = Annotated[OwnSessions, Depends(get_own_sessions)]
 UseTokens = Annotated[AccessTokens, Depends(get_tokens)]
 UseRotation = Annotated[Rotation, Depends(get_rotation)]

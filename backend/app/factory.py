@@ -14,6 +14,7 @@ from .core.security import AccessTokens
 from .dependencies import Services
 from .routers import account, health, protected, sessions, tokens
 from .services.accounts import Accounts
+from .services.cookie_rotation import CookieRotations
 from .services.issuing import Issuer
 from .services.own_sessions import OwnSessions
 from .services.rotation import Rotations
@@ -90,6 +91,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         passwords=Passwords(settings),
         sessions=Sessions(database, issuer, settings, clock),
         rotations=Rotations(database, issuer, clock),
+        cookie_rotations=CookieRotations(database, issuer, clock),
         own_sessions=OwnSessions(database, settings, clock),
         tokens=access_tokens,
         rotation=settings.rotation,
@@ -108,7 +110,7 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
         allow_origins=settings.cors_origins,
         allow_methods=("GET", "POST", "DELETE"),
         allow_headers=request_headers,
-        # Tokens travel in headers and bodies, never in cookies.
+        # A page of another origin has no use for cookies: cookie custody is for the own origin.
         allow_credentials=False,
         expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,

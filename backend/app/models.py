@@ -41,6 +41,10 @@ class Family(Base):
     end_reason: Mapped[str | None] = mapped_column(String(32))
     # The User-Agent of the login; NULL in rows that are older than this column.
     device: Mapped[str | None] = mapped_column(String(255))
+    # Cookie custody only: the SHA-256 of the session's key, and the current refresh token,
+    # encrypted with a key derived from the session's key.
+    session_key_hash: Mapped[bytes | None]
+    sealed_current: Mapped[bytes | None]
 
 
 class RefreshToken(Base):

@@ -28,7 +28,7 @@ def _wait_until_it_listens(url: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            assert httpx2.get(f"{url}/health").status_code == 200
+            assert httpx2.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
             return
         except httpx2.ConnectError:
             assert time.monotonic() < deadline
@@ -53,7 +53,7 @@ def test_every_start_keeps_queries_out_of_the_log_and_files_for_their_owner(
     env = environment(tmp_path / "data" / "auth.db")
     monkeypatch.setattr(subprocess, "Popen", functools.partial(subprocess.Popen, umask=0o022))
     with server(env, *arguments, module=module, announces=announces) as running:
-        # uvicorn prints the address before its workers listen.
+        # The address is printed before the workers serve.
         _wait_until_it_listens(running.url)
         _add_demo(env, monkeypatch)
         form = {"username": "demo", "password": PASSWORD}

@@ -31,6 +31,10 @@ class InvalidKeyError(DomainError):
     """``Idempotency-Key`` has not the form of one."""
 
 
+class CrossSiteError(DomainError):
+    """A request of cookie custody that is not from a page of this origin."""
+
+
 class NoSuchSessionError(DomainError):
     """The user has no live session of this name."""
 
@@ -60,3 +64,11 @@ class SessionOverError(DomainError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal)
         self.refusal = refusal
+
+
+class CookieOverError(SessionOverError):
+    """The same for a refresh cookie, which must be deleted."""
+
+    def __init__(self, refusal: Refusal, sid: str) -> None:
+        super().__init__(refusal)
+        self.sid = sid

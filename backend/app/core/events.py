@@ -22,6 +22,7 @@ class Event(StrEnum):
     SESSION_REVOKED = "session_revoked"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a name
     REFRESH_REPEATED_LATE = "refresh_repeated_late"
+    CROSS_SITE_REFUSED = "cross_site_refused"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
     PASSWORD_CHANGE_FAILED = "password_change_failed"  # noqa: S105 - a name
 
@@ -34,6 +35,7 @@ WARNINGS = {
     Event.REFRESH_TOKEN_REUSED,
     Event.REFRESH_REPEATED_LATE,
     Event.LOGIN_FAILED,
+    Event.CROSS_SITE_REFUSED,
     Event.PASSWORD_CHANGE_FAILED,
 }
 

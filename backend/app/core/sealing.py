@@ -1,8 +1,9 @@
-"""Seals a successor, so that only the predecessor opens it.
+"""Seals a refresh token, so that only its client can open it.
 
 A client that lost the answer to a rotation still has the predecessor. So the server stores the
 successor encrypted with a key derived from the predecessor. The server keeps only a hash of the
-predecessor, so neither the server alone nor a copy of its database can open the seal.
+predecessor, so neither the server alone nor a copy of its database can open the seal. In cookie
+custody the session's key takes the predecessor's place.
 """
 
 import secrets

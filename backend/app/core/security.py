@@ -143,6 +143,11 @@ def new_refresh_token() -> str:
     return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
 
 
+def new_session_key() -> str:
+    """256 random bits that name the attempts of a session in cookie custody."""
+    return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
+
+
 def new_sid() -> str:
     """A new session's name. It cannot be guessed, but it is no credential."""
     return secrets.token_urlsafe(SID_BYTES)

@@ -3,25 +3,47 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Header
+from fastapi import APIRouter, Form, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from ..core.config import Rotation
-from ..core.errors import InvalidKeyError, UnsupportedGrantError, WrongCredentialsError
+from ..core.errors import (
+    CookieOverError,
+    InvalidKeyError,
+    SessionOverError,
+    UnsupportedGrantError,
+    WrongCredentialsError,
+)
 from ..core.events import Event, record
-from ..dependencies import UseAccounts, UsePasswords, UseRotation, UseRotations, UseSessions
-from ..schemas import RefreshTokenBody, TokenAnswer
+from ..dependencies import (
+    UseAccounts,
+    UseCookieRotations,
+    UsePasswords,
+    UseRotation,
+    UseRotations,
+    UseSessions,
+)
+from ..schemas import LogoutBody, RefreshBody, RefreshCustody, TokenAnswer
 from ..services.devices import device_name
+from ..web.refresh_cookies import (
+    delete_cookie,
+    read_all_cookies,
+    read_cookie,
+    require_own_page,
+    set_cookie,
+)
 from ..web.responses import answers
 
 router = APIRouter(tags=["tokens"])
 
 # base64url of 128 bits or more, because a thief could repeat an attempt with a guessed key.
-IDEMPOTENCY_KEY_FORM = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
+KEY_FORM = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
 
 
-@router.post("/token", response_model_exclude_none=True, responses=answers(401, 422))
+@router.post("/token", response_model_exclude_none=True, responses=answers(401, 403, 422))
 async def login(
+    request: Request,
+    response: Response,
     accounts: UseAccounts,
     passwords: UsePasswords,
     sessions: UseSessions,
@@ -29,11 +51,15 @@ async def login(
     username: Annotated[str, Form()],
     password: Annotated[str, Form()],
     grant_type: Annotated[str | None, Form()] = None,
+    refresh_custody: Annotated[RefreshCustody, Form()] = RefreshCustody.BODY,
     user_agent: Annotated[str | None, Header()] = None,
 ) -> TokenAnswer:
     """Begin a session. A first-party login with an OAuth-shaped wire format."""
     if grant_type not in {None, "password"}:
         raise UnsupportedGrantError
+    in_cookie = refresh_custody is RefreshCustody.COOKIE
+    if in_cookie:
+        require_own_page(request)
     account = await run_in_threadpool(accounts.find, username)
     verdict = await passwords.verify(password, account.password_hash if account else None)
     issued = None
@@ -44,32 +70,66 @@ async def login(
             account.password_hash,
             verdict.new_hash,
             device_name(user_agent),
+            in_cookie=in_cookie,
         )
     if issued is None:
         record(Event.LOGIN_FAILED, account=account.name if account else None)
         raise WrongCredentialsError
-    return TokenAnswer.of(issued, rotation)
+    if not in_cookie:
+        return TokenAnswer.of(issued, rotation)
+    for sid, token in read_all_cookies(request).items():
+        # The browser has one user at a time. A session that nobody can name would live on.
+        await run_in_threadpool(sessions.close, token, sid)
+        delete_cookie(response, sid)
+    set_cookie(response, issued.sid, issued.refresh_token, issued.refresh_expires_in)
+    return TokenAnswer.of_cookie(issued)
 
 
-@router.post("/refresh", response_model_exclude_none=True, responses=answers(401, 409, 422))
+@router.post("/refresh", response_model_exclude_none=True, responses=answers(401, 403, 409, 422))
 def refresh(
+    request: Request,
+    response: Response,
     rotations: UseRotations,
+    cookie_rotations: UseCookieRotations,
     rotation: UseRotation,
-    body: RefreshTokenBody,
+    body: RefreshBody,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> TokenAnswer:
     """Exchange a refresh token for new tokens of the same session."""
-    if rotation is Rotation.STRICT:
-        # Strict rotation ignores the header, like a server that does not know it.
-        idempotency_key = None
-    if idempotency_key is not None and not IDEMPOTENCY_KEY_FORM.fullmatch(idempotency_key):
-        # Refuse before the token is spent, so that the client can repeat with a valid key.
-        raise InvalidKeyError
-    return TokenAnswer.of(rotations.rotate(body.refresh_token, idempotency_key), rotation)
+    if body.refresh_token is not None:
+        if rotation is Rotation.STRICT:
+            # Strict rotation ignores the header, like a server that does not know it.
+            idempotency_key = None
+        if idempotency_key is not None:
+            _check_key(idempotency_key)
+        return TokenAnswer.of(rotations.rotate(body.refresh_token, idempotency_key), rotation)
+    require_own_page(request)
+    sid, session_key = str(body.sid), str(body.session_key)
+    _check_key(session_key)
+    try:
+        issued = cookie_rotations.rotate(sid, session_key, read_cookie(request, sid))
+    except SessionOverError as over:
+        raise CookieOverError(over.refusal, sid) from None
+    set_cookie(response, sid, issued.refresh_token, issued.refresh_expires_in)
+    return TokenAnswer.of_cookie(issued)
 
 
-@router.post("/logout", status_code=204, responses=answers(422))
-def logout(sessions: UseSessions, body: RefreshTokenBody) -> None:
+@router.post("/logout", status_code=204, responses=answers(403, 422))
+def logout(request: Request, response: Response, sessions: UseSessions, body: LogoutBody) -> None:
     """End a session by any of its refresh tokens."""
     # No access token is needed, because a logout must work with an expired one.
-    sessions.close(body.refresh_token)
+    if body.refresh_token is not None:
+        sessions.close(body.refresh_token)
+        return
+    require_own_page(request)
+    sid = str(body.sid)
+    token = read_cookie(request, sid)
+    if token is not None:
+        sessions.close(token, sid)
+    delete_cookie(response, sid)
+
+
+def _check_key(key: str) -> None:
+    # Refuse before the token is spent, so that the client can repeat with a valid key.
+    if not KEY_FORM.fullmatch(key):
+        raise InvalidKeyError

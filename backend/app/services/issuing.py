@@ -18,6 +18,8 @@ class Issued:
     refresh_token: str
     expires_in: int
     refresh_expires_in: int
+    # Only from a login in cookie custody.
+    session_key: str | None = None
 
 
 class Issuer:

@@ -32,6 +32,8 @@ class Found(NamedTuple):
     absolute_expires_at: int
     ended_at: int | None
     end_reason: str | None
+    session_key_hash: bytes | None
+    sealed_current: bytes | None
     user_name: str
     disabled: bool
 
@@ -50,6 +52,8 @@ def find_token(db: Session, digest: bytes) -> Found | None:
             Family.absolute_expires_at,
             Family.ended_at,
             Family.end_reason,
+            Family.session_key_hash,
+            Family.sealed_current,
             User.name,
             User.disabled,
         )

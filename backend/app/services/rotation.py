@@ -77,6 +77,9 @@ class Rotations:
             refusal = refusal_of_family(found, now)
             if refusal is not None:
                 return refusal
+            if found.session_key_hash is not None:
+                # A token of cookie custody has left its cookie.
+                return end_for_reuse(db, found, now)
             if found.spent_at is not None:
                 return self._answer_spent(db, found, presented, key, now)
             if found.expires_at <= now:

@@ -1,6 +1,6 @@
 """Sessions: their beginning at a login, their end at a logout, and who is signed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -10,8 +10,16 @@ from ..core.config import Settings
 from ..core.database import Database
 from ..core.errors import InvalidAccessTokenError
 from ..core.events import Event, record
-from ..core.security import Claims, new_refresh_token, new_sid, refresh_token_hash
+from ..core.sealing import seal
+from ..core.security import (
+    Claims,
+    new_refresh_token,
+    new_session_key,
+    new_sid,
+    refresh_token_hash,
+)
 from ..models import Family, RefreshToken, User
+from .cookie_rotation import session_key_hash
 from .families import EndReason, end_families
 from .issuing import Issued, Issuer
 
@@ -47,6 +55,8 @@ class Sessions:
         verified_hash: str,
         new_hash: str | None = None,
         device: str | None = None,
+        *,
+        in_cookie: bool = False,
     ) -> Issued | None:
         """Begin a session for a user whose password was just verified against ``verified_hash``.
 
@@ -62,6 +72,7 @@ class Sessions:
                 user.password_hash = new_hash
             _purge(db, now)
             sid, token = new_sid(), new_refresh_token()
+            session_key = new_session_key() if in_cookie else None
             absolute = now + self._absolute_seconds
             db.add(
                 Family(
@@ -70,6 +81,8 @@ class Sessions:
                     created_at=now,
                     absolute_expires_at=absolute,
                     device=device,
+                    session_key_hash=session_key and session_key_hash(session_key),
+                    sealed_current=session_key and seal(token, session_key, sid),
                 )
             )
             # The family's row must exist before a token refers to it.
@@ -77,23 +90,24 @@ class Sessions:
             expires_at = self._issuer.add_token(db, token, sid, now, absolute)
             issued = self._issuer.issue(name, sid, token, now, expires_at, absolute)
         record(Event.LOGIN, sid=sid, account=name)
-        return issued
+        return replace(issued, session_key=session_key)
 
-    def close(self, presented: str) -> None:
+    def close(self, presented: str, sid: str | None = None) -> None:
         """End the family of the token, even if the token is spent or expired.
 
-        An unknown token is no error (RFC 7009 section 2.2), because it is unusable anyway.
+        With ``sid``, end it only if the token is one of that session. An unknown token is no error
+        (RFC 7009 section 2.2), because it is unusable anyway.
         """
         digest = refresh_token_hash(presented)
         if digest is None:
             return
         with self._database.write() as db:
-            sid = db.scalar(select(RefreshToken.sid).where(RefreshToken.hash == digest))
-            ended = sid is not None and end_families(
-                db, EndReason.LOGOUT, self._clock(), Family.sid == sid
-            )
+            found = db.scalar(select(RefreshToken.sid).where(RefreshToken.hash == digest))
+            if found is None or sid not in {None, found}:
+                return
+            ended = end_families(db, EndReason.LOGOUT, self._clock(), Family.sid == found)
         if ended:
-            record(Event.LOGOUT, sid=sid)
+            record(Event.LOGOUT, sid=found)
 
     def signed_in(self, claims: Claims) -> SignedIn:
         """The user of an access token.

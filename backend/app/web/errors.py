@@ -12,6 +12,8 @@ from ..core.config import Rotation
 from ..core.database import is_contention
 from ..core.errors import (
     ChangedMeanwhileError,
+    CookieOverError,
+    CrossSiteError,
     DomainError,
     InvalidAccessTokenError,
     InvalidKeyError,
@@ -24,6 +26,7 @@ from ..core.errors import (
     WrongCredentialsError,
     WrongPasswordError,
 )
+from .refresh_cookies import delete_cookie
 
 # A 401 carries a challenge (RFC 9110 section 11.6.1). The challenge has no error code if the
 # request had no credentials (RFC 6750 section 3.1).
@@ -59,8 +62,10 @@ ANSWERS: dict[type[DomainError], Answer] = {
         400, "Only grant_type=password is supported", "unsupported_grant_type"
     ),
     InvalidKeyError: Answer(
-        400, "Idempotency-Key must be base64url of 128 bits or more", "invalid_request"
+        400, "The key must be base64url of 128 bits or more", "invalid_request"
     ),
+    # A 403 is a message to the user, and never the end of the session.
+    CrossSiteError: Answer(403, "Only a page of this server's origin may ask this", "cross_site"),
     NoSuchSessionError: Answer(404, "There is no such session"),
     # A repeated request gets the reason: a wrong password, or an ended session.
     ChangedMeanwhileError: Answer(
@@ -107,7 +112,10 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     else:
         raise error
     body = {"detail": answer.detail} | ({"error": answer.error} if answer.error else {}) | body
-    return JSONResponse(body | _announcement(request), answer.status, answer.headers)
+    response = JSONResponse(body | _announcement(request), answer.status, answer.headers)
+    if isinstance(error, CookieOverError):
+        delete_cookie(response, error.sid)
+    return response
 
 
 async def _invalid_request(request: Request, error: Exception) -> JSONResponse:

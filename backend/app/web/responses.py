@@ -21,6 +21,7 @@ _ALL: Responses = {
         "description": "The credentials are missing or not accepted.",
         "headers": _CHALLENGE,
     },
+    403: {"model": ErrorAnswer, "description": "The request is not from the own page."},
     404: {"model": ErrorAnswer, "description": "There is no such thing."},
     405: {"model": ErrorAnswer, "description": "The path has no such method."},
     409: {"model": ErrorAnswer, "description": "Something else was faster; nothing was done."},
