@@ -59,6 +59,8 @@ def _serve(host: str, sockets: list[socket.socket], workers: int) -> None:
     config = uvicorn.Config(
         APPLICATION,
         workers=workers,
+        http="app.serving.protocol:BoundedProtocol",
+        ws="none",
         # The application writes its own access log, without the query.
         access_log=False,
         log_config=None,

@@ -115,5 +115,5 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
         expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,
     )
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(SafeHeaders, settings=settings)
     app.add_middleware(AccessLog)

@@ -92,6 +92,43 @@ def test_every_kind_of_answer_is_uncacheable_json_that_is_not_sniffed(world: Wor
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_preflights_and_crashes_have_the_headers_of_every_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rotations, "rotate", lambda *_: 1 / 0)
+    granted = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    answers = [
+        world.client.options("/refresh", headers=granted),
+        world.client.options("/refresh", headers=granted | {"Origin": "http://evil.example"}),
+        world.refresh("x"),
+        world.client.get("/openapi.json"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 400, 500, 200]
+    for answer in answers:
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "strict-transport-security" not in answer.headers
+
+
+def test_production_asks_browsers_for_tls_only(make_world: MakeWorld) -> None:
+    world = make_world(environment="production", argon2_memory_kib=20_000)
+    answer = world.client.get("/health")
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_an_unknown_method_is_a_dash_in_the_log(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "app.access"):
+        assert world.client.request(CANARY, "/health").status_code == 405
+    assert CANARY not in caplog.text
+    assert "- /health 405" in caplog.text
+
+
 @pytest.mark.parametrize("path", ["/token/", "/refresh/", "/protected-route/"])
 def test_a_wrong_trailing_slash_is_not_redirected(world: World, path: str) -> None:
     answer = world.client.post(path, data={"username": "demo"}, follow_redirects=False)

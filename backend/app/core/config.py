@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     # Each running hash uses argon2_memory_kib. This limit bounds the total.
     password_concurrency: int = Field(default=2, ge=1, le=64)
 
+    # How long a client may take to send a request's headers, and then its body.
+    header_seconds: float = Field(default=10, gt=0, le=600)
+    body_seconds: float = Field(default=20, gt=0, le=600)
+    # For each worker. Each connection and each database connection takes a file descriptor.
+    max_connections: int = Field(default=512, ge=1, le=65_536)
+
     @field_validator("cors_origins", "previous_secrets", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
