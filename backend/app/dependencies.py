@@ -9,13 +9,15 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from .core.config import Rotation
 from .core.database import Database
 from .core.errors import NotAuthenticatedError
-from .core.passwords import Passwords
+from .core.passwords import Gone, Passwords
 from .core.security import AccessTokens
 from .services.accounts import Accounts
 from .services.cookie_rotation import CookieRotations
+from .services.login import Logins
 from .services.own_sessions import OwnSessions
 from .services.rotation import Rotations
 from .services.sessions import Sessions, SignedIn
+from .services.throttle import Throttle
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Services:
     accounts: Accounts
     passwords: Passwords
     sessions: Sessions
+    logins: Logins
+    throttle: Throttle
     rotations: Rotations
     cookie_rotations: CookieRotations
     own_sessions: OwnSessions
@@ -54,6 +58,29 @@ def get_sessions(services: UseServices) -> Sessions:
     return services.sessions
 
 
+def get_logins(services: UseServices) -> Logins:
+    return services.logins
+
+
+def get_throttle(services: UseServices) -> Throttle:
+    return services.throttle
+
+
+def get_client_address(request: Request) -> str:
+    """The client's address. Without a socket of the internet there is none."""
+    return request.client.host if request.client else ""
+
+
+def get_gone(request: Request) -> Gone:
+    """Waits until the client has gone away. For endpoints that have read the body."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    return gone
+
+
 def get_rotations(services: UseServices) -> Rotations:
     return services.rotations
 
@@ -76,6 +103,10 @@ def get_rotation(services: UseServices) -> Rotation:
 
 UseAccounts = Annotated[Accounts, Depends(get_accounts)]
 UsePasswords = Annotated[Passwords, Depends(get_passwords)]
+UseLogins = Annotated[Logins, Depends(get_logins)]
+UseThrottle = Annotated[Throttle, Depends(get_throttle)]
+ClientAddress = Annotated[str, Depends(get_client_address)]
+UseGone = Annotated[Gone, Depends(get_gone)]
 UseSessions = Annotated[Sessions, Depends(get_sessions)]
 UseRotations = Annotated[Rotations, Depends(get_rotations)]
 UseCookieRotations = Annotated[CookieRotations, Depends(get_cookie_rotations)]

@@ -12,15 +12,19 @@ from .core.database import Database
 from .core.passwords import Passwords
 from .core.security import AccessTokens
 from .dependencies import Services
-from .routers import account, health, protected, sessions, tokens
+from .routers import account, health, protected, tokens
+from .routers import sessions as own_sessions
 from .services.accounts import Accounts
 from .services.cookie_rotation import CookieRotations
 from .services.issuing import Issuer
+from .services.login import Logins
 from .services.own_sessions import OwnSessions
 from .services.rotation import Rotations
 from .services.sessions import Sessions
+from .services.throttle import Throttle
 from .web.errors import install_error_handlers
 from .web.middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
+from .web.proxies import ClientAddresses
 
 # The headers that a page of another origin may read in an answer.
 EXPOSED_HEADERS = ("WWW-Authenticate", "Retry-After", "DPoP-Nonce", "Date")
@@ -56,7 +60,7 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
         docs_url=None,
         redoc_url=None,
     )
-    for module in (tokens, protected, account, sessions, health):
+    for module in (tokens, protected, account, own_sessions, health):
         app.include_router(module.router)
     install_error_handlers(app)
     _install_middleware(app, chosen)
@@ -85,11 +89,16 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         database.close()
         raise
     issuer = Issuer(access_tokens, settings)
+    accounts, passwords = Accounts(database, clock), Passwords(settings)
+    sessions = Sessions(database, issuer, settings, clock)
+    throttle = Throttle(database, clock)
     return Services(
         database=database,
-        accounts=Accounts(database, clock),
-        passwords=Passwords(settings),
-        sessions=Sessions(database, issuer, settings, clock),
+        accounts=accounts,
+        passwords=passwords,
+        sessions=sessions,
+        logins=Logins(accounts, passwords, sessions, throttle),
+        throttle=throttle,
         rotations=Rotations(database, issuer, clock),
         cookie_rotations=CookieRotations(database, issuer, clock),
         own_sessions=OwnSessions(database, settings, clock),
@@ -117,3 +126,4 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
     )
     app.add_middleware(SafeHeaders, settings=settings)
     app.add_middleware(AccessLog)
+    app.add_middleware(ClientAddresses, trusted=settings.trusted_proxies)

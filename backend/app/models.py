@@ -67,3 +67,16 @@ class RefreshToken(Base):
     key_hash: Mapped[bytes | None]
     # The successor, encrypted with a key derived from this token; NULL once the successor is spent.
     sealed_successor: Mapped[bytes | None]
+
+
+class Counter(Base):
+    """How often something happened lately, as one time (the generic cell rate algorithm).
+
+    ``until`` is when the counter is as if nothing had happened. The key is a hash, because it is
+    made of names that people typed and of addresses.
+    """
+
+    __tablename__ = "counters"
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    until: Mapped[int] = mapped_column(index=True)

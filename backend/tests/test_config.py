@@ -51,6 +51,7 @@ def test_the_defaults_suit_development(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"CORS_ORIGINS": "http://localhost:99999"}, "is not an origin"),
         ({"CORS_ORIGINS": "null"}, "is not an origin"),
         ({"CORS_ORIGINS": "https://app.example:443"}, "is not an origin"),
+        ({"TRUSTED_PROXIES": "10.0.0.1,proxy"}, "'proxy' is neither an address nor a network"),
         ({"ARGON2_PARALLELISM": "16", "ARGON2_MEMORY_KIB": "100"}, "at least 8 times"),
         ({"ENVIRONMENT": "production"}, "AUTH_SECRET must be set outside development"),
     ],

@@ -1,9 +1,12 @@
 """POST /token."""
 
+from typing import Any
+
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.core.passwords import MAX_PASSWORD_BYTES
+from app.services.accounts import Accounts
 
 from .conftest import MakeWorld
 from .support import PASSWORD, World
@@ -77,6 +80,52 @@ def test_every_wrong_login_gets_the_same_answer_for_the_same_work(
     assert (answer.status_code, answer.json()) == (401, WRONG)
     assert answer.headers["www-authenticate"] == "Bearer"
     assert parameters == ["$argon2id$v=19$m=8,t=1,p=1"]
+
+
+@pytest.mark.parametrize("username", ["demo", "nobody", "zzz", "disabled", "\x00"])
+@pytest.mark.parametrize("password", [PASSWORD, "wrong", "x" * (MAX_PASSWORD_BYTES + 1)])
+def test_after_the_parameters_were_raised_every_refused_login_still_costs_the_same(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, username: str, password: str
+) -> None:
+    before = make_world()
+    before.add_user("demo")
+    before.add_user("disabled")
+    before.services.accounts.disable("disabled")
+    raised = make_world(argon2_time_cost=3, argon2_memory_kib=64)
+    work: list[str] = []
+    verify, hash_ = Argon2Hasher.verify, Argon2Hasher.hash
+
+    def watch_verify(self: Argon2Hasher, password: Any, hash: Any) -> bool:  # noqa: A002
+        work.append(str(hash).rsplit("$", 2)[0])
+        return verify(self, password, hash)
+
+    def watch_hash(self: Argon2Hasher, password: Any, **salt: Any) -> str:
+        work.append("hash")
+        return hash_(self, password, **salt)
+
+    monkeypatch.setattr(Argon2Hasher, "verify", watch_verify)
+    monkeypatch.setattr(Argon2Hasher, "hash", watch_hash)
+    answer = raised.login(username, password)
+    if username == "demo" and password == PASSWORD:
+        # A login that succeeds may cost more, and does so only after its answer.
+        assert answer.status_code == 200
+        assert work == ["$argon2id$v=19$m=8,t=1,p=1", "hash"]
+    else:
+        assert answer.status_code == 401
+        assert work == ["$argon2id$v=19$m=8,t=1,p=1"]
+
+
+def test_a_login_succeeds_although_another_one_has_just_renewed_the_hash(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_world().add_user("demo")
+    world = make_world(argon2_time_cost=2)
+    find = Accounts.find_or_similar
+    outdated = [find(world.services.accounts, "demo")]
+    assert world.login().status_code == 200
+    monkeypatch.setattr(Accounts, "find_or_similar", lambda *_: outdated.pop())
+    assert world.login().status_code == 200
+    assert outdated == []
 
 
 @pytest.mark.parametrize(

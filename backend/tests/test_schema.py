@@ -71,7 +71,7 @@ def test_an_updated_database_and_a_new_one_have_the_tables_of_the_models(
     with closing(Database(make_settings(database_url).url)) as database:
         for before_migrations in (False, True):
             with database.write() as db:
-                for table in ("refresh_tokens", "families", "users", "alembic_version"):
+                for table in (*reversed(Base.metadata.sorted_tables), "alembic_version"):
                     db.connection().exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
             if before_migrations:
                 _make_tables_before_migrations(database)

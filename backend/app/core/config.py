@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -75,11 +76,15 @@ class Settings(BaseSettings):
         "http://localhost:8080",
         "http://127.0.0.1:8080",
     )
+    # Addresses or networks whose X-Forwarded-For is believed.
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     argon2_memory_kib: int = Field(default=65_536, ge=8)
     argon2_time_cost: int = Field(default=3, ge=1)
     argon2_parallelism: int = Field(default=4, ge=1)
     # Each running hash uses argon2_memory_kib. This limit bounds the total.
     password_concurrency: int = Field(default=2, ge=1, le=64)
+    # Passwords that may wait for their turn, for each worker.
+    password_queue: int = Field(default=32, ge=1, le=10_000)
 
     # How long a client may take to send a request's headers, and then its body.
     header_seconds: float = Field(default=10, gt=0, le=600)
@@ -87,7 +92,7 @@ class Settings(BaseSettings):
     # For each worker. Each connection and each database connection takes a file descriptor.
     max_connections: int = Field(default=512, ge=1, le=65_536)
 
-    @field_validator("cors_origins", "previous_secrets", mode="before")
+    @field_validator("cors_origins", "previous_secrets", "trusted_proxies", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -103,6 +108,18 @@ class Settings(BaseSettings):
                     f"{origin!r} is not an origin; write scheme, host and port as a browser "
                     "sends them, for example https://app.example.com"
                 )
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8"
+                ) from None
         return value
 
     @field_validator("database_url")

@@ -35,6 +35,26 @@ class CrossSiteError(DomainError):
     """A request of cookie custody that is not from a page of this origin."""
 
 
+class RetryLaterError(DomainError):
+    """The same request may succeed after some seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+class TooManyAttemptsError(RetryLaterError):
+    """Too many failures, or too many refreshes, of this caller."""
+
+
+class BusyError(RetryLaterError):
+    """Too much work waits already."""
+
+
+class ClientGoneError(DomainError):
+    """Nobody waits for the answer any more."""
+
+
 class NoSuchSessionError(DomainError):
     """The user has no live session of this name."""
 

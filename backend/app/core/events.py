@@ -18,6 +18,7 @@ client_address: ContextVar[str | None] = ContextVar("client_address", default=No
 class Event(StrEnum):
     LOGIN = "login"
     LOGIN_FAILED = "login_failed"
+    THROTTLED = "throttled"
     LOGOUT = "logout"
     SESSION_REVOKED = "session_revoked"
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105 - a name
@@ -35,6 +36,7 @@ WARNINGS = {
     Event.REFRESH_TOKEN_REUSED,
     Event.REFRESH_REPEATED_LATE,
     Event.LOGIN_FAILED,
+    Event.THROTTLED,
     Event.CROSS_SITE_REFUSED,
     Event.PASSWORD_CHANGE_FAILED,
 }

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Header, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Form, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from ..core.config import Rotation
@@ -12,19 +12,19 @@ from ..core.errors import (
     InvalidKeyError,
     SessionOverError,
     UnsupportedGrantError,
-    WrongCredentialsError,
 )
-from ..core.events import Event, record
 from ..dependencies import (
-    UseAccounts,
+    ClientAddress,
     UseCookieRotations,
-    UsePasswords,
+    UseGone,
+    UseLogins,
     UseRotation,
     UseRotations,
     UseSessions,
 )
 from ..schemas import LogoutBody, RefreshBody, RefreshCustody, TokenAnswer
 from ..services.devices import device_name
+from ..services.throttle import Attempt
 from ..web.refresh_cookies import (
     delete_cookie,
     read_all_cookies,
@@ -40,14 +40,16 @@ router = APIRouter(tags=["tokens"])
 KEY_FORM = re.compile(r"[A-Za-z0-9_-]{22,128}", re.ASCII)
 
 
-@router.post("/token", response_model_exclude_none=True, responses=answers(401, 403, 422))
+@router.post("/token", response_model_exclude_none=True, responses=answers(401, 403, 422, 429))
 async def login(
     request: Request,
     response: Response,
-    accounts: UseAccounts,
-    passwords: UsePasswords,
+    background: BackgroundTasks,
+    logins: UseLogins,
     sessions: UseSessions,
     rotation: UseRotation,
+    address: ClientAddress,
+    gone: UseGone,
     username: Annotated[str, Form()],
     password: Annotated[str, Form()],
     grant_type: Annotated[str | None, Form()] = None,
@@ -60,21 +62,11 @@ async def login(
     in_cookie = refresh_custody is RefreshCustody.COOKIE
     if in_cookie:
         require_own_page(request)
-    account = await run_in_threadpool(accounts.find, username)
-    verdict = await passwords.verify(password, account.password_hash if account else None)
-    issued = None
-    if account is not None and not account.disabled and verdict.correct:
-        issued = await run_in_threadpool(
-            sessions.open,
-            account.name,
-            account.password_hash,
-            verdict.new_hash,
-            device_name(user_agent),
-            in_cookie=in_cookie,
-        )
-    if issued is None:
-        record(Event.LOGIN_FAILED, account=account.name if account else None)
-        raise WrongCredentialsError
+    attempt = Attempt(username, address, user_agent or "")
+    issued, account = await logins.enter(
+        attempt, password, device=device_name(user_agent), in_cookie=in_cookie, gone=gone
+    )
+    background.add_task(logins.renew_hash, account, password)
     if not in_cookie:
         return TokenAnswer.of(issued, rotation)
     for sid, token in read_all_cookies(request).items():

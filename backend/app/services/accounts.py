@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import exists, update
+from sqlalchemy import exists, select, update
 
 from ..core.clock import Clock
 from ..core.database import Database
@@ -40,6 +40,27 @@ class Accounts:
             if user is None:
                 return None
             return Account(user.name, user.password_hash, user.disabled, user.created_at)
+
+    def find_or_similar(self, name: str) -> tuple[Account | None, str | None]:
+        """The account, and the hash of an account with a similar name, whoever exists.
+
+        The work for an unknown name is that for this hash. So the time to refuse it does not tell
+        it from existing names, although some of these have hashes with old parameters.
+        """
+        valid = name if is_valid_name(name) else ""
+        hashes = select(User.password_hash).order_by(User.name).limit(1)
+        with self._database.read() as db:
+            similar = db.scalar(hashes.where(User.name > valid)) or db.scalar(hashes)
+        return self.find(name), similar
+
+    def renew_hash(self, account: Account, new_hash: str) -> None:
+        """Store a new hash of the same password, unless the password was changed meanwhile."""
+        with self._database.write() as db:
+            db.execute(
+                update(User)
+                .where(User.name == account.name, User.password_hash == account.password_hash)
+                .values(password_hash=new_hash)
+            )
 
     def add(self, name: str, password_hash: str) -> None:
         """Add a user. Raises NameTakenError, and changes nothing, if the name is taken."""

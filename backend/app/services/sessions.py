@@ -53,7 +53,6 @@ class Sessions:
         self,
         name: str,
         verified_hash: str,
-        new_hash: str | None = None,
         device: str | None = None,
         *,
         in_cookie: bool = False,
@@ -68,8 +67,6 @@ class Sessions:
             user = db.scalar(select(User).where(User.name == name).with_for_update())
             if user is None or user.disabled or user.password_hash != verified_hash:
                 return None
-            if new_hash is not None:
-                user.password_hash = new_hash
             _purge(db, now)
             sid, token = new_sid(), new_refresh_token()
             session_key = new_session_key() if in_cookie else None

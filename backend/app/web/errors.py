@@ -11,7 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..core.config import Rotation
 from ..core.database import is_contention
 from ..core.errors import (
+    BusyError,
     ChangedMeanwhileError,
+    ClientGoneError,
     CookieOverError,
     CrossSiteError,
     DomainError,
@@ -20,8 +22,10 @@ from ..core.errors import (
     NoSuchSessionError,
     NotAuthenticatedError,
     Refusal,
+    RetryLaterError,
     SessionOverError,
     SupersededError,
+    TooManyAttemptsError,
     UnsupportedGrantError,
     WrongCredentialsError,
     WrongPasswordError,
@@ -66,6 +70,9 @@ ANSWERS: dict[type[DomainError], Answer] = {
     ),
     # A 403 is a message to the user, and never the end of the session.
     CrossSiteError: Answer(403, "Only a page of this server's origin may ask this", "cross_site"),
+    TooManyAttemptsError: Answer(429, "Too many attempts, please try again later", "slow_down"),
+    BusyError: Answer(503, "The server is busy, please try again"),
+    ClientGoneError: Answer(503, "The client has gone"),
     NoSuchSessionError: Answer(404, "There is no such session"),
     # A repeated request gets the reason: a wrong password, or an ended session.
     ChangedMeanwhileError: Answer(
@@ -113,6 +120,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         raise error
     body = {"detail": answer.detail} | ({"error": answer.error} if answer.error else {}) | body
     response = JSONResponse(body | _announcement(request), answer.status, answer.headers)
+    if isinstance(error, RetryLaterError):
+        response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, CookieOverError):
         delete_cookie(response, error.sid)
     return response

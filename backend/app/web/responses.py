@@ -27,6 +27,11 @@ _ALL: Responses = {
     409: {"model": ErrorAnswer, "description": "Something else was faster; nothing was done."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     422: {"model": InvalidAnswer, "description": "The request has another shape."},
+    429: {
+        "model": ErrorAnswer,
+        "description": "Too many attempts.",
+        "headers": _RETRY_AFTER,
+    },
     500: {"model": ErrorAnswer, "description": "The server has an error of its own."},
     503: {
         "model": ErrorAnswer,
