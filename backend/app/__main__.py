@@ -16,6 +16,7 @@ from .core.config import ConfigError, Settings, load_settings
 from .core.logs import configure_logging
 from .factory import build_services
 from .serving.listeners import BindError, bind, cause
+from .web.reach import is_reachable_as_set
 
 # The application as the workers import it.
 APPLICATION = "app.main:app"
@@ -35,6 +36,7 @@ def main() -> int:
         os.umask(0o077)
         # Bind first: a bad address is the most frequent mistake, and then no file is created.
         sockets = bind(arguments.host, arguments.port)
+        _check_reach(settings, sockets)
     except (ConfigError, BindError) as error:
         return _fail(str(error))
     with ExitStack() as stack:
@@ -50,6 +52,17 @@ def main() -> int:
             return _fail(f"The database cannot be opened: {cause(error)}.")
         _serve(arguments.host, sockets, arguments.workers)
     return 0
+
+
+def _check_reach(settings: Settings, sockets: list[socket.socket]) -> None:
+    if is_reachable_as_set(settings, [listener.getsockname()[0] for listener in sockets]):
+        return
+    for listener in sockets:
+        listener.close()
+    raise BindError(
+        "In development only this machine may reach the server: set AUTH_ENVIRONMENT=production, "
+        "or AUTH_DEVELOPMENT_ANYWHERE=true."
+    )
 
 
 def _serve(host: str, sockets: list[socket.socket], workers: int) -> None:

@@ -25,6 +25,7 @@ from .services.throttle import Throttle
 from .web.errors import install_error_handlers
 from .web.middleware import AccessLog, BodyLimit, InternalErrors, SafeHeaders
 from .web.proxies import ClientAddresses
+from .web.reach import Reach
 
 # The headers that a page of another origin may read in an answer.
 EXPOSED_HEADERS = ("WWW-Authenticate", "Retry-After", "DPoP-Nonce", "Date")
@@ -124,6 +125,7 @@ def _install_middleware(app: FastAPI, settings: Settings) -> None:
         expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,
     )
+    app.add_middleware(Reach, settings=settings)
     app.add_middleware(SafeHeaders, settings=settings)
     app.add_middleware(AccessLog)
     app.add_middleware(ClientAddresses, trusted=settings.trusted_proxies)

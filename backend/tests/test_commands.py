@@ -75,6 +75,8 @@ def test_a_taken_port_is_one_sentence_and_a_failure(
         ({"AUTH_ENVIRONMENT": "production"}, "AUTH_SECRET must be set outside development"),
         ({"AUTH_PORT": "x"}, "AUTH_PORT: "),
         ({"AUTH_DATABASE_URL": "sqlite:////dev/null/auth.db"}, "The secret file"),
+        ({"AUTH_HOST": "x" * 70}, "'xxx"),
+        ({"AUTH_HOST": "0.0.0.0"}, "In development only this machine"),  # noqa: S104
         ({"AUTH_HOST": "no-such-host.invalid"}, "Cannot listen on no-such-host.invalid"),
     ],
 )

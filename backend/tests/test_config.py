@@ -1,12 +1,14 @@
 """Settings: each bad one is refused in one sentence. The secret of a development server."""
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
 import pytest
 
 from app.core.config import ConfigError, Settings, load_settings
+from app.core.secret_strength import is_weak
 
 GOOD_SECRET = "kX9#mQ2vLp7!wZr4TbN8sYc1HfJd6GaE"
 OTHER_SECRET = "pV5&hR8jWn3?xDt6EyK1uFg9MqBs4ZoC"
@@ -53,6 +55,11 @@ def test_the_defaults_suit_development(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"CORS_ORIGINS": "https://app.example:443"}, "is not an origin"),
         ({"TRUSTED_PROXIES": "10.0.0.1,proxy"}, "'proxy' is neither an address nor a network"),
         ({"ARGON2_PARALLELISM": "16", "ARGON2_MEMORY_KIB": "100"}, "at least 8 times"),
+        ({"ARGON2_MEMORY_KIB": "9999999999"}, "AUTH_ARGON2_MEMORY_KIB: "),
+        ({"ARGON2_TIME_COST": "9999999999"}, "AUTH_ARGON2_TIME_COST: "),
+        ({"REFRESH_ABSOLUTE_SECONDS": "9" * 30}, "AUTH_REFRESH_ABSOLUTE_SECONDS: "),
+        ({"DATABASE_URL": "postgresql://me:pw@host:port/x"}, "not a database address"),
+        ({"DATABASE_URL": "sqlite:///x.db?timeout=1"}, "an SQLite address has no parameters"),
         ({"ENVIRONMENT": "production"}, "AUTH_SECRET must be set outside development"),
     ],
 )
@@ -65,7 +72,69 @@ def test_a_bad_setting_is_named(
     assert "\n" not in str(error.value)
 
 
+def test_a_misspelt_setting_is_refused_with_the_meant_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(monkeypatch, ENVIROMENT="production")
+    assert str(error.value) == ("AUTH_ENVIROMENT is not a setting; did you mean AUTH_ENVIRONMENT?")
+    monkeypatch.delenv("AUTH_ENVIROMENT")
+    with pytest.raises(ConfigError, match="AUTH_XYZZY is not a setting"):
+        _load(monkeypatch, XYZZY="hunter2")
+
+
+def test_the_variables_of_the_commands_are_no_misspelt_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _load(monkeypatch, USER_PASSWORD="x").port == 8000
+
+
+def test_a_value_that_is_no_text_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"^AUTH_SECRET is not UTF-8\.$"):
+        _load(monkeypatch, SECRET="\udcff" * 40)
+
+
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET": GOOD_SECRET}
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"CORS_ORIGINS": "http://app.example"}, "'http://app.example' has no TLS"),
+        ({"ARGON2_MEMORY_KIB": "40000", "ARGON2_TIME_COST": "1"}, "at least 47104"),
+        ({"ARGON2_MEMORY_KIB": "19455", "ARGON2_TIME_COST": "9"}, "at least 19456"),
+    ],
+)
+def test_production_refuses_what_only_development_may_do(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(monkeypatch, **PRODUCTION, **variables)
+    assert complaint in str(error.value)
+    for name in PRODUCTION:
+        monkeypatch.delenv(f"AUTH_{name}")
+    _load(monkeypatch, **variables)
+
+
+def test_a_random_secret_of_any_form_is_never_taken_for_a_weak_one() -> None:
+    made = [
+        make(size)
+        for size in (24, 32, 64)
+        for make in (secrets.token_urlsafe, secrets.token_hex)
+        for _ in range(20)
+    ]
+    assert [secret for secret in made if is_weak(secret)] == []
+
+
 WEAK_SECRETS = [
+    "passwordpassword1234567890123456",
+    "kX9#mQ2vLp7!wZr4kX9#mQ2vLp7!wZr4",
+    "abcdefghijklmnopqrstuvwxyz0123456789",
+    "!\"#$%&'()*+,-./0123456789:;<=>?@AB",
+    "qwertyuiopasdfghjklzxcvbnm123456",
+    "09D25E094FAA6CA2556C818166B7A9563B93F7099F6F0F4CAA6CF63B88E8D3E7",
+    "this-is-my-secret-key-please-change-it",
+    "MY_SUPER_SECRET_JWT_SIGNING_KEY_FOR_PRODUCTION",
     "a" * 64,
     "0123456789" * 4 + "changeme",
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",

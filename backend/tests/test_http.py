@@ -115,7 +115,7 @@ def test_preflights_and_crashes_have_the_headers_of_every_answer(
 
 
 def test_production_asks_browsers_for_tls_only(make_world: MakeWorld) -> None:
-    world = make_world(environment="production", argon2_memory_kib=20_000)
+    world = make_world(environment="production", argon2_memory_kib=20_000, argon2_time_cost=2)
     answer = world.client.get("/health")
     assert answer.headers["strict-transport-security"] == "max-age=31536000"
 

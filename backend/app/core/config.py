@@ -1,8 +1,7 @@
 """Settings, read from environment variables that start with ``AUTH_``."""
 
+import difflib
 import os
-import secrets
-import tempfile
 from collections.abc import Iterator
 from enum import StrEnum
 from ipaddress import ip_network
@@ -15,21 +14,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from .kept_secret import SECRET_BYTES, KeptSecretError, kept_secret
+from .secret_strength import is_weak
 from .security import LONGEST_LIFETIME_SECONDS
 
 PREFIX = "AUTH_"
-# RFC 7518 section 3.2: a key for HS256 has at least the size of the hash output, 256 bits.
-SECRET_BYTES = 32
-# A secret with fewer different characters is weak. A random one in hexadecimal has about 15.
-SECRET_VARIETY = 10
-# Secrets that are public because tutorials print them.
-PUBLISHED_SECRETS = frozenset(
-    {"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7"},
-)
-PLACEHOLDERS = ("changeme", "change-me", "change_me", "changethis", "your-secret", "your_secret")
-# The minimum for Argon2id in OWASP's Password Storage Cheat Sheet. The sheet also allows 7 MiB and
-# more with more passes; this server does not.
+# Variables of the commands and the tests, which are no settings of the server.
+OTHER_VARIABLES = frozenset({"AUTH_USER_PASSWORD", "AUTH_TEST_POSTGRES_URL"})
+# The minimum for Argon2id in OWASP's Password Storage Cheat Sheet: 19 MiB with two passes, or 46
+# MiB with one. The sheet also allows less memory with more passes; this server does not.
 ARGON2_FLOOR_KIB = 19 * 1024
+ARGON2_ONE_PASS_KIB = 46 * 1024
+TEN_YEARS = 3650 * 86_400
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -58,6 +55,8 @@ class Settings(BaseSettings):
     )
 
     environment: Environment = Environment.DEVELOPMENT
+    # Development has generated secrets and cheap passwords, so only this machine may reach it.
+    development_anywhere: bool = False
     host: str = "localhost"
     port: int = Field(default=8000, ge=0, le=65535)
     # Kept out of the repr, because it may hold a password.
@@ -68,8 +67,8 @@ class Settings(BaseSettings):
     issuer: str = Field(default="http://localhost:8000", min_length=1)
     audience: str = Field(default="yew-jwt-auth", min_length=1)
     access_token_seconds: int = Field(default=300, ge=1, le=LONGEST_LIFETIME_SECONDS)
-    refresh_idle_seconds: int = Field(default=14 * 86_400, ge=1)
-    refresh_absolute_seconds: int = Field(default=90 * 86_400, ge=1)
+    refresh_idle_seconds: int = Field(default=14 * 86_400, ge=1, le=TEN_YEARS)
+    refresh_absolute_seconds: int = Field(default=90 * 86_400, ge=1, le=TEN_YEARS)
     leeway_seconds: int = Field(default=5, ge=0, le=60)
     rotation: Rotation = Rotation.IDEMPOTENT
     cors_origins: Annotated[tuple[str, ...], NoDecode] = (
@@ -78,9 +77,9 @@ class Settings(BaseSettings):
     )
     # Addresses or networks whose X-Forwarded-For is believed.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    argon2_memory_kib: int = Field(default=65_536, ge=8)
-    argon2_time_cost: int = Field(default=3, ge=1)
-    argon2_parallelism: int = Field(default=4, ge=1)
+    argon2_memory_kib: int = Field(default=65_536, ge=8, le=4 * 1024 * 1024)
+    argon2_time_cost: int = Field(default=3, ge=1, le=64)
+    argon2_parallelism: int = Field(default=4, ge=1, le=64)
     # Each running hash uses argon2_memory_kib. This limit bounds the total.
     password_concurrency: int = Field(default=2, ge=1, le=64)
     # Passwords that may wait for their turn, for each worker.
@@ -133,6 +132,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "an SQLite database must be a file, so that sessions outlive a restart"
             )
+        if backend == "sqlite" and url.query:
+            raise ValueError("an SQLite address has no parameters")
         return value
 
     @model_validator(mode="after")
@@ -148,6 +149,7 @@ class Settings(BaseSettings):
             )
         for name, secret in self._secrets():
             if len(secret.encode()) < SECRET_BYTES:
+                # A key for HS256 has at least the size of the hash output.
                 raise ValueError(
                     f"{name} must have at least {SECRET_BYTES} bytes (RFC 7518 section 3.2)"
                 )
@@ -163,14 +165,18 @@ class Settings(BaseSettings):
             )
         for name, secret in self._secrets():
             # Previous secrets too, because the server accepts tokens forged with a guessed one.
-            if _is_weak(secret):
-                raise ValueError(
-                    f"{name} is a well-known or monotonous value; use only random ones"
-                )
-        if self.argon2_memory_kib < ARGON2_FLOOR_KIB:
+            if is_weak(secret):
+                raise ValueError(f"{name} could be guessed; use only random values")
+        enough = ARGON2_FLOOR_KIB if self.argon2_time_cost > 1 else ARGON2_ONE_PASS_KIB
+        if self.argon2_memory_kib < enough:
             raise ValueError(
-                f"{PREFIX}ARGON2_MEMORY_KIB must be at least {ARGON2_FLOOR_KIB} outside development"
+                f"{PREFIX}ARGON2_MEMORY_KIB must be at least {enough} outside development with "
+                f"this {PREFIX}ARGON2_TIME_COST"
             )
+        for origin in self.cors_origins:
+            parts = urlsplit(origin)
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK_NAMES:
+                raise ValueError(f"{PREFIX}CORS_ORIGINS: {origin!r} has no TLS")
 
     def _secrets(self) -> Iterator[tuple[str, str]]:
         """The secrets that are set, each with its name for error messages."""
@@ -199,7 +205,10 @@ class Settings(BaseSettings):
                 f"{PREFIX}SECRET must be set, because a PostgreSQL database has no file "
                 "next to which a generated one could be kept."
             )
-        return _kept_secret(path.with_name(path.name + ".secret"))
+        try:
+            return kept_secret(path.with_name(path.name + ".secret"))
+        except KeptSecretError as error:
+            raise ConfigError(str(error)) from None
 
     def previous_keys(self) -> tuple[bytes, ...]:
         """Keys that no longer sign. Their access tokens are accepted until they expire."""
@@ -213,10 +222,27 @@ def load_settings() -> Settings:
         ConfigError: with one sentence for each unusable setting. A value is shown only if it is
             public.
     """
+    _check_names()
     try:
         return Settings()
     except ValidationError as error:
         raise ConfigError(" ".join(_sentence(item) for item in error.errors())) from None
+
+
+def _check_names() -> None:
+    """Refuse misspelt settings, because the default of the meant one may be unsafe."""
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name, value in os.environ.items():
+        if not name.upper().startswith(PREFIX) or name in OTHER_VARIABLES:
+            continue
+        if name.upper() not in known:
+            similar = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {similar[0]}?" if similar else "."
+            raise ConfigError(f"{name} is not a setting{hint}")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{name} is not UTF-8.") from None
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -237,7 +263,7 @@ def _sentence(item: object) -> str:
 def _parse_database_url(value: str) -> URL:
     try:
         return make_url(value)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # SQLAlchemy's own message repeats the address, which may hold a password.
         raise ValueError("not a database address such as sqlite:///.data/auth.db") from None
 
@@ -257,41 +283,3 @@ def _is_origin(value: str) -> bool:
         and value == value.lower()
         and not set(parts.netloc) & set("@*\\")
     )
-
-
-def _is_weak(secret: str) -> bool:
-    return (
-        len(set(secret)) < SECRET_VARIETY
-        or secret in PUBLISHED_SECRETS
-        or any(word in secret.lower() for word in PLACEHOLDERS)
-    )
-
-
-def _kept_secret(path: Path) -> bytes:
-    """Read the generated secret. Create it, readable by its owner only, if it is missing."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            _create_once(path, secrets.token_urlsafe(SECRET_BYTES).encode())
-        secret = path.read_bytes().strip()
-    except OSError as error:
-        raise ConfigError(f"The secret file {path} cannot be used: {error.strerror}.") from None
-    if len(secret) < SECRET_BYTES:
-        raise ConfigError(f"The secret file {path} is damaged; delete it to get a new one.")
-    return secret
-
-
-def _create_once(path: Path, content: bytes) -> None:
-    """Create a file completely or not at all. Of two processes that start together, one wins."""
-    # mkstemp creates the file with mode 0600 from the start.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        try:
-            # A link, not a rename: a rename would replace the winner's file.
-            os.link(name, path)
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(name)

@@ -20,6 +20,8 @@ def bind(host: str, port: int) -> list[socket.socket]:
     for _ in range(PORT_ATTEMPTS):
         try:
             return _bind_all(host, port)
+        except UnicodeError:
+            raise BindError(f"{host!r} is not the name of a host.") from None
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise BindError(f"Cannot listen on {host}: {cause(error)}.") from None
@@ -45,6 +47,8 @@ def _bind_all(host: str, port: int) -> list[socket.socket]:
     for family, address in sorted(addresses):
         try:
             listener = _listen(family, str(address), port)
+        except UnicodeError:
+            raise BindError(f"{host!r} is not the name of a host.") from None
         except OSError as error:
             if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
                 # The other address is enough, for example on a machine without IPv6.
