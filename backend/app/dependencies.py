@@ -15,6 +15,7 @@ from .services.accounts import Accounts
 from .services.cookie_rotation import CookieRotations
 from .services.login import Logins
 from .services.own_sessions import OwnSessions
+from .services.purge import Purge
 from .services.rotation import Rotations
 from .services.sessions import Sessions, SignedIn
 from .services.throttle import Throttle
@@ -30,6 +31,7 @@ class Services:
     sessions: Sessions
     logins: Logins
     throttle: Throttle
+    purge: Purge
     rotations: Rotations
     cookie_rotations: CookieRotations
     own_sessions: OwnSessions

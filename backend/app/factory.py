@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
@@ -19,6 +20,7 @@ from .services.cookie_rotation import CookieRotations
 from .services.issuing import Issuer
 from .services.login import Logins
 from .services.own_sessions import OwnSessions
+from .services.purge import Purge
 from .services.rotation import Rotations
 from .services.sessions import Sessions
 from .services.throttle import Throttle
@@ -46,7 +48,10 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = services = build_services(chosen, clock)
-        yield
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(services.purge.run)
+            yield
+            tasks.cancel_scope.cancel()
         services.database.close()
 
     development = chosen.environment is Environment.DEVELOPMENT
@@ -100,6 +105,7 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         sessions=sessions,
         logins=Logins(accounts, passwords, sessions, throttle),
         throttle=throttle,
+        purge=Purge(database, clock),
         rotations=Rotations(database, issuer, clock),
         cookie_rotations=CookieRotations(database, issuer, clock),
         own_sessions=OwnSessions(database, settings, clock),

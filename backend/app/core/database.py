@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, func, select
@@ -12,12 +12,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from .config import sqlite_path
+from .fair_lock import FairLock
 from .migrate import upgrade
 
 # How long a request waits for another request's lock before the server answers 503.
 LOCK_WAIT_SECONDS = 5
 # The number of the PostgreSQL advisory lock that guards changes of the schema.
 SCHEMA_LOCK = 0x79657761757468
+# PostgreSQL: longer than any statement of this server takes, and shorter than a proxy waits.
+STATEMENT_SECONDS = 10
+# How long the server may be unreachable before a connection counts as lost.
+TCP_USER_TIMEOUT_MS = 10_000
 # Primary result codes. Extended codes (SQLITE_BUSY_SNAPSHOT, …) hold them in their low byte.
 SQLITE_CONTENTION = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
@@ -41,6 +46,8 @@ class Database:
         if path is not None:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        self._lock_wait = lock_wait
+        self._writers = FairLock() if path is not None else None
         self._writer = self.engine.execution_options(write_intent=True)
 
     def create_schema(self) -> None:
@@ -59,8 +66,16 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        with Session(self._writer) as session, session.begin():
-            yield session
+        with ExitStack() as stack:
+            if self._writers is not None:
+                try:
+                    stack.enter_context(self._writers.turn(self._lock_wait))
+                except TimeoutError:
+                    # What an exhausted pool raises, which the requests answer with a 503.
+                    raise PoolTimeoutError from None
+            session = stack.enter_context(Session(self._writer))
+            with session.begin():
+                yield session
 
     def close(self) -> None:
         self.engine.dispose()
@@ -84,7 +99,17 @@ def _connect_args(url: URL, lock_wait: float) -> dict[str, Any]:
         return {"timeout": lock_wait}
     return {
         "connect_timeout": LOCK_WAIT_SECONDS,
-        "options": f"-c lock_timeout={int(lock_wait * 1000)}",
+        # A database that is gone without a word is noticed while the server is idle, and while it
+        # waits for an answer.
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
+        "options": (
+            f"-c lock_timeout={int(lock_wait * 1000)}"
+            f" -c statement_timeout={STATEMENT_SECONDS * 1000}"
+            f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS * 1000}"
+        ),
     }
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from ..core.clock import Clock
 from ..core.config import Settings
@@ -22,9 +21,6 @@ from ..models import Family, RefreshToken, User
 from .cookie_rotation import session_key_hash
 from .families import EndReason, end_families
 from .issuing import Issued, Issuer
-
-# How long an expired family is kept, so that a late client is told "expired".
-KEEP_EXPIRED_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,6 @@ class Sessions:
             user = db.scalar(select(User).where(User.name == name).with_for_update())
             if user is None or user.disabled or user.password_hash != verified_hash:
                 return None
-            _purge(db, now)
             sid, token = new_sid(), new_refresh_token()
             session_key = new_session_key() if in_cookie else None
             absolute = now + self._absolute_seconds
@@ -130,8 +125,3 @@ class Sessions:
             if user is None:
                 raise InvalidAccessTokenError
             return SignedIn(user.name, claims.sid, user.created_at, claims.issued_at)
-
-
-def _purge(db: Session, now: int) -> None:
-    # Runs at each login, which is rare and slow anyway, so that the server needs no timer.
-    db.execute(delete(Family).where(Family.absolute_expires_at <= now - KEEP_EXPIRED_SECONDS))
