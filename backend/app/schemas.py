@@ -124,6 +124,7 @@ class SessionAnswer(BaseModel):
 
 class SessionsAnswer(BaseModel):
     sessions: list[SessionAnswer]
+    more: Literal[True] | None = None
 
 
 class EndedAnswer(BaseModel):

@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(default=300, ge=1, le=LONGEST_LIFETIME_SECONDS)
     refresh_idle_seconds: int = Field(default=14 * 86_400, ge=1, le=TEN_YEARS)
     refresh_absolute_seconds: int = Field(default=90 * 86_400, ge=1, le=TEN_YEARS)
+    sessions_per_user: int = Field(default=100, ge=1, le=10_000)
     leeway_seconds: int = Field(default=5, ge=0, le=60)
     rotation: Rotation = Rotation.IDEMPOTENT
     cors_origins: Annotated[tuple[str, ...], NoDecode] = (

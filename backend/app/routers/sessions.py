@@ -1,6 +1,8 @@
 """The user's own sessions: list them, end them."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from ..dependencies import CurrentUser, UseOwnSessions
 from ..schemas import EndedAnswer, SessionAnswer, SessionsAnswer
@@ -8,12 +10,23 @@ from ..web.responses import answers
 
 router = APIRouter(prefix="/sessions", tags=["sessions"])
 
+MAX_PAGE = 100
+MAX_OFFSET = 10_000
 
-@router.get("", responses=answers(401))
-def list_sessions(own_sessions: UseOwnSessions, user: CurrentUser) -> SessionsAnswer:
-    """The last used session first."""
-    found = own_sessions.all(user)
-    return SessionsAnswer(sessions=[SessionAnswer.of(session, user) for session in found])
+
+@router.get("", response_model_exclude_unset=True, responses=answers(401, 422))
+def list_sessions(
+    own_sessions: UseOwnSessions,
+    user: CurrentUser,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+) -> SessionsAnswer:
+    """The last used session first. ``more`` is there if the page is not the last one."""
+    found = own_sessions.page(user, limit + 1, offset)
+    sessions = [SessionAnswer.of(session, user) for session in found[:limit]]
+    if len(found) > limit:
+        return SessionsAnswer(sessions=sessions, more=True)
+    return SessionsAnswer(sessions=sessions)
 
 
 @router.delete("/{sid}", status_code=204, responses=answers(401, 404, 422))

@@ -77,7 +77,9 @@ async def login(
     return TokenAnswer.of_cookie(issued)
 
 
-@router.post("/refresh", response_model_exclude_none=True, responses=answers(401, 403, 409, 422))
+@router.post(
+    "/refresh", response_model_exclude_none=True, responses=answers(401, 403, 409, 422, 429)
+)
 def refresh(
     request: Request,
     response: Response,

@@ -41,6 +41,7 @@ class CookieRotations:
 
         Raises:
             SessionOverError: the cookie buys nothing any more.
+            TooManyAttemptsError: the family was refreshed too often lately; nothing was spent.
         """
         digest = refresh_token_hash(presented) if presented is not None else None
         if digest is None or not is_sid(sid):
@@ -69,6 +70,7 @@ class CookieRotations:
                 return self._answer_spent(db, found, session_key, now)
             if found.expires_at <= now:
                 return Refusal.EXPIRED
+            self._issuer.count_refresh(db, found.sid, now)
             issued = self._spend(db, found, session_key, now)
             if issued is not None:
                 return issued
@@ -103,6 +105,7 @@ class CookieRotations:
         ).scalar_one()
         if expires_at <= now:
             return Refusal.EXPIRED
+        self._issuer.count_refresh(db, found.sid, now)
         absolute = found.absolute_expires_at
         return self._issuer.issue(found.user_name, found.sid, current, now, expires_at, absolute)
 

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from ..core.config import Settings
+from ..core.errors import TooManyAttemptsError
 from ..core.security import AccessTokens, refresh_token_hash
 from ..models import RefreshToken
+from . import counters
+from .counters import Limit
+
+# Refreshes of one family at once. After them ten in the lifetime of an access token are allowed.
+REFRESH_BURST = 100
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,6 +32,7 @@ class Issuer:
     def __init__(self, tokens: AccessTokens, settings: Settings) -> None:
         self._tokens = tokens
         self._settings = settings
+        self._rate = Limit(REFRESH_BURST, max(1, settings.access_token_seconds // 10))
 
     def add_token(self, db: Session, token: str, sid: str, now: int, absolute: int) -> int:
         """Store a new refresh token, and return the time of its expiry."""
@@ -33,6 +40,21 @@ class Issuer:
         digest = refresh_token_hash(token)
         db.add(RefreshToken(hash=digest, sid=sid, created_at=now, expires_at=expires_at))
         return expires_at
+
+    def count_refresh(self, db: Session, sid: str, now: int) -> None:
+        """Count a refresh of the family, before anything is spent.
+
+        A client refreshes when its access token expires, and somewhat more often while a network
+        fails. Each refresh leaves a row for the life of the family.
+
+        Raises:
+            TooManyAttemptsError: the family was refreshed too often lately.
+        """
+        counted = counters.key("refresh", sid)
+        wait = self._rate.wait(counters.read(db, [counted]).get(counted, now), now)
+        if wait > 0:
+            raise TooManyAttemptsError(wait)
+        counters.add(db, counted, self._rate, now)
 
     def issue(
         self, name: str, sid: str, refresh_token: str, now: int, expires_at: int, absolute: int

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select
 
 from ..core.clock import Clock
 from ..core.config import Settings
@@ -11,7 +11,7 @@ from ..core.errors import NoSuchSessionError
 from ..core.events import Event, record
 from ..core.security import is_sid
 from ..models import Family, RefreshToken
-from .families import EndReason, end_families
+from .families import EndReason, end_families, live_families
 from .sessions import SignedIn
 
 
@@ -31,15 +31,16 @@ class OwnSessions:
         # How long an access token may still be accepted after the refresh token has expired.
         self._tail_seconds = settings.access_token_seconds + settings.leeway_seconds
 
-    def all(self, user: SignedIn) -> list[OwnSession]:
-        """Every session that has an accepted token, the last used session first."""
+    def page(self, user: SignedIn, limit: int, offset: int = 0) -> list[OwnSession]:
+        """Sessions that have an accepted token, the last used session first."""
         with self._database.read() as db:
             rows = db.execute(
                 self._live(user)
                 .with_only_columns(
                     Family.sid, Family.created_at, RefreshToken.created_at, Family.device
                 )
-                .order_by(RefreshToken.created_at.desc(), Family.created_at.desc(), Family.sid)
+                .limit(limit)
+                .offset(offset)
             )
             return [OwnSession._make(row) for row in rows]
 
@@ -60,23 +61,11 @@ class OwnSessions:
 
     def _end(self, user: SignedIn, which: ColumnElement[bool]) -> int:
         with self._database.write() as db:
-            live = Family.sid.in_(self._live(user))
+            live = Family.sid.in_(self._live(user).order_by(None))
             ended = end_families(db, EndReason.REVOKED, self._clock(), live, which)
         for sid in ended:
             record(Event.SESSION_REVOKED, sid=sid, account=user.name)
         return len(ended)
 
     def _live(self, user: SignedIn) -> Select[str]:
-        now = self._clock()
-        return (
-            select(Family.sid)
-            # Join the current token, which is the family's only unspent one.
-            .join(RefreshToken, RefreshToken.sid == Family.sid)
-            .where(
-                Family.user_name == user.name,
-                Family.ended_at.is_(None),
-                Family.absolute_expires_at > now,
-                RefreshToken.spent_at.is_(None),
-                RefreshToken.expires_at > now - self._tail_seconds,
-            )
-        )
+        return live_families(user.name, self._clock(), self._tail_seconds)

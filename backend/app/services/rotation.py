@@ -53,6 +53,7 @@ class Rotations:
         Raises:
             SessionOverError: the token buys nothing any more.
             SupersededError: a repeated attempt came too late.
+            TooManyAttemptsError: the family was refreshed too often lately; nothing was spent.
         """
         digest = refresh_token_hash(presented)
         if digest is None:
@@ -84,6 +85,7 @@ class Rotations:
                 return self._answer_spent(db, found, presented, key, now)
             if found.expires_at <= now:
                 return Refusal.EXPIRED
+            self._issuer.count_refresh(db, found.sid, now)
             issued = self._spend(db, found, presented, key, now)
             if issued is not None:
                 return issued
@@ -137,6 +139,7 @@ class Rotations:
             return SupersededError()
         if successor.expires_at <= now:
             return Refusal.EXPIRED
+        self._issuer.count_refresh(db, found.sid, now)
         return self._issuer.issue(
             found.user_name,
             found.sid,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ..core.clock import Clock
 from ..core.config import Settings
@@ -19,8 +20,11 @@ from ..core.security import (
 )
 from ..models import Family, RefreshToken, User
 from .cookie_rotation import session_key_hash
-from .families import EndReason, end_families
+from .families import EndReason, end_families, live_families
 from .issuing import Issued, Issuer
+
+# The most surplus sessions that one login ends. More exist only after the setting was lowered.
+MAX_ENDED = 1000
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Sessions:
         self._database = database
         self._issuer = issuer
         self._absolute_seconds = settings.refresh_absolute_seconds
+        self._most = settings.sessions_per_user
         self._clock = clock
 
     def open(
@@ -63,6 +68,7 @@ class Sessions:
             user = db.scalar(select(User).where(User.name == name).with_for_update())
             if user is None or user.disabled or user.password_hash != verified_hash:
                 return None
+            surplus = self._end_surplus(db, name, now)
             sid, token = new_sid(), new_refresh_token()
             session_key = new_session_key() if in_cookie else None
             absolute = now + self._absolute_seconds
@@ -81,8 +87,18 @@ class Sessions:
             db.flush()
             expires_at = self._issuer.add_token(db, token, sid, now, absolute)
             issued = self._issuer.issue(name, sid, token, now, expires_at, absolute)
+        for ended in surplus:
+            record(Event.SESSION_REVOKED, sid=ended, account=name)
         record(Event.LOGIN, sid=sid, account=name)
         return replace(issued, session_key=session_key)
+
+    def _end_surplus(self, db: Session, name: str, now: int) -> list[str]:
+        """End the sessions that were not used for the longest time, if one more is too many."""
+        surplus = live_families(name, now).offset(self._most - 1).limit(MAX_ENDED)
+        names = list(db.scalars(surplus))
+        if not names:
+            return []
+        return end_families(db, EndReason.REVOKED, now, Family.sid.in_(names))
 
     def close(self, presented: str, sid: str | None = None) -> None:
         """End the family of the token, even if the token is spent or expired.
