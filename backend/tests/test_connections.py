@@ -114,6 +114,35 @@ def test_connections_beyond_the_bound_replace_the_one_that_waits_longest(
         assert httpx2.get(f"{running.url}/health").json() == {"status": "ok"}
 
 
+def test_a_client_that_asks_and_does_not_read_is_cut_off(address: tuple[str, int]) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(PATIENCE_SECONDS)
+        connection.connect(address)
+        with pytest.raises(ConnectionError):
+            _ask_and_not_read(connection)
+
+
+def _ask_and_not_read(connection: socket.socket) -> None:
+    # The answers soon are more than the buffers of both sides hold. Few requests at a time, because
+    # many of them are refused for another reason.
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.02)
+
+
+def test_too_many_requests_at_once_are_cut_off(address: tuple[str, int]) -> None:
+    answers = _ask(address, (HEALTH + b"\r\n") * 1000)
+    assert answers.count("HTTP/1.1 200") < 100
+
+
+def test_some_requests_at_once_are_answered_in_order(address: tuple[str, int]) -> None:
+    last = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answers = _ask(address, (HEALTH + b"\r\n") * 5 + last)
+    assert re.findall(r"HTTP/1.1 (\d+)", answers) == ["200"] * 5 + ["404"]
+
+
 AMBIGUOUS = {
     "both lengths": REFRESH + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two lengths": REFRESH + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",

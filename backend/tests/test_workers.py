@@ -40,7 +40,11 @@ def _wait_until_it_listens(url: str) -> None:
     [
         ("app", ["--workers", "2"], "Listening on"),
         ("uvicorn", ["app.main:app", "--workers", "2"], "running on"),
-        ("uvicorn", ["app.main:app"], "running on"),
+        (
+            "uvicorn",
+            ["app.main:app", "--http", "app.serving.protocol:BoundedProtocol"],
+            "running on",
+        ),
     ],
 )
 def test_every_start_keeps_queries_out_of_the_log_and_files_for_their_owner(
@@ -65,13 +69,15 @@ def test_every_start_keeps_queries_out_of_the_log_and_files_for_their_owner(
                 headers=bearer(session["access_token"]),
             )
             assert answer.status_code == 200
-        running.stop()
+        code = running.stop()
     log = "".join(running.output)
     assert "POST /token 200" in log
     assert log.count("GET /protected-route 200") == 8
     assert '"event": "login"' in log
     assert "canary" not in log
     assert "Traceback" not in log
+    if module == "app":
+        assert code == 0
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()}
     assert modes == {0o600}
 

@@ -26,6 +26,8 @@ def configure_logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Alembic tells at each start what it found.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # uvicorn writes to this logger if any handler would take the line.
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()

@@ -18,6 +18,8 @@ from ..web.middleware import safe_headers
 # A browser sends about 20 headers. Refresh cookies of several sessions need room.
 MAX_HEADERS = 100
 MAX_HEAD_BYTES = 32 * 1024
+# Requests that wait for the answer to an earlier one. Browsers send none.
+MAX_PIPELINED = 16
 PHRASES = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
@@ -33,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._settings = _settings()
         self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._reading_head = True
         self._answering = False
@@ -52,6 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._set_deadline(None)
+        self._forget_stall()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -71,6 +75,8 @@ class BoundedProtocol(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         if len(names) > MAX_HEADERS:
             raise ValueError("too many headers")
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise ValueError("too many requests at once")
         encodings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
         if names.count(b"host") != 1 or encodings not in ([], [b"chunked"]):
             # RFC 9112 sections 3.2 and 6.1.
@@ -94,6 +100,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._answering = False
             self._waiting_since = self.loop.time()
 
+    def pause_writing(self) -> None:
+        # The client asks and does not read, so that the answers fill the memory.
+        super().pause_writing()
+        self._waiting_since = self.loop.time()
+        self._stalled = self.loop.call_later(self._settings.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._waiting_since = None
+        self._forget_stall()
+
+    def timeout_keep_alive_handler(self) -> None:
+        # close() would wait for ever for a client that does not read.
+        self.transport.abort()
+
     def send_400_response(self, msg: str) -> None:
         if len(self.headers or ()) > MAX_HEADERS:
             self._refuse(431, "There are too many headers")
@@ -109,6 +130,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline.cancel()
         late = self._too_late
         self._deadline = None if seconds is None else self.loop.call_later(seconds, late)
+
+    def _forget_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _too_late(self) -> None:
         if self._head_bytes or not self._reading_head:
