@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from typing import Any
 
 import jwt
@@ -150,7 +149,7 @@ def test_an_expired_token_is_refused_after_the_leeway(make_world: MakeWorld) -> 
     world = make_world(leeway_seconds=30)
     world.add_user("demo")
     claims = _claims(world.tokens()["access_token"])
-    now = int(time.time())
+    now = world.clock.now
     assert world.protected(_forge(claims | {"exp": now - 5})).status_code == 200
     _assert_refused(world, _forge(claims | {"exp": now - 31}))
 

@@ -1,5 +1,6 @@
 """Waiting for the database: fair on SQLite, bounded on PostgreSQL."""
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -94,3 +95,32 @@ def test_a_hanging_statement_of_postgresql_ends(
                 for name in ("lock_timeout", "idle_in_transaction_session_timeout")
             }
     assert settings == {"lock_timeout": "5s", "idle_in_transaction_session_timeout": "1s"}
+
+
+def test_sqlite_is_durable_and_checks_references(tmp_path: object) -> None:
+    database = Database(make_settings(f"sqlite:///{tmp_path}/auth.db").url)
+    with database.read() as db:
+        connection = db.connection()
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+        }
+    database.close()
+    assert pragmas == {
+        "journal_mode": "wal",
+        "foreign_keys": 1,
+        "synchronous": 2,
+        "busy_timeout": 5000,
+    }
+
+
+def test_a_write_transaction_locks_from_its_start(tmp_path: object) -> None:
+    path = f"{tmp_path}/auth.db"
+    database = Database(make_settings(f"sqlite:///{path}").url)
+    other = sqlite3.connect(path, timeout=0, isolation_level=None)
+    with database.write() as db:
+        db.connection()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.close()
+    database.close()

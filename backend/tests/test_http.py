@@ -1,7 +1,6 @@
 """The rules for every answer: CORS, headers, error bodies, limits, the access log."""
 
 import logging
-import sqlite3
 
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -11,7 +10,7 @@ from app.services.rotation import Rotations
 from app.web.middleware import MAX_BODY_BYTES
 
 from .conftest import MakeWorld
-from .support import ORIGIN, PASSWORD, World, make_settings
+from .support import ORIGIN, PASSWORD, World
 
 CANARY = "canary-4f1d"
 
@@ -229,35 +228,6 @@ def test_another_database_error_is_a_500(world: World) -> None:
     assert answer.status_code == 500
     assert "elsewhere" not in answer.text
     assert "refresh_tokens" not in answer.text
-
-
-def test_sqlite_is_durable_and_checks_references(tmp_path: object) -> None:
-    database = Database(make_settings(f"sqlite:///{tmp_path}/auth.db").url)
-    with database.read() as db:
-        connection = db.connection()
-        pragmas = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
-        }
-    database.close()
-    assert pragmas == {
-        "journal_mode": "wal",
-        "foreign_keys": 1,
-        "synchronous": 2,
-        "busy_timeout": 5000,
-    }
-
-
-def test_a_write_transaction_locks_from_its_start(tmp_path: object) -> None:
-    path = f"{tmp_path}/auth.db"
-    database = Database(make_settings(f"sqlite:///{path}").url)
-    other = sqlite3.connect(path, timeout=0, isolation_level=None)
-    with database.write() as db:
-        db.connection()
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
-    other.close()
-    database.close()
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -1,7 +1,6 @@
 """A new AUTH_SECRET ends no session, and previous secrets verify (docs/faults.md, row 43)."""
 
 import secrets
-import time
 
 import jwt
 import pytest
@@ -32,7 +31,7 @@ def test_a_token_of_a_previous_key_is_accepted_until_it_expires(
 ) -> None:
     sid = before.tokens()["sid"]
     mint = make_world(secret=key).services.tokens.mint
-    now = int(time.time())
+    now = after.clock.now
     assert after.protected(mint("demo", sid, now=now, expires_at=now + 60)).status_code == 200
     expired = mint("demo", sid, now=now - 120, expires_at=now - 60)
     assert after.protected(expired).status_code == 401

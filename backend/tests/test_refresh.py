@@ -123,7 +123,7 @@ def test_rotation_never_extends_the_absolute_expiry(make_world: MakeWorld) -> No
     assert lifetimes == [100, 100, 90, 10]
     # The access token expires with the session, although its own lifetime is longer.
     assert session["expires_in"] == 10
-    # Called directly, because over HTTP the library that checks "exp" reads the real clock.
+    # Called directly, because over HTTP the token would be refused for its own expiry.
     claims = Claims("demo", session["sid"], world.clock.now)
     assert world.services.sessions.signed_in(claims) is not None
     world.clock.advance(10)
