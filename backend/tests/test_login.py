@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.core.passwords import MAX_PASSWORD_BYTES
 from app.services.accounts import Accounts
+from app.services.throttle import Throttle
 
 from .conftest import MakeWorld
 from .support import PASSWORD, World
@@ -113,6 +115,18 @@ def test_after_the_parameters_were_raised_every_refused_login_still_costs_the_sa
     else:
         assert answer.status_code == 401
         assert work == ["$argon2id$v=19$m=8,t=1,p=1"]
+
+
+def test_what_follows_a_login_cannot_fail_its_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise PoolTimeoutError
+
+    monkeypatch.setattr(Throttle, "remember_device", busy)
+    answer = world.login()
+    assert answer.status_code == 200
+    assert world.protected(answer.json()["access_token"]).status_code == 200
 
 
 def test_a_login_succeeds_although_another_one_has_just_renewed_the_hash(

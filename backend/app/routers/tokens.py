@@ -66,7 +66,7 @@ async def login(
     issued, account = await logins.enter(
         attempt, password, device=device_name(user_agent), in_cookie=in_cookie, gone=gone
     )
-    background.add_task(logins.renew_hash, account, password)
+    background.add_task(logins.settle, attempt, account, password)
     if not in_cookie:
         return TokenAnswer.of(issued, rotation)
     for sid, token in read_all_cookies(request).items():

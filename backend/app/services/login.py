@@ -61,15 +61,19 @@ class Logins:
                 in_cookie=in_cookie,
             )
             if issued is not None:
-                await run_in_threadpool(self._throttle.remember_device, attempt)
                 return Entered(issued, account)
             account = await run_in_threadpool(self._accounts.find, attempt.name)
         await run_in_threadpool(self._throttle.count_failed_login, attempt)
         record(Event.LOGIN_FAILED, account=account.name if account else None)
         raise WrongCredentialsError
 
-    async def renew_hash(self, account: Account, password: str) -> None:
-        """Replace a hash with old parameters. Runs after the answer, which must not take longer."""
+    async def settle(self, attempt: Attempt, account: Account, password: str) -> None:
+        """Remember the device, and replace a hash with old parameters.
+
+        Runs after the answer, which must neither take longer nor fail for it: the session has begun
+        and only the answer names it.
+        """
+        await run_in_threadpool(self._throttle.remember_device, attempt)
         new_hash = await self._passwords.rehash(password, account.password_hash)
         if new_hash is not None:
             await run_in_threadpool(self._accounts.renew_hash, account, new_hash)
