@@ -29,9 +29,13 @@ def _required(value: str | None) -> str:
 
 
 class LogoutBody(BaseModel):
-    """Names a session by one of its refresh tokens, or by the ``sid`` of its cookie."""
+    """Names a session by one of its refresh tokens, or by the ``sid`` of its cookie.
+
+    Without the cookie the session's key ends it as well.
+    """
 
     sid: str | None = None
+    session_key: str | None = None
     refresh_token: str | None = Field(default=None, validate_default=True)
 
     @field_validator("refresh_token")

@@ -37,6 +37,11 @@ def refresh_cookie(
     return world.client.post("/refresh", json=body, headers=OWN_PAGE)
 
 
+def log_out(world: World, session: dict[str, Any], key: str | None = None) -> httpx2.Response:
+    body = {"sid": session["sid"]} | ({} if key is None else {"session_key": key})
+    return world.client.post("/logout", json=body, headers=OWN_PAGE)
+
+
 def set_cookie_of(answer: httpx2.Response, session: dict[str, Any]) -> str:
     [header] = answer.headers.get_list("set-cookie")
     return str(header).removeprefix(f"{cookie_name(session)}=").split(";")[0]

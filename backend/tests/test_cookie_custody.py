@@ -16,6 +16,7 @@ from .cookies import (
     cookie_name,
     cookie_of,
     log_in,
+    log_out,
     over_tls,
     refresh_cookie,
     set_cookie_of,
@@ -155,7 +156,48 @@ def test_an_unknown_session_or_a_missing_cookie_is_over(world: World, sid: str) 
     session = log_in(world)
     assert reason(refresh_cookie(world, session | {"sid": sid})) == "unknown"
     world.client.cookies.clear()
-    assert reason(refresh_cookie(world, session)) == "unknown"
+    assert reason(refresh_cookie(world, session | {"sid": sid})) == "unknown"
+
+
+def test_only_who_has_the_sessions_key_learns_that_the_cookie_is_missing(world: World) -> None:
+    session = log_in(world)
+    cookie = cookie_of(world, session)
+    world.client.cookies.clear()
+    assert reason(refresh_cookie(world, session)) == "no_cookie"
+    assert reason(refresh_cookie(world, session, key=new_key())) == "unknown"
+    assert world.stored_tokens() == 1
+    # The session lives on, should the cookie come back.
+    assert refresh_cookie(world, session, cookie).status_code == 200
+
+
+def test_a_session_that_is_over_says_why_without_its_cookie(make_world: MakeWorld) -> None:
+    world = make_world(refresh_idle_seconds=100, refresh_absolute_seconds=1000)
+    over_tls(world).add_user("demo")
+    idle = log_in(world)
+    world.client.cookies.clear()
+    out = log_in(world)
+    log_out(world, out)
+    world.client.cookies.clear()
+    assert reason(refresh_cookie(world, out)) == "revoked"
+    world.clock.advance(100)
+    assert reason(refresh_cookie(world, idle)) == "expired"
+
+
+def test_a_logout_without_the_cookie_needs_the_sessions_key(world: World) -> None:
+    session = log_in(world)
+    world.client.cookies.clear()
+    for key in (None, new_key()):
+        assert log_out(world, session, key).status_code == 204
+        assert world.protected(session["access_token"]).status_code == 200
+    assert log_out(world, session, session["session_key"]).status_code == 204
+    assert world.protected(session["access_token"]).status_code == 401
+
+
+def test_a_login_leaves_the_cookies_of_another_server_at_this_origin(world: World) -> None:
+    other = "__Host-rt-" + "B" * 22
+    world.client.cookies.set(other, "x" * 43, domain=DOMAIN)
+    log_in(world)
+    assert world.client.cookies.get(other) == "x" * 43
 
 
 def test_a_cookies_token_in_a_body_is_theft(world: World) -> None:

@@ -76,6 +76,7 @@ class Refusal(StrEnum):
     REVOKED = "revoked"
     DISABLED = "disabled"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason
+    NO_COOKIE = "no_cookie"
 
 
 class SessionOverError(DomainError):

@@ -13,6 +13,7 @@ from ..core.errors import (
     SessionOverError,
     UnsupportedGrantError,
 )
+from ..core.security import is_sid
 from ..dependencies import (
     ClientAddress,
     UseCookieRotations,
@@ -71,8 +72,9 @@ async def login(
         return TokenAnswer.of(issued, rotation)
     for sid, token in read_all_cookies(request).items():
         # The browser has one user at a time. A session that nobody can name would live on.
-        await run_in_threadpool(sessions.close, token, sid)
-        delete_cookie(response, sid)
+        # An unknown cookie may be that of another server at this origin.
+        if await run_in_threadpool(sessions.close, token, sid):
+            delete_cookie(response, sid)
     set_cookie(response, issued.sid, issued.refresh_token, issued.refresh_expires_in)
     return TokenAnswer.of_cookie(issued)
 
@@ -120,6 +122,8 @@ def logout(request: Request, response: Response, sessions: UseSessions, body: Lo
     token = read_cookie(request, sid)
     if token is not None:
         sessions.close(token, sid)
+    elif body.session_key is not None and is_sid(sid):
+        sessions.close_without_cookie(sid, body.session_key)
     delete_cookie(response, sid)
 
 

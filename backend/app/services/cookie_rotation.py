@@ -10,6 +10,7 @@ what arrives                            answer
 the current token, the session's key    spent; its successor
 any older token, the session's key      the current token again, and a fresh access token
 any token of the family, another key    theft: the family is revoked, logged
+no token, a live session's key          the browser did not keep the cookie; nothing is spent
 ======================================  =========================================================
 """
 
@@ -44,8 +45,10 @@ class CookieRotations:
             TooManyAttemptsError: the family was refreshed too often lately; nothing was spent.
         """
         digest = refresh_token_hash(presented) if presented is not None else None
-        if digest is None or not is_sid(sid):
+        if not is_sid(sid):
             raise SessionOverError(Refusal.UNKNOWN)
+        if digest is None:
+            raise SessionOverError(self._refusal_without_cookie(sid, session_key))
         with self._database.write() as db:
             outcome = self._decide(db, digest, sid, session_key, self._clock())
         # Raised after the commit, because a refusal for reuse has ended the family.
@@ -74,6 +77,17 @@ class CookieRotations:
             issued = self._spend(db, found, session_key, now)
             if issued is not None:
                 return issued
+
+    def _refusal_without_cookie(self, sid: str, session_key: str) -> Refusal:
+        """Say why, but only to who has the session's key."""
+        with self._database.read() as db:
+            current = find_current_token(db, sid, session_key)
+            if current is None:
+                return Refusal.UNKNOWN
+            now = self._clock()
+            # A browser drops an idle session's cookie in the second in which the token expires.
+            idle = Refusal.EXPIRED if current.expires_at <= now else Refusal.NO_COOKIE
+            return refusal_of_family(current, now) or idle
 
     def _spend(self, db: Session, found: Found, session_key: str, now: int) -> Issued | None:
         """Spend the current token; None if another request was faster."""
@@ -108,6 +122,18 @@ class CookieRotations:
         self._issuer.count_refresh(db, found.sid, now)
         absolute = found.absolute_expires_at
         return self._issuer.issue(found.user_name, found.sid, current, now, expires_at, absolute)
+
+
+def find_current_token(db: Session, sid: str, session_key: str) -> Found | None:
+    """The current token of the session that this key belongs to."""
+    family = db.get(Family, sid)
+    if family is None or family.session_key_hash is None or family.sealed_current is None:
+        return None
+    if not hmac.compare_digest(family.session_key_hash, session_key_hash(session_key)):
+        return None
+    current = unseal(family.sealed_current, session_key, sid)
+    digest = refresh_token_hash(current)
+    return None if digest is None else find_token(db, digest)
 
 
 def session_key_hash(session_key: str) -> bytes:

@@ -19,7 +19,7 @@ from ..core.security import (
     refresh_token_hash,
 )
 from ..models import Family, RefreshToken, User
-from .cookie_rotation import session_key_hash
+from .cookie_rotation import find_current_token, session_key_hash
 from .families import EndReason, end_families, live_families
 from .issuing import Issued, Issuer
 
@@ -100,22 +100,35 @@ class Sessions:
             return []
         return end_families(db, EndReason.REVOKED, now, Family.sid.in_(names))
 
-    def close(self, presented: str, sid: str | None = None) -> None:
+    def close(self, presented: str, sid: str | None = None) -> bool:
         """End the family of the token, even if the token is spent or expired.
 
         With ``sid``, end it only if the token is one of that session. An unknown token is no error
         (RFC 7009 section 2.2), because it is unusable anyway.
+
+        Returns:
+            Whether the token is one of this server's.
         """
         digest = refresh_token_hash(presented)
         if digest is None:
-            return
+            return False
         with self._database.write() as db:
             found = db.scalar(select(RefreshToken.sid).where(RefreshToken.hash == digest))
             if found is None or sid not in {None, found}:
-                return
+                return False
             ended = end_families(db, EndReason.LOGOUT, self._clock(), Family.sid == found)
         if ended:
             record(Event.LOGOUT, sid=found)
+        return True
+
+    def close_without_cookie(self, sid: str, session_key: str) -> None:
+        """End a session whose cookie the browser did not send, if the key is the session's."""
+        with self._database.write() as db:
+            if find_current_token(db, sid, session_key) is None:
+                return
+            ended = end_families(db, EndReason.LOGOUT, self._clock(), Family.sid == sid)
+        if ended:
+            record(Event.LOGOUT, sid=sid)
 
     def signed_in(self, claims: Claims) -> SignedIn:
         """The user of an access token.

@@ -86,6 +86,7 @@ ANSWERS: dict[type[DomainError], Answer] = {
 
 REFUSALS = {
     Refusal.UNKNOWN: "The refresh token is not valid",
+    Refusal.NO_COOKIE: "The session's cookie did not come with the request",
     Refusal.REUSE: "The session was ended because a refresh token was used twice",
     Refusal.EXPIRED: "The session has expired",
     Refusal.REVOKED: "The session was ended",
