@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use auth::{BaseUrl, Contract, Custody, InvalidContract, is_path};
+use auth::{BaseUrl, Contract, Custody, InvalidContract, RefreshCustody, is_path};
 use web_sys::Document;
 use yew::AttrValue;
 
@@ -61,7 +61,7 @@ impl Settings {
     }
 
     /// Reads the page's `<meta>` tags: `api-base-url` (an absolute URL, or a path on the page's own
-    /// origin), `auth-access-token` (`session`, `memory`), `auth-refresh-token` (`local`, `database`, `memory`),
+    /// origin), `auth-access-token` (`session`, `memory`), `auth-refresh-token` (`local`, `database`, `cookie`, `memory`),
     /// `auth-contract` (what [`Contract::from_text`] reads), `auth-data-path` and `auth-username-label`. All but the
     /// first are optional.
     pub fn from_page() -> Result<Self, InvalidSettings> {
@@ -79,11 +79,23 @@ impl Settings {
         let mut settings = Self::new(address.parse().map_err(|_| missing())?);
         settings.custody = Custody {
             access: choice(&document, "auth-access-token", "session or memory")?,
-            refresh: choice(&document, "auth-refresh-token", "local, database or memory")?,
+            refresh: choice(&document, REFRESH_TOKEN, "local, database, cookie or memory")?,
         };
         if let Some(text) = content(&document, CONTRACT) {
             let wrong = |wrong: InvalidContract| InvalidSettings { name: CONTRACT, wrong: wrong.to_string() };
             settings.contract = Contract::from_text(&text).map_err(wrong)?;
+        }
+        if settings.custody.refresh == RefreshCustody::Cookie {
+            let own = document.location().and_then(|location| location.origin().ok());
+            if own.as_deref() != Some(settings.base.origin()) {
+                let takes = "cookie only if the API is at the page's own origin, such as \"/api\"";
+                return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
+            }
+            let contract = &settings.contract;
+            if contract.refresh.is_none() || contract.refresh_cookie.is_none() {
+                let takes = "cookie only if the contract has refresh and refresh_cookie";
+                return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
+            }
         }
         if let Some(path) = content(&document, DATA_PATH) {
             let path = Some(path.trim().to_owned()).filter(|path| is_path(path));
@@ -100,6 +112,7 @@ impl Settings {
     }
 }
 
+const REFRESH_TOKEN: &str = "auth-refresh-token";
 const CONTRACT: &str = "auth-contract";
 const DATA_PATH: &str = "auth-data-path";
 const USERNAME_LABEL: &str = "auth-username-label";

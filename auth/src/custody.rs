@@ -29,8 +29,18 @@ pub enum RefreshCustody {
     Local,
     /// `database`: inside the ledger's row, shared by all tabs.
     Database,
+    /// `cookie`: a cookie that script cannot read, so no script can take the token. Page and API are of one origin. The
+    /// ledger's row holds the cookie's handle.
+    Cookie,
     /// `memory`: the page only. The session's row is in the page too, so the session ends with the page.
     Memory,
+}
+
+impl RefreshCustody {
+    /// Whether the ledger's row holds the token, or its handle.
+    pub(crate) fn is_in_row(self) -> bool {
+        matches!(self, Self::Database | Self::Cookie)
+    }
 }
 
 /// The text names no custody.
@@ -56,6 +66,7 @@ impl FromStr for RefreshCustody {
         match text {
             "local" => Ok(Self::Local),
             "database" => Ok(Self::Database),
+            "cookie" => Ok(Self::Cookie),
             "memory" => Ok(Self::Memory),
             _ => Err(UnknownCustody),
         }
@@ -72,8 +83,10 @@ mod tests {
         assert_eq!("memory".parse(), Ok(AccessCustody::Memory));
         assert_eq!("local".parse(), Ok(RefreshCustody::Local));
         assert_eq!("database".parse(), Ok(RefreshCustody::Database));
+        assert_eq!("cookie".parse(), Ok(RefreshCustody::Cookie));
         assert_eq!("memory".parse(), Ok(RefreshCustody::Memory));
-        for text in ["", "Local", " local", "cookie"] {
+        assert_eq!("cookie".parse::<AccessCustody>(), Err(UnknownCustody));
+        for text in ["", "Local", " local", "cookies"] {
             assert_eq!(text.parse::<AccessCustody>(), Err(UnknownCustody));
             assert_eq!(text.parse::<RefreshCustody>(), Err(UnknownCustody));
         }

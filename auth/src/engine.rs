@@ -20,7 +20,7 @@ use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Key, Page};
 use crate::protocol::session::Session;
 use crate::protocol::state::{Degraded, State};
-use crate::wire::{Answer, BaseUrl, Contract, Error, HttpError, HttpRequest};
+use crate::wire::{Answer, BaseUrl, Contract, Error, HttpError, HttpRequest, Place};
 
 mod tell;
 
@@ -197,11 +197,18 @@ impl Engine {
         self.belief.borrow_mut().put_page(sid, page);
     }
 
-    /// A refresh token that is outside of the row. In custody `database` it is one that a tab with another custody,
+    /// Where new sessions are to have their refresh tokens.
+    pub(crate) fn place(&self) -> Place {
+        if self.custody.refresh == RefreshCustody::Cookie { Place::Cookie } else { Place::Body }
+    }
+
+    /// A refresh token that is outside of the row. In custody `database` and `cookie` it is one that a tab with another custody,
     /// from before a redeploy, has put there.
     pub(crate) fn look_up(&self, session: &Sid, generation: u32) -> Found {
         match self.custody.refresh {
-            RefreshCustody::Local | RefreshCustody::Database => self.vault.get(session, generation),
+            RefreshCustody::Local | RefreshCustody::Database | RefreshCustody::Cookie => {
+                self.vault.get(session, generation)
+            }
             RefreshCustody::Memory => Found::Missing,
         }
     }
@@ -219,7 +226,7 @@ impl Engine {
 
     /// Sends one request as the contract says.
     pub(crate) fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>> {
-        self.platform.http(HttpRequest { cookies: self.contract.cookies, ..request })
+        self.platform.http(HttpRequest { cookies: request.cookies || self.contract.cookies, ..request })
     }
 
     /// Learns from an answer to a request of `sid`, or its lack, whether the server can be used.

@@ -28,5 +28,5 @@ pub use protocol::state::{Degraded, State};
 pub use wire::{
     AccessToken, Answer, AskedField, BaseUrl, CacheMode, Carrier, Contract, Encoding, EndReason, Endpoint,
     Error, FieldTest, Fields, FormFields, HttpError, HttpRequest, Instant, InvalidBaseUrl, InvalidContract,
-    Matcher, Meaning, Method, RefreshToken, Refusal, Request, Rotation, is_path,
+    Matcher, Meaning, Method, RefreshCookie, RefreshToken, Refusal, Request, Rotation, is_path,
 };

@@ -6,7 +6,7 @@ use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortController, AbortSignal, Headers, ReadableStream, ReadableStreamDefaultReader,
+    AbortController, AbortSignal, Headers, HtmlDocument, ReadableStream, ReadableStreamDefaultReader,
     ReadableStreamReadResult, ReferrerPolicy, RequestCache, RequestCredentials, RequestInit, RequestMode,
     RequestRedirect, Response, ResponseType,
 };
@@ -80,6 +80,9 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
+    if let Some((cookie, header)) = &request.echo {
+        builder = builder.header(header, &readable_cookie(cookie).unwrap_or_default());
+    }
     let built: Result<Request, _> = match &request.body {
         Some(bytes) => builder.body(Uint8Array::from(bytes.as_slice())),
         None => builder.build(),
@@ -92,6 +95,14 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
     let init = RequestInit::new();
     Reflect::set(&init, &"keepalive".into(), &JsValue::TRUE)?;
     web_sys::Request::new_with_request_and_init(&built, &init)
+}
+
+/// The value of a cookie that script can read.
+fn readable_cookie(name: &str) -> Option<String> {
+    let document: HtmlDocument = web_sys::window()?.document()?.dyn_into().ok()?;
+    let cookies = document.cookie().ok()?;
+    let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
 }
 
 /// Reads the body chunk by chunk and stops at `limit`, because a body may be endless. A body that is no stream is read as a

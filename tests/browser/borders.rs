@@ -207,6 +207,12 @@ async fn a_wrong_setting_names_its_field_and_what_it_takes() {
             "http://x/",
             "is wrong: it takes a path of visible ASCII that begins with one slash.",
         ),
+        (
+            "auth-refresh-token",
+            "cookie",
+            "is wrong: it takes cookie only if the API is at the page's own origin, such as \"/api\".",
+        ),
+        ("auth-refresh-token", "cookies", "is wrong: it takes local, database, cookie or memory."),
     ] {
         let _meta = Meta::new(name, content);
         let page = Page::open(api());

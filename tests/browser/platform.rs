@@ -21,6 +21,7 @@ fn get(url: String) -> HttpRequest {
         body_limit: 1000,
         cache: CacheMode::NoStore,
         cookies: false,
+        echo: None,
     }
 }
 
@@ -235,4 +236,23 @@ fn random_numbers_differ() {
     Browser.random(&mut one);
     Browser.random(&mut two);
     assert_ne!(one, two);
+}
+
+#[wasm_bindgen_test]
+async fn a_readable_cookie_is_repeated_in_a_header() {
+    let _fetch = Replaced::new(
+        "window",
+        "fetch",
+        "value: (request) => {
+             window.repeated = request.headers.get('x-csrf');
+             return Promise.resolve(new Response('{}'));
+         }",
+    );
+    for (cookie, value) in [("csrf=a%20b; Path=/", "a%20b"), ("csrf=; Path=/; Max-Age=0", "")] {
+        script::run(&format!("document.cookie = 'other=1; Path=/'; document.cookie = '{cookie}'"));
+        let echo = Some(("csrf".into(), "x-csrf".into()));
+        let request = HttpRequest { cookies: true, echo, ..get(format!("{}/health", api())) };
+        Browser.http(request).await.unwrap();
+        assert_eq!(script::run("return window.repeated").as_string().as_deref(), Some(value));
+    }
 }

@@ -101,7 +101,7 @@ async fn renew(engine: &Engine, tokens: &mut Tokens) -> Result<bool, Error> {
     let contract = &engine.contract;
     let refresh = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
     let answer = carry(engine, refresh, tokens).await?;
-    match Grant::read(&answer, contract) {
+    match Grant::read(&answer, contract, engine.place()) {
         Ok(grant) => {
             tokens.access = Some(grant.access);
             tokens.refresh = grant.refresh.or(tokens.refresh.take());
@@ -116,7 +116,7 @@ async fn renew(engine: &Engine, tokens: &mut Tokens) -> Result<bool, Error> {
 
 /// A call with the session's tokens, which may go on when the page is gone.
 async fn carry(engine: &Engine, endpoint: &Endpoint, tokens: &Tokens) -> Result<Answer, Error> {
-    let request = wire::carrying(&engine.base, &engine.contract, endpoint, tokens)?;
+    let request = wire::carrying(&engine.base, &engine.contract, engine.place(), endpoint, tokens)?;
     engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await
 }
 

@@ -133,7 +133,7 @@ async fn replace(
         let before = row.as_ref().map(|row| row.sid.clone());
         write(old_row, row.as_ref().map(Row::write));
         write(older_row, None);
-        let in_row = this.custody.refresh == RefreshCustody::Database;
+        let in_row = this.custody.refresh.is_in_row();
         let token = entry.token.filter(|_| in_row).map(|token| token.reveal().to_owned());
         let base = Some(this.ledger.scope().address().to_owned());
         let new = stored.then(|| Now { sid: entry.row.sid.clone(), before, base });
@@ -158,7 +158,7 @@ fn put_first(engine: &Engine, entry: &Entry) -> bool {
     let Some(token) = &entry.token else { return true };
     match engine.custody.refresh {
         RefreshCustody::Local => engine.vault.put(&entry.row.sid, 0, token).written,
-        RefreshCustody::Database => true,
+        RefreshCustody::Database | RefreshCustody::Cookie => true,
         RefreshCustody::Memory => false,
     }
 }

@@ -62,7 +62,7 @@ fn is_blank(c: char) -> bool {
 
 async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
     let engine = looks.engine();
-    let request = wire::login(&engine.base, &engine.contract, username, password, asked)?;
+    let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
     let sent = engine.platform.now();
     let answer = answer_in_time(engine, request).await?;
     let grant = granted(engine, &answer)?;
@@ -91,14 +91,14 @@ fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
     let contract = &engine.contract;
     let granted = match answer.status {
         422 => Err(Error::InvalidFields(wire::invalid_fields(answer, contract))),
-        _ => Grant::read(answer, contract).inspect_err(|_| refuse(engine, answer)),
+        _ => Grant::read(answer, contract, engine.place()).inspect_err(|_| refuse(engine, answer)),
     };
     // A success without an access token may be an error under the wrong status.
     let granted = match contract.login_refusal(answer).filter(|_| granted.is_err()) {
         Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
         None => granted,
     };
-    if let Some(line) = wire::login_mismatch(answer, contract, granted.as_ref()) {
+    if let Some(line) = wire::login_mismatch(answer, contract, engine.place(), granted.as_ref()) {
         engine.platform.hint(&line);
     }
     granted
@@ -106,7 +106,7 @@ fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
 
 /// Ends at the server the session that an unusable or late answer opened there.
 fn refuse(engine: &Rc<Engine>, answer: &Answer) {
-    revoke(engine, wire::tokens_of(answer, &engine.contract), None);
+    revoke(engine, wire::tokens_of(answer, &engine.contract, engine.place()), None);
 }
 
 /// Where the session lives is fixed here: in this tab alone if there is no ledger or no vault to share.

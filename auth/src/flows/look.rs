@@ -126,7 +126,7 @@ impl Looks {
         }
         let page = match engine.custody.refresh {
             RefreshCustody::Memory => Err(LedgerError::Denied),
-            RefreshCustody::Local | RefreshCustody::Database => {
+            RefreshCustody::Local | RefreshCustody::Database | RefreshCustody::Cookie => {
                 engine.ledger.current_page(session.as_ref().map(|session| &session.id)).await
             }
         };

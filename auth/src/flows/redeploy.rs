@@ -9,6 +9,7 @@ use crate::platform::LedgerError;
 use crate::ports::ledger::Ledger;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Row;
+use crate::wire::{EndReason, RefreshToken};
 
 /// What the places of another custody, and other sessions, have left: the session's token moves to where this custody
 /// keeps it, the tokens of other sessions go.
@@ -31,10 +32,19 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
             // A session of an earlier build is claimed for this app, because other apps may look under the same names.
             now.base.get_or_insert_with(|| this.ledger.scope().address().to_owned());
         }
-        let row = page.row.as_mut().filter(|row| Some(&row.sid) == live.as_ref());
-        row.and_then(|row| move_token(&this, row))
+        let row = page.row.as_mut().filter(|row| Some(&row.sid) == live.as_ref())?;
+        if let Some(token) = readable_token(&this, row) {
+            row.end(EndReason::LoggedOut, true);
+            return Some(Settled::Ended(row.sid.clone(), token));
+        }
+        move_token(&this, row).map(Settled::Moved)
     });
-    if let Ok(Some(moved)) = settled.await {
+    let settled = settled.await.ok().flatten();
+    if let Some(Settled::Ended(sid, token)) = settled {
+        no_longer_kept(engine, &sid);
+        return revoke(engine, token, Some(Logout { owed: Some(sid) }));
+    }
+    if let Some(Settled::Moved(moved)) = settled {
         let (this, sid) = (engine.clone(), moved.clone());
         // A tab with the earlier custody may have moved the token back meanwhile. Within a transaction the row tells.
         let emptied = engine.ledger.transact(Some(&moved), move |page| {
@@ -46,15 +56,38 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
     }
 }
 
+/// What became of the session that the ledger names.
+enum Settled {
+    /// Its token has left the vault.
+    Moved(Sid),
+    /// It is over, and this was its token.
+    Ended(Sid, RefreshToken),
+}
+
+/// The refresh token of a session that script can read, where the custody keeps tokens in cookies.
+fn readable_token(engine: &Engine, row: &Row) -> Option<RefreshToken> {
+    let token = row.refresh_token().or_else(|| engine.vault.newest(&row.sid))?;
+    (engine.custody.refresh == RefreshCustody::Cookie && !token.is_in_cookie()).then_some(token)
+}
+
+/// The page says that it ended the session that an earlier custody had stored.
+fn no_longer_kept(engine: &Rc<Engine>, sid: &Sid) {
+    engine.apply(|belief, effects| {
+        belief.close(sid, EndReason::NoLongerKept, effects);
+        belief.no_longer_kept();
+        effects.announce = true;
+    });
+}
+
 /// Moves a row's token to where the custody keeps it. The session whose token has left the vault.
 fn move_token(engine: &Engine, row: &mut Row) -> Option<Sid> {
     match (engine.custody.refresh, &row.token) {
         // A move that was committed may have left its entry behind.
-        (RefreshCustody::Database, Some(_)) => {
+        (RefreshCustody::Database | RefreshCustody::Cookie, Some(_)) => {
             let entries = engine.vault.view(&row.sid).unwrap_or_default();
             (!entries.is_empty()).then(|| row.sid.clone())
         }
-        (RefreshCustody::Database, None) => {
+        (RefreshCustody::Database | RefreshCustody::Cookie, None) => {
             let token = engine.vault.get(&row.sid, row.generation).token()?;
             row.token = Some(token.reveal().to_owned());
             Some(row.sid.clone())
@@ -85,8 +118,7 @@ async fn end_stored(engine: &Rc<Engine>) {
         if !heard {
             return;
         }
-        engine.vault.forget(&sid);
-        engine.apply(|belief, _| belief.no_longer_kept());
+        no_longer_kept(engine, &sid);
         if let Some(token) = token {
             revoke(engine, token, Some(Logout { owed: Some(sid) }));
         }

@@ -225,7 +225,10 @@ impl Refresher {
         let sent = self.engine.platform.now();
         let answer = self.attempt(&attempt).await;
         self.engine.heard(&session.id, answer.as_ref());
-        let error = match answer.as_ref().map(|answer| Grant::read(answer, &self.engine.contract)) {
+        let read = |answer| Grant::read(answer, &self.engine.contract, self.engine.place());
+        let error = match answer.as_ref().map(read) {
+            // The answer to another session's cookie.
+            Ok(Ok(grant)) if grant.is_of_another_cookie(&attempt.token) => Error::Unintelligible,
             Ok(Ok(grant)) => {
                 let received = answer.map_or(sent, |answer| sent.midpoint(answer.received));
                 return Round::Done(self.commit(session, attempt, grant, received).await);
@@ -241,8 +244,13 @@ impl Refresher {
     async fn attempt(&self, attempt: &Attempt) -> Result<Answer, Error> {
         let contract = &self.engine.contract;
         let endpoint = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
-        let mut request =
-            wire::carrying(&self.engine.base, contract, endpoint, &attempt.token.clone().into())?;
+        let mut request = wire::carrying(
+            &self.engine.base,
+            contract,
+            self.engine.place(),
+            endpoint,
+            &attempt.token.clone().into(),
+        )?;
         if attempt.idempotent {
             request.headers.push((wire::IDEMPOTENCY_KEY.into(), attempt.key.0.clone()));
         }

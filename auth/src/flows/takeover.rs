@@ -166,8 +166,8 @@ impl Earlier {
             let (Some(row), None, false) = (still, now.as_ref(), this.vault.notes_logout(&sid)) else {
                 return;
             };
-            let in_row = engine.custody.refresh == RefreshCustody::Database
-                || !engine.vault.put(&sid, generation, &token).written;
+            let in_row =
+                engine.custody.refresh.is_in_row() || !engine.vault.put(&sid, generation, &token).written;
             let mut ended = row.clone();
             ended.end(EndReason::ReplacedElsewhere, false);
             let token = in_row.then(|| token.reveal().to_owned());

@@ -178,5 +178,5 @@ fn read(text: &str, session: &Sid, generation: u32) -> Option<RefreshToken> {
     let own = entry.number("v") == Some(VERSION)
         && entry.text("sid").as_deref() == Some(session.as_str())
         && entry.number("generation") == Some(generation);
-    RefreshToken::parse(&entry.text("refresh_token")?).filter(|_| own)
+    RefreshToken::stored(&entry.text("refresh_token")?).filter(|_| own)
 }

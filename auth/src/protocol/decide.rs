@@ -214,7 +214,8 @@ fn previous(row: &Row, vault: impl Fn(u32) -> Found) -> Option<Attempt> {
 }
 
 fn attempt(row: &Row, generation: u32, token: RefreshToken, key: Key, fixed: bool) -> Attempt {
-    let harmless = row.idempotent || fixed;
+    // A server gives any token of a cookie's family its current one, so a repeat does no harm.
+    let harmless = row.idempotent || fixed || token.is_in_cookie();
     let patience = ATTEMPT_DEADLINE.saturating_mul(row.timeouts.saturating_add(1));
     Attempt {
         session: row.sid.clone(),

@@ -142,7 +142,7 @@ impl Row {
 
     /// The refresh token that the row itself holds.
     pub(crate) fn refresh_token(&self) -> Option<RefreshToken> {
-        self.token.as_deref().and_then(RefreshToken::parse)
+        self.token.as_deref().and_then(RefreshToken::stored)
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -3,6 +3,10 @@
 use super::http::{Answer, Method, Text};
 use super::refusal::{Matcher, Meaning, Refusal, is_gateway_challenge, meaning, rules};
 
+pub use fields::Fields;
+pub(crate) use refresh_cookie::Place;
+pub use refresh_cookie::RefreshCookie;
+
 /// What one server calls things, and what its answers mean. [`Default`] is the contract of README.md: form `POST /token`,
 /// JSON `POST /refresh`, JSON `POST /logout`.
 ///
@@ -48,6 +52,9 @@ pub struct Contract {
     pub expired: Vec<Matcher>,
     /// What is known of the server's rotation.
     pub rotation: Rotation,
+    /// How the server keeps refresh tokens in cookies that script cannot read, for the custody
+    /// [`Cookie`](crate::RefreshCustody::Cookie); `None` if it does not.
+    pub refresh_cookie: Option<RefreshCookie>,
     /// Whether calls to the page's own origin carry that origin's cookies, because a proxy in front may need its own (fetch's
     /// `credentials: same-origin`).
     pub cookies: bool,
@@ -178,32 +185,6 @@ pub enum Carrier {
     Authorization,
 }
 
-/// The names of fields. In an answer a name may be a path of fields (`data.access_token`). The names of the two tokens and of
-/// their type may also be a header (`header:X-Token`). Its value may begin with the contract's
-/// [`scheme`](Contract::scheme), and the server has to expose it (`Access-Control-Expose-Headers`).
-#[derive(Clone, Debug)]
-pub struct Fields {
-    /// The user name in the login request.
-    pub username: Text,
-    /// The password in the login request.
-    pub password: Text,
-    /// The access token in an answer.
-    pub access_token: Text,
-    /// The refresh token in an answer.
-    pub refresh_token: Text,
-    /// The token's type in an answer. `DPoP`, `mac` and `pop` need more than this page can do; any other counts as
-    /// `bearer`.
-    pub token_type: Text,
-    /// The access token's lifetime in seconds in an answer.
-    pub expires_in: Text,
-    /// Whether the server's rotation is idempotent, as `true` or `false` in an answer: such a server takes
-    /// `Idempotency-Key`.
-    pub idempotent_refresh: Text,
-    /// The user's identifier in a login's answer, a text or a number; `None` if there is none but the
-    /// access token's `sub` (RFC 7519 §4.1.2).
-    pub user: Option<Text>,
-}
-
 impl Default for Contract {
     fn default() -> Self {
         let token = || Carrier::Field("refresh_token".into());
@@ -225,22 +206,13 @@ impl Default for Contract {
                 Matcher::status(403).is("error_code", &["bad_jwt"]),
             ],
             rotation: Rotation::Unknown,
+            refresh_cookie: Some(RefreshCookie {
+                handle: vec!["sid".into(), "session_key".into()],
+                fields: vec![("refresh_custody".into(), "cookie".into())],
+                headers: vec![("x-requested-with".into(), "yew-jwt-auth".into())],
+                echo: None,
+            }),
             cookies: false,
-        }
-    }
-}
-
-impl Default for Fields {
-    fn default() -> Self {
-        Self {
-            username: "username".into(),
-            password: "password".into(),
-            access_token: "access_token".into(),
-            refresh_token: "refresh_token".into(),
-            token_type: "token_type".into(),
-            expires_in: "expires_in".into(),
-            idempotent_refresh: "idempotent_refresh".into(),
-            user: None,
         }
     }
 }
@@ -289,3 +261,6 @@ impl Contract {
         })
     }
 }
+
+mod fields;
+mod refresh_cookie;

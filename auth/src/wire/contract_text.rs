@@ -2,11 +2,12 @@
 
 use std::cell::OnceCell;
 
-use super::contract::{AskedField, Carrier, Contract, Encoding, Endpoint, Fields, Rotation};
-use super::http::{self, Method, Text};
+use super::contract::{AskedField, Carrier, Contract, Endpoint, Fields, Rotation};
+use super::http::{self, Text};
 use super::json::{self, Object, Raw};
 use super::preset::PRESETS;
 
+use call::{NEEDED, change, change_optional, refresh_cookie};
 use matcher::{matcher, refusal};
 pub use part::InvalidContract;
 use part::{Part, listed};
@@ -64,6 +65,7 @@ fn read(part: &Part<'_>) -> Contract {
         "refresh_refusals",
         "logout_refusals",
         "rotation",
+        "refresh_cookie",
         "cookies",
     ]);
     let preset = part.word("preset", &PRESETS).and_then(|text| Contract::from_text(text).ok());
@@ -81,6 +83,11 @@ fn read(part: &Part<'_>) -> Contract {
         // A refresh is made without an access token, because that one may be gone.
         Some((true, true)) => part.takes("refresh.access_token", "null, because refresh has a refresh_token"),
         _ => {}
+    }
+    if part.is_null("refresh_cookie") {
+        contract.refresh_cookie = None;
+    } else if let Some(part) = part.object("refresh_cookie") {
+        contract.refresh_cookie = Some(refresh_cookie(&part));
     }
     contract.cookies = part.field("cookies", "true or false", Raw::flag).unwrap_or(contract.cookies);
     if contract.logout.as_ref().map(carries) == Some((false, false)) && !contract.cookies {
@@ -160,92 +167,6 @@ fn named_twice<'a>(call: &'a Endpoint, more: &[&'a Text]) -> Option<&'a Text> {
     all.find(|(at, name)| names.iter().take(*at).any(|before| before == *name)).map(|(_, name)| *name)
 }
 
-fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
-    if part.is_null(name) {
-        *call = None;
-    } else if let Some(part) = part.object(name) {
-        change(call.get_or_insert_with(|| Endpoint::post("")), &part);
-    }
-}
-
-const HEADER: &str =
-    "a header's name, with a value of visible ASCII, and none that the page or the browser sets itself";
-const CARRIER: &str = "null, authorization, field: and a name, or header: and a name";
-const NEEDED: &str =
-    "authorization, field: and a name, or header: and a name, because the call must carry a token";
-
-fn change(call: &mut Endpoint, part: &Part<'_>) {
-    part.knows_only(&["method", "path", "encoding", "fields", "headers", "refresh_token", "access_token"]);
-    if let Some(path) = part.path("path") {
-        call.path = path;
-    } else if call.path.is_empty() {
-        part.takes("path", "a path, because the preset has no such call");
-    }
-    let methods = [
-        ("GET", Method::Get),
-        ("POST", Method::Post),
-        ("PUT", Method::Put),
-        ("PATCH", Method::Patch),
-        ("DELETE", Method::Delete),
-    ];
-    call.method = part.word("method", &methods).unwrap_or(call.method);
-    let encodings = [("form", Encoding::Form), ("json", Encoding::Json), ("query", Encoding::Query)];
-    call.encoding = part.word("encoding", &encodings).unwrap_or(call.encoding);
-    if let Some(fields) = part.object("fields") {
-        call.fields = pairs(&fields);
-    }
-    if let Some(headers) = part.object("headers") {
-        call.headers = pairs(&headers);
-        let is_sound = |name: &str, value: &str| http::is_header(name, value) && http::is_settable(name);
-        if let Some((name, _)) = call.headers.iter().find(|(name, value)| !is_sound(name, value)) {
-            headers.takes(name, HEADER);
-        }
-    }
-    for (name, way) in [("refresh_token", &mut call.refresh_token), ("access_token", &mut call.access_token)]
-    {
-        if let Some(carrier) = part.field(name, CARRIER, carrier) {
-            *way = carrier;
-        }
-    }
-    for carrier in [&call.refresh_token, &call.access_token].into_iter().flatten() {
-        let name = match carrier {
-            Carrier::Authorization => "authorization",
-            Carrier::Header(name) => name,
-            Carrier::Field(_) => continue,
-        };
-        if call.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name)) {
-            part.takes("headers", &["no ", name, ", because a token travels there"].concat());
-        }
-    }
-    if call.method == Method::Get && call.encoding != Encoding::Query {
-        part.takes("encoding", "query, because a GET has no body");
-    }
-}
-
-/// `authorization`, `field:refresh` or `header:X-Refresh-Token`; `null` if the token does not travel.
-fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
-    if raw.get() == "null" {
-        return Some(None);
-    }
-    let text = raw.text()?;
-    if text == "authorization" {
-        return Some(Some(Carrier::Authorization));
-    }
-    let (kind, name) = text.split_once(':').filter(|(_, name)| !name.is_empty())?;
-    let named: Text = name.to_owned().into();
-    match kind {
-        "field" => Some(Some(Carrier::Field(named))),
-        "header" if http::is_settable(name) => Some(Some(Carrier::Header(named))),
-        _ => None,
-    }
-}
-
-/// An object of texts.
-fn pairs(part: &Part<'_>) -> Vec<(Text, Text)> {
-    let pair = |name: String| Some((Text::from(name.clone()), part.text(&name)?));
-    part.names().into_iter().filter_map(pair).collect()
-}
-
 /// A field that the login asks for.
 fn asked(part: &Part<'_>) -> AskedField {
     part.knows_only(&["name", "label", "autocomplete", "optional"]);
@@ -294,6 +215,7 @@ fn change_names(fields: &mut Fields, part: &Part<'_>) {
     }
 }
 
+mod call;
 mod matcher;
 mod part;
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub enum EndReason {
     PasswordChanged,
     /// The account was disabled.
     Disabled,
+    /// The browser did not send the cookie that holds the refresh token.
+    NoCookie,
     /// The server's answer to a refresh held a token that no request can carry.
     UnusableToken,
 }
@@ -50,6 +52,9 @@ impl EndReason {
             Self::Reuse => "You were signed out for your safety: this session was used from somewhere else.",
             Self::PasswordChanged => "Your password was changed. Log in with the new one.",
             Self::Disabled => "This account is disabled.",
+            Self::NoCookie => {
+                "This browser did not keep the cookie that your session needs. Log in again. If this repeats, tell whoever runs this page."
+            }
             Self::UnusableToken => {
                 "Your session was ended, because the server sent a token that this page cannot use. Log in again."
             }
@@ -69,6 +74,7 @@ impl EndReason {
             Self::Reuse => "reuse",
             Self::PasswordChanged => "password_changed",
             Self::Disabled => "disabled",
+            Self::NoCookie => "no_cookie",
             Self::UnusableToken => "unusable_token",
         }
     }
@@ -91,6 +97,7 @@ impl EndReason {
             "password_changed" => Self::PasswordChanged,
             "disabled" => Self::Disabled,
             "expired" => Self::Expired,
+            "no_cookie" => Self::NoCookie,
             "unusable_token" => Self::UnusableToken,
             _ => return None,
         })

@@ -93,6 +93,8 @@ pub enum Error {
     /// The server sent a token that no request can carry: it has control characters or blanks, more than 64 KiB, or needs
     /// a proof besides.
     UnusableToken,
+    /// The server sent a refresh token that scripts can read, although the page keeps sessions in cookies only.
+    NoRefreshCookie,
     /// The request's address is not on the API's origin; nothing was sent.
     ForeignOrigin,
     /// A header of the request cannot be written into an HTTP message; nothing was sent.
@@ -173,6 +175,9 @@ impl Error {
             Self::TooLarge => "The server's answer is too large for this page.",
             Self::UnusableToken => {
                 "The server sent a token that this page cannot use. Tell whoever runs this page."
+            }
+            Self::NoRefreshCookie => {
+                "The sign-in service does not keep sessions in cookies, as this page needs. Tell whoever runs this page."
             }
             Self::MalformedHeader => "This request was not sent, because one of its headers is malformed.",
             Self::ForeignOrigin => {

@@ -1,6 +1,6 @@
 //! The tokens that an answer brings, by the contract's names (RFC 6749 §5.1).
 
-use super::contract::Contract;
+use super::contract::{Contract, Place};
 use super::error::Error;
 use super::http::Answer;
 use super::json::{Object, Raw};
@@ -23,22 +23,26 @@ pub(crate) struct Grant {
 impl Grant {
     /// Reads an answer. One that is no success gives the error of its status. One without an access token gives
     /// [`Error::Unintelligible`]. A token that no request can carry, or that needs more than a bearer header, gives
-    /// [`Error::UnusableToken`].
-    pub(crate) fn read(answer: &Answer, contract: &Contract) -> Result<Self, Error> {
+    /// [`Error::UnusableToken`]. A refresh token that script can read, where it ought to be in a cookie, gives
+    /// [`Error::NoRefreshCookie`].
+    pub(crate) fn read(answer: &Answer, contract: &Contract, place: Place) -> Result<Self, Error> {
         if !answer.is_success() {
             return Err(Error::from_token_answer(answer));
         }
         let text = answer.text();
-        let given = Given { answer, object: Object::read(&text), contract };
+        let given = Given { answer, object: Object::read(&text), contract, place };
         let names = &contract.fields;
         let access = given.access_token().ok_or(Error::Unintelligible)?;
         let kind = given.text(&names.token_type).unwrap_or_default();
         let bound = BOUND.iter().any(|bound| kind.eq_ignore_ascii_case(bound));
         let access = AccessToken::parse(&access).filter(|_| !bound).ok_or(Error::UnusableToken)?;
         let refresh = match given.refresh_token() {
-            Some(text) => Some(RefreshToken::parse(&text).ok_or(Error::UnusableToken)?),
+            Some(token) => Some(token.ok_or(Error::UnusableToken)?),
             None => None,
         };
+        if place == Place::Cookie && refresh.as_ref().is_some_and(|token| !token.is_in_cookie()) {
+            return Err(Error::NoRefreshCookie);
+        }
         let claims = access.claims();
         let announced = given.raw(&names.expires_in).and_then(seconds);
         // A lifetime of zero counts as unknown, because a refresh before each request would never end.
@@ -47,6 +51,12 @@ impl Grant {
         let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(user_id);
         Ok(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) })
     }
+
+    /// Whether it names another session than the one whose cookie `sent` is about.
+    pub(crate) fn is_of_another_cookie(&self, sent: &RefreshToken) -> bool {
+        let got = self.refresh.as_ref().and_then(RefreshToken::handle);
+        sent.handle().zip(got).is_some_and(|(mut sent, mut got)| sent.next() != got.next())
+    }
 }
 
 /// What an answer gives by the contract's names: paths of its JSON object's fields, or `header:` and a header's name.
@@ -54,6 +64,7 @@ struct Given<'a> {
     answer: &'a Answer,
     object: Option<Object<'a>>,
     contract: &'a Contract,
+    place: Place,
 }
 
 impl<'a> Given<'a> {
@@ -79,11 +90,24 @@ impl<'a> Given<'a> {
         self.token(&self.contract.fields.access_token)
     }
 
-    fn refresh_token(&self) -> Option<String> {
-        match self.contract.renews_with_access() {
+    /// The handle of a refresh token that is in a cookie, as far as the answer has it. Elsewhere fields of these names may
+    /// mean anything.
+    fn handle(&self) -> Option<Vec<String>> {
+        let cookie = self.contract.refresh_cookie.as_ref().filter(|_| self.place == Place::Cookie)?;
+        let handle: Vec<_> = cookie.handle.iter().map_while(|name| self.text(name)).collect();
+        (cookie.handle.is_empty() || !handle.is_empty()).then_some(handle)
+    }
+
+    /// The refresh token, if there is one: `Some(None)` if it cannot be used.
+    fn refresh_token(&self) -> Option<Option<RefreshToken>> {
+        if let Some(handle) = self.handle() {
+            return Some(RefreshToken::in_cookie(&handle));
+        }
+        let text = match self.contract.renews_with_access() {
             true => self.access_token(),
             false => self.token(&self.contract.fields.refresh_token),
-        }
+        };
+        text.map(|text| RefreshToken::parse(&text))
     }
 }
 
@@ -92,22 +116,22 @@ impl<'a> Given<'a> {
 const BOUND: [&str; 3] = ["DPoP", "mac", "pop"];
 
 /// The tokens in a success that is of no other use.
-pub(crate) fn tokens_of(answer: &Answer, contract: &Contract) -> Tokens {
+pub(crate) fn tokens_of(answer: &Answer, contract: &Contract, place: Place) -> Tokens {
     if !answer.is_success() {
         return Tokens::default();
     }
     let text = answer.text();
-    let given = Given { answer, object: Object::read(&text), contract };
+    let given = Given { answer, object: Object::read(&text), contract, place };
     Tokens {
-        refresh: given.refresh_token().and_then(|text| RefreshToken::parse(&text)),
+        refresh: given.refresh_token().flatten(),
         access: given.access_token().and_then(|text| AccessToken::parse(&text)),
     }
 }
 
 /// Whether an answer has a refresh token, of whatever text.
-pub(crate) fn has_refresh_token(answer: &Answer, contract: &Contract) -> bool {
+pub(crate) fn has_refresh_token(answer: &Answer, contract: &Contract, place: Place) -> bool {
     let text = answer.text();
-    Given { answer, object: Object::read(&text), contract }.refresh_token().is_some()
+    Given { answer, object: Object::read(&text), contract, place }.refresh_token().is_some()
 }
 
 #[cfg(test)]
@@ -116,13 +140,15 @@ mod tests {
     use crate::wire::clock::Instant;
     use crate::wire::contract::{Carrier, Endpoint, Fields};
 
+    const BODY: Place = Place::Body;
+
     fn answer(body: &str) -> Answer {
         let received = Instant { monotonic: 0, wall: 0 };
         Answer { status: 200, headers: Vec::new(), body: body.into(), received }
     }
 
     fn read(body: &str) -> Result<Grant, Error> {
-        Grant::read(&answer(body), &Contract::default())
+        Grant::read(&answer(body), &Contract::default(), BODY)
     }
 
     #[test]
@@ -189,7 +215,7 @@ mod tests {
             ..Contract::default()
         };
         let nested = answer(r#"{"data":{"tokens":{"access":"a","refresh":"r"}}}"#);
-        let grant = Grant::read(&nested, &named("data.tokens.access", "data.tokens.refresh")).unwrap();
+        let grant = Grant::read(&nested, &named("data.tokens.access", "data.tokens.refresh"), BODY).unwrap();
         assert_eq!((grant.access.reveal(), grant.refresh.unwrap().reveal()), ("a", "r"));
         for (name, value, access) in [
             ("Authorization", "Bearer a.b", "a.b"),
@@ -203,10 +229,10 @@ mod tests {
                     if name == "X-Token" { "header:X-Token" } else { "header:authorization" },
                     "refresh",
                 );
-                let grant = Grant::read(&answer, &contract).unwrap();
+                let grant = Grant::read(&answer, &contract, BODY).unwrap();
                 assert_eq!(grant.access.reveal(), access, "{name} {body}");
                 assert_eq!(grant.refresh.is_some(), body.contains("refresh"));
-                assert_eq!(tokens_of(&answer, &contract).access, Some(grant.access));
+                assert_eq!(tokens_of(&answer, &contract, BODY).access, Some(grant.access));
             }
         }
     }
@@ -217,9 +243,9 @@ mod tests {
         let contract = Contract { fields, ..Contract::default() };
         let headers = vec![("x-refresh".to_owned(), "Bearer r.s".to_owned())];
         let answer = Answer { headers, ..answer(r#"{"access_token":"a"}"#) };
-        let grant = Grant::read(&answer, &contract).unwrap();
+        let grant = Grant::read(&answer, &contract, BODY).unwrap();
         assert_eq!(grant.refresh.unwrap().reveal(), "r.s");
-        assert_eq!(tokens_of(&answer, &contract).refresh.unwrap().reveal(), "r.s");
+        assert_eq!(tokens_of(&answer, &contract, BODY).refresh.unwrap().reveal(), "r.s");
     }
 
     #[test]
@@ -227,9 +253,9 @@ mod tests {
         let refresh = Endpoint::post("/renew").access_token(Carrier::Authorization);
         let contract = Contract { refresh: Some(refresh), ..Contract::default() };
         let answer = answer(r#"{"access_token":"a","refresh_token":"r"}"#);
-        let grant = Grant::read(&answer, &contract).unwrap();
+        let grant = Grant::read(&answer, &contract, BODY).unwrap();
         assert_eq!((grant.access.reveal(), grant.refresh.unwrap().reveal()), ("a", "a"));
-        assert!(has_refresh_token(&answer, &contract));
-        assert!(!has_refresh_token(&self::answer(r#"{"refresh_token":"r"}"#), &contract));
+        assert!(has_refresh_token(&answer, &contract, BODY));
+        assert!(!has_refresh_token(&self::answer(r#"{"refresh_token":"r"}"#), &contract, BODY));
     }
 }

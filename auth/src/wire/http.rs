@@ -166,6 +166,8 @@ pub struct HttpRequest {
     pub cache: CacheMode,
     /// Whether it carries the cookies of the page's own origin (fetch's `credentials: same-origin`).
     pub cookies: bool,
+    /// A cookie that script can read, and the header that repeats it.
+    pub echo: Option<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
 /// What the browser's HTTP cache may do for a request. The names are those of fetch's `cache`.
@@ -201,6 +203,7 @@ impl HttpRequest {
             body_limit,
             cache,
             cookies: false,
+            echo: None,
         }
     }
 }

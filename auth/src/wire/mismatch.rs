@@ -1,6 +1,6 @@
 //! Where the contract and a login's answer do not fit, in a line for whoever sets up the page.
 
-use super::contract::{Contract, Encoding};
+use super::contract::{Contract, Encoding, Place};
 use super::error::Error;
 use super::grant::{Grant, has_refresh_token};
 use super::http::Answer;
@@ -11,6 +11,7 @@ use super::json::{Object, Raw};
 pub(crate) fn login_mismatch(
     answer: &Answer,
     contract: &Contract,
+    place: Place,
     outcome: Result<&Grant, &Error>,
 ) -> Option<String> {
     let fields = &contract.fields;
@@ -19,7 +20,7 @@ pub(crate) fn login_mismatch(
             let wrong = lacks(answer, &fields.access_token, "");
             Some(wrong + " Let auth-contract name the token in fields.access_token.")
         }
-        Ok(_) if contract.refresh.is_some() && !has_refresh_token(answer, contract) => {
+        Ok(_) if contract.refresh.is_some() && !has_refresh_token(answer, contract, place) => {
             let wrong = lacks(answer, &fields.refresh_token, ", so the session ends with its access token");
             Some(wrong + " Let auth-contract name it in fields.refresh_token, or say \"refresh\": null.")
         }
@@ -82,9 +83,9 @@ mod tests {
         let answer = Answer { status, headers: Vec::new(), body: body.into(), received };
         let outcome = match status {
             422 => Err(Error::InvalidFields(Default::default())),
-            _ => Grant::read(&answer, &contract),
+            _ => Grant::read(&answer, &contract, Place::Body),
         };
-        login_mismatch(&answer, &contract, outcome.as_ref())
+        login_mismatch(&answer, &contract, Place::Body, outcome.as_ref())
     }
 
     #[test]

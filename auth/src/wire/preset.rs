@@ -11,7 +11,7 @@ pub(super) const PRESETS: [(&str, &str); 9] = [
         r#"{"login": {"path": "/login", "encoding": "json", "fields": {}},
             "refresh": {"encoding": "form", "refresh_token": "authorization"},
             "logout": {"encoding": "form", "refresh_token": null, "access_token": "authorization"},
-            "sessions": null, "rotation": "never",
+            "sessions": null, "refresh_cookie": null, "rotation": "never",
             "refresh_refusals": [{"status": 422, "says": "signature verification failed", "means": "expired"}],
             "expired": [{"status": 401}, {"status": 422, "is": {"error_type": "JWTDecodeError"}},
                         {"status": 422, "says": ["token has expired", "signature has expired", "not yet valid",
@@ -31,13 +31,13 @@ pub(super) const PRESETS: [(&str, &str); 9] = [
         r#"{"login": {"path": "/auth/jwt/login"}, "refresh": null,
             "logout": {"path": "/auth/jwt/logout", "encoding": "form", "refresh_token": null,
                        "access_token": "authorization"},
-            "logout_refusals": [{"status": 401, "means": "expired"}], "sessions": null}"#,
+            "logout_refusals": [{"status": 401, "means": "expired"}], "sessions": null, "refresh_cookie": null}"#,
     ),
     // It has no logout: its own page forgets the token. A 404 that says "User not found" ends nothing, because it may be
     // about another user than the token's.
     (
         "full-stack-fastapi-template",
-        r#"{"login": {"path": "/api/v1/login/access-token"}, "refresh": null, "logout": null, "sessions": null,
+        r#"{"login": {"path": "/api/v1/login/access-token"}, "refresh": null, "logout": null, "sessions": null, "refresh_cookie": null,
             "expired": [{"status": 401}, {"status": 403, "is": {"detail": "Could not validate credentials"}},
                         {"status": 400, "is": {"detail": "Inactive user"}}]}"#,
     ),
@@ -47,14 +47,14 @@ pub(super) const PRESETS: [(&str, &str); 9] = [
         r#"{"refresh": {"path": "/token", "encoding": "form", "fields": {"grant_type": "refresh_token"}},
             "logout": {"path": "/revoke", "encoding": "form", "fields": {"token_type_hint": "refresh_token"},
                        "refresh_token": "field:token"},
-            "sessions": null}"#,
+            "sessions": null, "refresh_cookie": null}"#,
     ),
     (
         "simple-jwt",
         r#"{"login": {"path": "/api/token/", "encoding": "json", "fields": {}},
             "refresh": {"path": "/api/token/refresh/", "refresh_token": "field:refresh"},
             "logout": {"path": "/api/token/blacklist/", "refresh_token": "field:refresh"},
-            "sessions": null, "fields": {"access_token": "access", "refresh_token": "refresh"}}"#,
+            "sessions": null, "refresh_cookie": null, "fields": {"access_token": "access", "refresh_token": "refresh"}}"#,
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Requests that carry a password or a refresh token, written as the contract says.
 
-use super::contract::{Carrier, Contract, Encoding, Endpoint};
+use super::contract::{Carrier, Contract, Encoding, Endpoint, Place};
 use super::error::Error;
 use super::http::{CacheMode, HttpRequest, Text};
 use super::json::Writer;
@@ -18,6 +18,7 @@ const JSON: &str = "application/json";
 pub(crate) fn login(
     base: &BaseUrl,
     contract: &Contract,
+    place: Place,
     username: &str,
     password: &str,
     asked: &[String],
@@ -26,7 +27,27 @@ pub(crate) fn login(
     let asked = contract.asks.iter().zip(asked).map(|(field, value)| (&*field.name, value.as_str()));
     let asked = asked.filter(|(_, value)| !value.is_empty());
     let given = [(&*names.username, username), (&*names.password, password)].into_iter().chain(asked);
-    call(base, &contract.login, given.collect(), Vec::new())
+    let cookie = contract.refresh_cookie.iter().filter(|_| place == Place::Cookie);
+    let given =
+        given.chain(cookie.flat_map(|cookie| cookie.fields.iter().map(|(name, value)| (&**name, &**value))));
+    let request = call(base, &contract.login, given.collect(), Vec::new())?;
+    Ok(with_cookie(request, contract, place, false))
+}
+
+/// Lets a request carry and bring the refresh cookie, if the page wants new tokens there or the session's token is in one.
+fn with_cookie(
+    mut request: HttpRequest,
+    contract: &Contract,
+    place: Place,
+    is_in_cookie: bool,
+) -> HttpRequest {
+    let wanted = place == Place::Cookie || is_in_cookie;
+    if let Some(cookie) = contract.refresh_cookie.as_ref().filter(|_| wanted) {
+        request.headers.extend(cookie.headers.iter().map(|(name, value)| (name.clone(), value.to_string())));
+        request.cookies = true;
+        request.echo = cookie.echo.clone().filter(|_| is_in_cookie);
+    }
+    request
 }
 
 /// A call that carries tokens: the refresh itself, or the logout. Without a token that it needs it is
@@ -34,9 +55,11 @@ pub(crate) fn login(
 pub(crate) fn carrying(
     base: &BaseUrl,
     contract: &Contract,
+    place: Place,
     endpoint: &Endpoint,
     tokens: &Tokens,
 ) -> Result<HttpRequest, Error> {
+    let is_in_cookie = tokens.refresh.as_ref().is_some_and(RefreshToken::is_in_cookie);
     let refresh = tokens.refresh.as_ref().map(RefreshToken::reveal);
     let access = tokens.access.as_ref().map(AccessToken::reveal);
     // A session that is renewed with its access token has one token for both.
@@ -46,12 +69,18 @@ pub(crate) fn carrying(
         let Some(carrier) = carrier else { continue };
         let token = token.ok_or(Error::NotSignedIn)?;
         match carrier {
+            // The cookie carries it. Its handle goes into the call's fields.
+            _ if is_in_cookie && Some(carrier) == endpoint.refresh_token.as_ref() => {
+                let names = contract.refresh_cookie.iter().flat_map(|cookie| &cookie.handle);
+                let values = tokens.refresh.as_ref().and_then(RefreshToken::handle);
+                given.extend(names.map(|name| &**name).zip(values.into_iter().flatten()));
+            }
             Carrier::Field(name) => given.push((&**name, token)),
             Carrier::Header(name) => headers.push((name.clone(), token.to_owned())),
             Carrier::Authorization => headers.push(authorization(&contract.scheme, token)),
         }
     }
-    call(base, endpoint, given, headers)
+    Ok(with_cookie(call(base, endpoint, given, headers)?, contract, place, is_in_cookie))
 }
 
 /// A question to the refresh endpoint that carries no token.
@@ -104,6 +133,7 @@ fn call(
         body_limit: BODY_LIMIT,
         cache: CacheMode::NoStore,
         cookies: false,
+        echo: None,
     })
 }
 
@@ -129,12 +159,13 @@ mod tests {
     fn a_password_is_sent_byte_for_byte() {
         let base = "http://localhost:8000".parse().unwrap();
         let secret = " p+&%= \u{96fb}\u{6c60}\u{0}\t ";
-        let request = login(&base, &Contract::default(), "ann@example.org", secret, &[]).unwrap();
+        let request =
+            login(&base, &Contract::default(), Place::Body, "ann@example.org", secret, &[]).unwrap();
         let pairs: Vec<_> = form_urlencoded::parse(request.body.as_deref().unwrap()).into_owned().collect();
         assert_eq!(pairs[1], ("username".into(), "ann@example.org".into()));
         assert_eq!(pairs[2], ("password".into(), secret.into()));
         let contract = Contract { login: Endpoint::post("/token").json(), ..Contract::default() };
-        let request = login(&base, &contract, "ann", secret, &[]).unwrap();
+        let request = login(&base, &contract, Place::Body, "ann", secret, &[]).unwrap();
         let sent: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(sent["password"], secret);
     }

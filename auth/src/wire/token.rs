@@ -16,7 +16,8 @@ const TOKEN_LIMIT: usize = 64 * 1024;
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(Box<str>);
 
-/// A refresh token (RFC 6749 §1.5). `Debug` prints a placeholder, and there is no `Display`.
+/// A refresh token (RFC 6749 §1.5), or the handle of one that is in a cookie which script cannot read. `Debug` prints a
+/// placeholder, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken(Box<str>);
 
@@ -47,9 +48,42 @@ impl RefreshToken {
         fits.then(|| Self(text.into()))
     }
 
+    /// The refresh token is in a cookie, which `handle` names. No values: the server has one cookie for all sessions.
+    pub(crate) fn in_cookie(handle: &[String]) -> Option<Self> {
+        let is_sound = |value: &String| !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic());
+        let text = [IN_COOKIE, &handle.join(SEPARATOR)].concat();
+        let fits = text.len() <= TOKEN_LIMIT && handle.iter().all(is_sound);
+        fits.then(|| Self(text.into()))
+    }
+
+    /// Reads what [`reveal`](Self::reveal) wrote into storage.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        match values(text) {
+            Some(handle) => Self::in_cookie(&handle.map(str::to_owned).collect::<Vec<_>>()),
+            None => Self::parse(text),
+        }
+    }
+
+    /// The handle's values, if the token itself is in a cookie.
+    pub(crate) fn handle(&self) -> Option<impl Iterator<Item = &str>> {
+        values(&self.0)
+    }
+
+    pub(crate) fn is_in_cookie(&self) -> bool {
+        self.0.starts_with(IN_COOKIE)
+    }
+
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// Stands before a handle, and between its values. No refresh token has a line break.
+const IN_COOKIE: &str = "cookie\n";
+const SEPARATOR: &str = "\n";
+
+fn values(text: &str) -> Option<impl Iterator<Item = &str>> {
+    Some(text.strip_prefix(IN_COOKIE)?.split(SEPARATOR).filter(|value| !value.is_empty()))
 }
 
 /// The tokens of one session, as far as they are known.

@@ -39,6 +39,7 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         Error::Unintelligible,
         Error::TooLarge,
         Error::UnusableToken,
+        Error::NoRefreshCookie,
         Error::ForeignOrigin,
         Error::MalformedHeader,
     ];
@@ -67,6 +68,7 @@ fn every_error_has_a_sentence_of_its_own_without_markup() {
         EndReason::PasswordChanged,
         EndReason::Disabled,
         EndReason::NoLongerKept,
+        EndReason::NoCookie,
         EndReason::UnusableToken,
     ];
     all.extend(reasons.map(Error::SessionEnded));
@@ -102,6 +104,7 @@ fn errors_know_whether_the_session_lives_and_whether_retrying_helps() {
         (Error::StorageStuck, true, true),
         (Error::TooLarge, true, false),
         (Error::UnusableToken, true, false),
+        (Error::NoRefreshCookie, true, false),
         (Error::Forbidden, true, false),
         (Error::ServiceNotFound { status: 404 }, true, false),
         (Error::ForeignOrigin, true, false),

@@ -15,6 +15,7 @@ mod broken_ledger;
 mod clocks;
 mod contract_parts;
 mod contracts;
+mod cookies;
 mod custody_change;
 mod deadlines;
 mod edited_records;

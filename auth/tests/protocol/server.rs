@@ -1,5 +1,6 @@
 //! A small strict server: rotates at every refresh, ends a family whose spent token comes back.
 
+mod cookies;
 mod dialect;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use auth::{HttpRequest, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+pub(crate) use self::cookies::{Cookies, Jar};
 use self::dialect::reply;
 pub(crate) use self::dialect::{Carrier, Dialect, FORM, JSON};
 
@@ -60,6 +62,8 @@ pub(crate) struct Server {
     /// How often an attempt came back after its successor was spent.
     pub(crate) conflicts: usize,
     refresh: BTreeMap<String, usize>,
+    /// Those of the request that is being handled.
+    pub(crate) cookies: Cookies,
 }
 
 struct Family {
@@ -67,6 +71,8 @@ struct Family {
     sub: Option<&'static str>,
     current: String,
     alive: bool,
+    /// Whether the client was told the key of the family's cookie.
+    keyed: bool,
 }
 
 type Reply = (u16, String);
@@ -94,6 +100,7 @@ impl Default for Server {
             spent: BTreeMap::new(),
             conflicts: 0,
             refresh: BTreeMap::new(),
+            cookies: Cookies::default(),
         }
     }
 }
@@ -115,6 +122,7 @@ impl Server {
 
     pub(crate) fn handle(&mut self, request: &HttpRequest, path: &str, now: u64) -> Reply {
         let dialect = self.dialect.clone();
+        self.read_cookies(request);
         match (request.method, path) {
             (Method::Post, p) if p == dialect.login => self.login(request, now),
             (Method::Post, p) if p == dialect.refresh => self.rotate(request, now),
@@ -132,12 +140,13 @@ impl Server {
         if field("password") != "secret" {
             return reply(self.dialect.wrong);
         }
+        self.end_sent();
         self.begin(&field("username"), now)
     }
 
     fn begin(&mut self, user: &str, now: u64) -> Reply {
         let (user, sub) = (user.to_owned(), self.sub);
-        self.families.push(Family { user, sub, current: String::new(), alive: true });
+        self.families.push(Family { user, sub, current: String::new(), alive: true, keyed: false });
         self.grant(self.families.len() - 1, now, Rotation::Strict)
     }
 
@@ -158,6 +167,9 @@ impl Server {
     }
 
     fn rotate(&mut self, request: &HttpRequest, now: u64) -> Reply {
+        if let Some(reply) = self.rotate_by_handle(request, now) {
+            return reply;
+        }
         let terminal = reply(self.dialect.terminal);
         // RFC 6749 §6: a form names its grant.
         let is_form = header(request, "content-type") == Some(FORM);
@@ -207,6 +219,9 @@ impl Server {
     }
 
     fn logout(&mut self, request: &HttpRequest) -> Reply {
+        if let Some(reply) = self.end_by_handle(request) {
+            return reply;
+        }
         let family = match self.dialect.ends_by_access {
             true => self.bearer(request).map(|(family, _)| family),
             false => self.carried(request).and_then(|token| self.refresh.get(&token).copied()),
@@ -261,6 +276,10 @@ impl Server {
             let token = format!("{}refresh-{n}", self.prefix);
             self.refresh.insert(token.clone(), family);
             self.families[family].current = token;
+        }
+        if self.cookies.asked && self.issues_refresh {
+            parts.push(self.put_in_cookie(family));
+            return (200, format!("{{{}}}", parts.join(",")));
         }
         let current = &self.families[family].current;
         match rotation {

@@ -153,6 +153,7 @@ fn a_key_moves_with_its_token() {
         body_limit: 1024 * 1024,
         cache: auth::CacheMode::NoStore,
         cookies: false,
+        echo: None,
     };
     assert_eq!(world.server_at(CRM, |server| server.handle(&attempt, "/refresh", world.time())).0, 200);
     let client = open(&earlier.tab, CRM);

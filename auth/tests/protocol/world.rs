@@ -23,7 +23,7 @@ pub(crate) use self::network::{BASE, Fault};
 pub(crate) use self::storage::{Broken, LedgerFault, parsed};
 pub(crate) use self::tab::Tab;
 use self::time::Timers;
-use crate::server::{Rotation, Server};
+use crate::server::{Jar, Rotation, Server};
 
 /// 2026-01-01, in milliseconds.
 pub(crate) const EPOCH: u64 = 1_767_225_600_000;
@@ -60,6 +60,9 @@ struct Inner {
     servers: RefCell<BTreeMap<String, Server>>,
     faults: RefCell<BTreeMap<String, VecDeque<Fault>>>,
     standing: RefCell<BTreeMap<String, Fault>>,
+    /// The browser's cookies.
+    jar: RefCell<Jar>,
+    refuses_cookies: Cell<bool>,
     sent: RefCell<Vec<HttpRequest>>,
     log: RefCell<Vec<String>>,
     hints: RefCell<Vec<String>>,
@@ -97,6 +100,8 @@ impl World {
             servers: RefCell::default(),
             faults: RefCell::default(),
             standing: RefCell::default(),
+            jar: RefCell::default(),
+            refuses_cookies: Cell::default(),
             sent: RefCell::default(),
             log: RefCell::default(),
             hints: RefCell::default(),

@@ -67,6 +67,11 @@ const DEPLOYED: [RefreshCustody; 5] = {
     [Local, Local, Database, Database, Memory]
 };
 
+const DEPLOYED_WITH_COOKIES: [RefreshCustody; 5] = {
+    use RefreshCustody::{Cookie, Database, Local, Memory};
+    [Local, Database, Cookie, Cookie, Memory]
+};
+
 const HOUR: u64 = 3_600_000;
 
 pub(crate) fn draw(seed: u64, options: &Options) -> Vec<Step> {
@@ -111,6 +116,7 @@ fn add_rare(seed: u64, options: &Options, steps: &mut Vec<Step>) {
                 Class::LetterCase => Act::Login { other: false },
                 Class::SlowServer => Act::SlowDown(*rng.pick(&[60_000, 600_000])),
                 Class::Rollback => Act::RollBack,
+                Class::Redeploy if options.cookies => Act::Redeploy(*rng.pick(&DEPLOYED_WITH_COOKIES)),
                 Class::Redeploy => Act::Redeploy(*rng.pick(&DEPLOYED)),
                 _ => continue,
             };

@@ -15,6 +15,7 @@ mod acts;
 mod apps;
 mod check;
 mod classes;
+mod cookies;
 mod coverage;
 mod ledger;
 mod lifecycle;

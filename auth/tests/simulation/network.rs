@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use auth::{Answer, HttpError, HttpRequest};
 
 use crate::apps::App;
+use crate::cookies::Jar;
 use crate::options::{Class, Rotation};
 use crate::server::{Deed, header};
 use crate::slot::Slot;
@@ -166,6 +167,7 @@ impl World {
         let fail = |delay: u64, slot: Slot<_>, error| {
             self.after(delay, Owner::Tab(life), move |_| slot.fill(Err(error)));
         };
+        let cookies = self.cookies(&request);
         let unknown = header(&request, "idempotency-key").is_some();
         if unknown && self.rotation() != Rotation::Idempotent {
             // A header that the server does not name fails its preflight.
@@ -201,6 +203,7 @@ impl World {
             Fault::Repeat | Fault::Echo => {
                 self.cover("request repeated by the browser");
                 let (again, echo) = (request.clone(), fault == Fault::Echo);
+                let cookies_again = cookies.clone();
                 let delay = if echo { rng.below(600_000) } else { rng.below(3_000) };
                 let slot = Some(slot);
                 let (first, second) = if echo { (slot, None) } else { (None, slot) };
@@ -208,16 +211,16 @@ impl World {
                     self.lose(id, || "the connection is reset; the browser sends the bytes again".to_owned());
                 }
                 self.after(there, Owner::Elsewhere, move |world| {
-                    world.arrive(id, life, &request, Fault::None, back, first);
+                    world.arrive(id, life, (&request, &cookies), Fault::None, back, first);
                 });
                 return self.after(there + delay, Owner::Elsewhere, move |world| {
-                    world.arrive(id, life, &again, Fault::None, back, second);
+                    world.arrive(id, life, (&again, &cookies_again), Fault::None, back, second);
                 });
             }
             _ => {}
         }
         self.after(there, Owner::Elsewhere, move |world| {
-            world.arrive(id, life, &request, fault, back, Some(slot));
+            world.arrive(id, life, (&request, &cookies), fault, back, Some(slot));
         });
     }
 
@@ -225,7 +228,7 @@ impl World {
         &self,
         id: usize,
         life: Life,
-        request: &HttpRequest,
+        (request, cookies): (&HttpRequest, &Jar),
         fault: Fault,
         back: u64,
         slot: Option<Slot<Result<Answer, HttpError>>>,
@@ -237,7 +240,16 @@ impl World {
         }
         let (app, path) = App::at(&request.url).unwrap_or_default();
         let now = self.time();
-        let reply = self.server.borrow_mut().handle(request, app, path, now);
+        let (reply, set) = self.server.borrow_mut().handle(request, cookies, app, path, now);
+        self.ended_by_login(&set, &reply.deed);
+        if self.options.cookies {
+            self.cover(match reply.deed {
+                Deed::Repeated { .. } => "a cookie's current token set again",
+                Deed::Rotated { .. } => "a cookie's token rotated",
+                Deed::Terminal { .. } if reply.body.contains("no_cookie") => "refresh without its cookie",
+                _ => "call with cookies",
+            });
+        }
         self.note(life.tab, || format!("#{id} server: {} {:?}", reply.status, reply.deed));
         self.served(id, &reply.deed);
         match (fault, &reply.deed) {
@@ -248,6 +260,9 @@ impl World {
                 });
                 self.lose(id, || "the answer is lost".to_owned());
                 let error = if fault == Fault::Cut { HttpError::Interrupted } else { HttpError::Unreachable };
+                if fault == Fault::Cut {
+                    self.after(back, Owner::Device, move |world| world.set_cookies(set));
+                }
                 let fail = move |_: &Self| slot.into_iter().for_each(|slot| slot.fill(Err(error)));
                 return self.after(back, Owner::Tab(life), fail);
             }
@@ -263,6 +278,7 @@ impl World {
             return self.after(back, Owner::Tab(life), fail);
         }
         let Some(slot) = slot else { return };
+        self.after(back, Owner::Device, move |world| world.set_cookies(set));
         self.will_answer(id, &reply.deed);
         let (status, body) = (reply.status, reply.body.into_bytes());
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];

@@ -40,6 +40,8 @@ pub(crate) struct Options {
     /// Milliseconds after which the server ends a family, however it is used.
     pub(crate) absolute: Option<u64>,
     pub(crate) custody: Custody,
+    /// Whether one of the deployments keeps refresh tokens in cookies.
+    pub(crate) cookies: bool,
     pub(crate) acts: u64,
     /// Whether the page's contract names a refresh endpoint.
     pub(crate) refresh_endpoint: bool,
@@ -54,6 +56,8 @@ pub(crate) struct Drawn {
     long_life: u64,
     no_endpoint: bool,
     custody: Custody,
+    /// Whether one of the world's deployments may keep refresh tokens in cookies.
+    cookies: bool,
     rotation: Rotation,
     lifetime: Lifetime,
 }
@@ -62,7 +66,9 @@ impl Drawn {
     fn draw(seed: u64, life: u64, custody: Custody, rotation: Rotation, lifetime: Lifetime) -> Self {
         let rng = Rng::new(seed, 5);
         let long_life = *rng.pick(&[60_000, 900_000, 4 * HOUR, 24 * HOUR]);
-        Self { life, long_life, no_endpoint: rng.percent(30), custody, rotation, lifetime }
+        let no_endpoint = rng.percent(30);
+        let cookies = custody.refresh == RefreshCustody::Cookie || rng.percent(30);
+        Self { life, long_life, no_endpoint, custody, cookies, rotation, lifetime }
     }
 }
 
@@ -102,6 +108,7 @@ impl Options {
         let refresh = match rng.below(10) {
             0..=1 => RefreshCustody::Database,
             2 => RefreshCustody::Memory,
+            3 => RefreshCustody::Cookie,
             _ => RefreshCustody::Local,
         };
         let access = if rng.percent(75) { AccessCustody::Session } else { AccessCustody::Memory };
@@ -116,6 +123,7 @@ impl Options {
             lifetime,
             absolute: rng.percent(5).then_some(6 * HOUR),
             custody,
+            cookies: false,
             acts: rng.between(4, 22),
             refresh_endpoint: true,
             drawn: Drawn::draw(seed, life, custody, rotation, lifetime),
@@ -125,19 +133,32 @@ impl Options {
 
     /// The world as its rare classes make it.
     fn shaped(self) -> Self {
-        let Drawn { life, long_life, no_endpoint, mut custody, rotation, lifetime } = self.drawn;
+        let Drawn { life, long_life, no_endpoint, mut custody, mut cookies, rotation, lifetime } = self.drawn;
         // A session that its page keeps to itself has nothing that a redeploy could move.
         if self.has(Class::Redeploy) && custody.refresh == RefreshCustody::Memory {
             custody.refresh = RefreshCustody::Local;
         }
         let token_only = self.has(Class::TokenOnly);
+        // What these classes are about has no part in a session whose token is in a cookie.
+        cookies = cookies && !self.has(Class::Rollback) && !token_only;
+        if custody.refresh == RefreshCustody::Cookie && !cookies {
+            custody.refresh = RefreshCustody::Local;
+        }
+        // Elsewhere the first deployment is the only one.
+        cookies = cookies && (self.has(Class::Redeploy) || custody.refresh == RefreshCustody::Cookie);
         Self {
             // Only a JWT tells the server's own word.
             lifetime: if self.has(Class::LetterCase) { Lifetime::Jwt } else { lifetime },
-            rotation: if self.has(Class::Rollback) { Rotation::Idempotent } else { rotation },
+            rotation: match rotation {
+                // The session's key does not rotate.
+                _ if cookies => Rotation::None { repeated: false },
+                _ if self.has(Class::Rollback) => Rotation::Idempotent,
+                rotation => rotation,
+            },
             life: if token_only { long_life } else { life },
             refresh_endpoint: !(token_only && no_endpoint),
             custody,
+            cookies,
             ..self
         }
     }

@@ -41,6 +41,7 @@ impl World {
         }
         self.cover(match refresh {
             RefreshCustody::Memory => "redeployed without custody",
+            RefreshCustody::Cookie => "redeployed with cookies",
             RefreshCustody::Local | RefreshCustody::Database => "redeployed with another custody",
         });
         let next = Custody { refresh, ..self.deployed() };

@@ -124,6 +124,9 @@ const CASES: &[Case] = &[
     case_in(&["TokenOnlyShared"], "no refresh token", |options| options.has(Class::TokenOnly)),
     case_in(&["CustodyMoves"], "redeployed", |options| options.has(Class::Redeploy)),
     case_in(&["CustodyEnds"], "redeployed", |options| options.has(Class::Redeploy)),
+    case_in(&["CookieHandleStays"], "cookies", |options| options.cookies),
+    case_in(&["CookieEndsReadable"], "cookies, redeployed", cookies_redeployed),
+    case_in(&["CookieGoesAlong"], "cookies, redeployed", cookies_redeployed),
     case_in(&["LastAnswerDecides"], "server rolled back", |options| options.has(Class::Rollback)),
     case_in(&["Unlearn"], "server rolled back", |options| options.has(Class::Rollback)),
     case_in(&["Patience"], "slow server", |options| options.has(Class::SlowServer)),
@@ -141,6 +144,10 @@ const CASES: &[Case] = &[
 
 fn idempotent(options: &Options) -> bool {
     options.rotation == Rotation::Idempotent
+}
+
+fn cookies_redeployed(options: &Options) -> bool {
+    options.cookies && options.has(Class::Redeploy)
 }
 
 /// A server to which no token may be sent twice.

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::apps::App;
 use crate::check::person::person;
+use crate::cookies::{Jar, SetCookies};
 use crate::options::{Class, Lifetime, Options, Rotation};
 use crate::token::{Kind, Token, tokens_in};
 
@@ -63,6 +64,8 @@ pub(crate) struct Family {
     spent: Vec<(Option<String>, u64)>,
     /// When each access token stops being accepted.
     access: Vec<u64>,
+    /// The number of the refresh token that its cookie should hold, if it has one.
+    pub(crate) in_cookie: Option<usize>,
 }
 
 pub(crate) struct Server {
@@ -112,27 +115,49 @@ impl Server {
         }
     }
 
-    /// What the server of `app` answers. It knows nothing of the other app's families.
-    pub(crate) fn handle(&mut self, request: &HttpRequest, app: App, path: &str, now: u64) -> Reply {
+    /// What the server of `app` answers to a request with the cookies `sent`. It knows nothing of the other app's families.
+    pub(crate) fn handle(
+        &mut self,
+        request: &HttpRequest,
+        sent: &Jar,
+        app: App,
+        path: &str,
+        now: u64,
+    ) -> (Reply, SetCookies) {
         self.expire(now);
-        match path {
+        let known = carried(request).filter(|token| self.knows(app, *token));
+        let in_cookie = |token: &Token| self.families[token.family].in_cookie.is_some();
+        match (path, known.filter(in_cookie)) {
+            ("/refresh", Some(token)) => return self.rotate_cookie(token, sent, now),
+            ("/logout", Some(token)) => return (self.logout(request, app), vec![(token.family, None)]),
+            _ => {}
+        }
+        let reply = match path {
             "/token" => self.login(request, app, now),
             "/refresh" => self.refresh(request, app, now),
             "/logout" => self.logout(request, app),
             _ => self.resource(request, app, now),
-        }
+        };
+        let login = match reply.deed {
+            Deed::LoggedIn { family } if self.families[family].in_cookie.is_some() => family,
+            _ => return (reply, Vec::new()),
+        };
+        let mut set = self.end_sent(sent, app);
+        set.push((login, Some(0)));
+        (reply, set)
     }
 
-    fn knows(&self, app: App, token: Token) -> bool {
+    pub(crate) fn knows(&self, app: App, token: Token) -> bool {
         self.families.get(token.family).is_some_and(|family| family.app == app)
     }
 
     fn login(&mut self, request: &HttpRequest, app: App, now: u64) -> Reply {
         let body = request.body.as_deref().unwrap_or_default();
-        let user = form_urlencoded::parse(body).find(|(name, _)| name == "username");
-        let user = user.map(|(_, user)| person(&user)).unwrap_or_default();
+        let field = |name: &str| form_urlencoded::parse(body).find(|(found, _)| found == name);
+        let user = field("username").map(|(_, user)| person(&user)).unwrap_or_default();
+        let in_cookie = field("refresh_custody").is_some_and(|(_, custody)| custody == "cookie").then_some(0);
         let (spent, access) = (Vec::new(), Vec::new());
-        self.families.push(Family { app, user, alive: true, born: now, spent, access });
+        self.families.push(Family { app, user, alive: true, born: now, spent, access, in_cookie });
         let family = self.families.len() - 1;
         self.grant(family, !self.token_only, now, Deed::LoggedIn { family })
     }
@@ -227,7 +252,7 @@ impl Server {
         until.is_some_and(|until| now < until && until + self.not_yet <= now + self.life)
     }
 
-    fn grant(&mut self, at: usize, with_refresh: bool, now: u64, deed: Deed) -> Reply {
+    pub(crate) fn grant(&mut self, at: usize, with_refresh: bool, now: u64, deed: Deed) -> Reply {
         let (life, refresh) = (self.life, self.families[at].spent.len());
         let family = &mut self.families[at];
         let number = family.access.len();
@@ -245,7 +270,11 @@ impl Server {
             Lifetime::Absurd(exp) => (jwt(exp, iat), Some(exp.to_owned())),
         };
         let mut parts = vec![format!(r#""access_token":"{access}","token_type":"bearer""#)];
-        if with_refresh {
+        if family.in_cookie.is_some() {
+            // Only a login tells the session's key.
+            let key = if with_refresh { format!(r#","session_key":"RT-{at}-0-Z""#) } else { String::new() };
+            parts.push(format!(r#""sid":"{at}"{key}"#));
+        } else if with_refresh {
             parts.push(format!(r#""refresh_token":"RT-{at}-{refresh}-Z""#));
         }
         // JSON has no 1e400 that a browser reads as a number, but servers write it.
@@ -257,7 +286,7 @@ impl Server {
     }
 }
 
-fn terminal(family: Option<usize>) -> Reply {
+pub(crate) fn terminal(family: Option<usize>) -> Reply {
     let body = r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#.to_owned();
     Reply { status: 401, body, deed: Deed::Terminal { family } }
 }

@@ -169,6 +169,7 @@ impl World {
 
     /// Somebody deletes what the profile holds.
     pub(crate) fn wipe(&self) {
+        self.jar.borrow_mut().clear();
         let keys: Vec<String> = self.profile.borrow().entries.keys().cloned().collect();
         keys.iter().for_each(|key| self.store(usize::MAX, key, None));
     }

@@ -116,6 +116,10 @@ impl World {
         if lost > 0 {
             self.cover("crash lost storage");
         }
+        // The last cookies may not be on the disk.
+        for number in self.jar.borrow_mut().values_mut() {
+            *number = number.saturating_sub(u64::from(self.chance.storage.percent(50)) as usize);
+        }
         if self.has(Class::CrashLedger) {
             let lost = self.ledger.borrow_mut().roll_back(self.time().saturating_sub(ledger));
             for key in lost {
@@ -224,6 +228,10 @@ impl World {
     /// Somebody copies a refresh token out of storage, with its key or without, and uses it; perhaps once more what
     /// that brought.
     fn steal(&self) {
+        // Script can read no cookie, and the key alone is of no use.
+        if self.options.cookies {
+            return;
+        }
         let (token, key) = {
             let (profile, ledger) = (self.profile.borrow(), self.ledger.borrow());
             let all = profile.values().chain(ledger.values()).flat_map(tokens_in);

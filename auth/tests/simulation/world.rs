@@ -10,6 +10,7 @@ use auth::{Custody, Instant};
 use futures_util::FutureExt as _;
 
 use crate::check::{Check, Invariant};
+use crate::cookies::Jar;
 use crate::ledger::Ledger;
 use crate::locks::Locks;
 use crate::network::Network;
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) chance: Chance,
     pub(crate) tasks: RefCell<Tasks>,
     pub(crate) tabs: RefCell<Vec<Tab>>,
+    /// The browser's cookies.
+    pub(crate) jar: RefCell<Jar>,
     pub(crate) profile: RefCell<Profile>,
     pub(crate) ledger: RefCell<Ledger>,
     pub(crate) locks: RefCell<Locks>,
@@ -111,6 +114,7 @@ impl World {
             tasks: RefCell::default(),
             tabs: RefCell::default(),
             profile: RefCell::default(),
+            jar: RefCell::default(),
             ledger: RefCell::default(),
             locks: RefCell::default(),
             network: RefCell::default(),

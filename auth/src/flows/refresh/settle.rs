@@ -23,7 +23,9 @@ impl Refresher {
         received: Instant,
     ) -> Result<(), Error> {
         let access = Access { token: grant.access, received, lifetime: grant.lifetime, handed_over: false };
-        let token = grant.refresh.unwrap_or_else(|| attempt.token.clone());
+        // A cookie's handle stays the same.
+        let new = grant.refresh.filter(|_| !attempt.token.is_in_cookie());
+        let token = new.unwrap_or_else(|| attempt.token.clone());
         let unwritten = Unwritten { attempt, token, idempotent: grant.idempotent };
         match self.store(session, &unwritten).await {
             Ok(Committed::Stored { generation, readable }) => {
@@ -62,7 +64,7 @@ impl Refresher {
             RefreshCustody::Local => {
                 matches!(self.engine.vault.get(&attempt.session, attempt.generation), Found::Token(_))
             }
-            RefreshCustody::Database | RefreshCustody::Memory => true,
+            RefreshCustody::Database | RefreshCustody::Cookie | RefreshCustody::Memory => true,
         };
         attempt.harmless && is_there
     }
@@ -141,7 +143,7 @@ impl Refresher {
             }
             // The server gave another token for it, so the one that was sent is spent. Sent again it would look stolen.
             (Some(answer), _)
-                if matches!(error, Error::UnusableToken | Error::Unintelligible)
+                if matches!(error, Error::UnusableToken | Error::NoRefreshCookie | Error::Unintelligible)
                     && !attempt.harmless
                     && self.renews(answer) =>
             {
@@ -161,7 +163,7 @@ impl Refresher {
     }
 
     fn renews(&self, answer: &Answer) -> bool {
-        wire::has_refresh_token(answer, &self.engine.contract)
+        wire::has_refresh_token(answer, &self.engine.contract, self.engine.place())
     }
 
     /// Step 5. No usable answer: the session stays, and no tab tries again before the row's `not_before`.
@@ -221,7 +223,8 @@ impl Refresher {
         // which had no token to tell the server with.
         let over = matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(_)));
         // A token that came with one that cannot be used is of no use either.
-        let brought = answer.and_then(|answer| wire::tokens_of(answer, &self.engine.contract).refresh);
+        let brought = answer
+            .and_then(|answer| wire::tokens_of(answer, &self.engine.contract, self.engine.place()).refresh);
         let revoke = brought.or_else(|| spent.then(|| attempt.token.clone()));
         if let Some(token) = revoke.filter(|_| over) {
             self.engine.apply(|_, effects| effects.revoke.push(token));

@@ -1,7 +1,7 @@
 use super::*;
-use crate::Meaning;
 use crate::wire::Answer;
 use crate::wire::clock::Instant;
+use crate::{Carrier, Encoding, Meaning, Method, RefreshCookie};
 
 fn read(text: &str) -> Contract {
     Contract::from_text(text).unwrap_or_else(|wrong| panic!("{text}: {wrong}"))
@@ -63,6 +63,23 @@ fn a_client_id_goes_with_each_call() {
     assert_eq!(read(text).login.fields, [("client_id".into(), "page".into())]);
     // A confidential client's own name and password.
     read(r#"{"preset": "oauth2", "refresh": {"headers": {"Authorization": "Basic cGFnZTo="}}}"#);
+}
+
+#[test]
+fn a_server_says_how_it_keeps_refresh_tokens_in_cookies() {
+    let text = r#"{"refresh_cookie": {"handle": ["sid", "key"], "fields": {"custody": "cookie"},
+                   "headers": {"X-Requested-With": "page"}, "echo": {"cookie": "csrf", "header": "X-CSRF"}}}"#;
+    let cookie = RefreshCookie {
+        handle: vec!["sid".into(), "key".into()],
+        fields: vec![("custody".into(), "cookie".into())],
+        headers: vec![("X-Requested-With".into(), "page".into())],
+        echo: Some(("csrf".into(), "X-CSRF".into())),
+    };
+    assert_eq!(read(text).refresh_cookie, Some(cookie));
+    let one = RefreshCookie { handle: Vec::new(), fields: Vec::new(), headers: Vec::new(), echo: None };
+    assert_eq!(read(r#"{"refresh_cookie": {}}"#).refresh_cookie, Some(one));
+    assert_eq!(read(r#"{"refresh_cookie": null}"#).refresh_cookie, None);
+    assert_eq!(read(r#"{"preset": "simple-jwt"}"#).refresh_cookie, None);
 }
 
 #[test]
@@ -191,6 +208,20 @@ fn a_mistake_names_its_field_and_what_it_takes() {
             "fields.expires_in takes the name of a field, and no header",
         ),
         (r#"{"fields": {"user": "header:X-User"}}"#, "fields.user takes the name of a field, and no header"),
+        (r#"{"refresh_cookie": true}"#, "refresh_cookie takes an object"),
+        (r#"{"refresh_cookie": {"name": "x"}}"#, "refresh_cookie.name is unknown"),
+        (
+            r#"{"refresh_cookie": {"headers": {"Cookie": "x"}}}"#,
+            "refresh_cookie.headers.Cookie takes a header's",
+        ),
+        (
+            r#"{"refresh_cookie": {"echo": {"cookie": "csrf"}}}"#,
+            "refresh_cookie.echo.header takes a header's name, beside the name of a cookie",
+        ),
+        (
+            r#"{"refresh_cookie": {"echo": {"cookie": "csrf", "header": "Host"}}}"#,
+            "refresh_cookie.echo.header takes",
+        ),
         (r#"{"expired": [{"markup": 1}]}"#, "expired.markup takes true or false"),
         (
             r#"{"refresh": {"refresh_token": null}}"#,

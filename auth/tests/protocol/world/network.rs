@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use auth::{Answer, HttpError, HttpRequest};
 
 use super::World;
-use crate::server::{Server, header};
+use crate::server::{Jar, Server, header};
 
 pub(crate) const BASE: &str = "http://localhost:8000";
 /// The network's time for one way, in milliseconds.
@@ -80,6 +80,27 @@ impl World {
         self.always("*", Fault::Lost);
     }
 
+    /// What the browser holds.
+    pub(crate) fn jar(&self) -> Jar {
+        self.0.jar.borrow().clone()
+    }
+
+    /// Sets cookies, or deletes them.
+    pub(crate) fn set_cookies(&self, cookies: impl IntoIterator<Item = (String, Option<String>)>) {
+        let mut jar = self.0.jar.borrow_mut();
+        for (name, value) in cookies.into_iter().filter(|_| !self.0.refuses_cookies.get()) {
+            match value {
+                Some(value) => jar.insert(name, value),
+                None => jar.remove(&name),
+            };
+        }
+    }
+
+    /// The browser takes no cookie from now on.
+    pub(crate) fn refuse_cookies(&self) {
+        self.0.refuses_cookies.set(true);
+    }
+
     /// No more faults.
     pub(crate) fn heal(&self) {
         self.0.faults.borrow_mut().clear();
@@ -131,6 +152,7 @@ impl World {
             _ => (0, 0),
         };
         self.timer(ONE_WAY + there).await;
+        let mut set = Vec::new();
         let reply = match &fault {
             Fault::Lost => {
                 log("lost");
@@ -148,13 +170,22 @@ impl World {
             Fault::Says(status, _, body) => (*status, body.clone()),
             Fault::SaysLate(_, status, body) => (*status, (*body).to_owned()),
             Fault::SaysBytes(status, ..) => (*status, String::new()),
-            _ => self.server_at(&base, |server| server.handle(&request, &below, self.time())),
+            _ => self.server_at(&base, |server| {
+                server.cookies.sent = if request.cookies { self.0.jar.borrow().clone() } else { Jar::new() };
+                let reply = server.handle(&request, &below, self.time());
+                set.append(&mut server.cookies.set);
+                reply
+            }),
         };
         log(&reply.0.to_string());
         self.timer(ONE_WAY + back).await;
         let (status, body) = reply;
         let mut body = body.into_bytes();
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        if !matches!(fault, Fault::LostAnswer | Fault::SilentAfter) && request.cookies {
+            // The browser takes an answer's cookies with its headers, whatever becomes of its body or of the page.
+            self.set_cookies(set);
+        }
         match fault {
             Fault::LostAnswer => return Err(HttpError::Unreachable),
             Fault::SilentAfter => std::future::pending().await,

@@ -40,16 +40,27 @@ impl World {
         self.deployments.borrow().iter().any(|custody| custody.refresh == RefreshCustody::Memory)
     }
 
-    /// A page loads, whose tab holds the session `held`. If it keeps no sessions, it ends the one that an earlier deployment
-    /// stored.
+    /// Whether a page with this custody ends the family, if an earlier deployment stored it.
+    fn keeps_no_more(&self, refresh: RefreshCustody, family: usize) -> bool {
+        let in_cookie = self.server.borrow().families[family].in_cookie.is_some();
+        self.options.has(Class::Redeploy)
+            && match refresh {
+                RefreshCustody::Memory => true,
+                RefreshCustody::Cookie => !in_cookie,
+                RefreshCustody::Local | RefreshCustody::Database => false,
+            }
+    }
+
+    /// A page loads, whose tab holds the session `held`. If it keeps no such sessions, it ends the one that an earlier
+    /// deployment stored.
     pub(crate) fn deployed_to(&self, life: Life, held: Option<usize>) {
-        if !self.options.has(Class::Redeploy) || self.deployed().refresh != RefreshCustody::Memory {
-            return;
-        }
-        let judged = self.stored_session(life).filter(|family| self.can_end_stored(*family));
+        let refresh = self.deployed().refresh;
+        let judged = self.stored_session(life).filter(|family| self.keeps_no_more(refresh, *family));
+        let judged = judged.filter(|family| self.can_end_stored(*family));
         let mut check = self.check.borrow_mut();
         let own = check.families.iter_mut().enumerate().filter(|(at, _)| self.is_of_app(life, *at));
-        for (_, family) in own.filter(|(_, family)| !family.in_memory) {
+        let own = own.filter(|(at, family)| !family.in_memory && self.keeps_no_more(refresh, *at));
+        for (_, family) in own {
             family.ends.insert(NO_LONGER_KEPT);
         }
         let has_own = |family| held.is_some_and(|held| held != family);
@@ -63,10 +74,10 @@ impl World {
 
     /// A page without custody ends `family`, if it is one that another page stored: perhaps after this page loaded.
     pub(crate) fn ends_stored(&self, life: Life, family: usize) {
-        let without = self.custody_of(life).refresh == RefreshCustody::Memory;
+        let without = self.keeps_no_more(self.custody_of(life).refresh, family);
         let mut check = self.check.borrow_mut();
         let family = check.family(family);
-        if without && self.options.has(Class::Redeploy) && !family.in_memory {
+        if without && !family.in_memory {
             family.ends.insert(NO_LONGER_KEPT);
         }
     }
@@ -157,7 +168,7 @@ impl World {
             let holds = |text: &str| tokens_in(text).any(|t| t.kind == Kind::Refresh && t.family == family);
             let left = match refresh {
                 RefreshCustody::Local => self.ledger.borrow().values().any(holds),
-                RefreshCustody::Database | RefreshCustody::Memory => {
+                RefreshCustody::Database | RefreshCustody::Cookie | RefreshCustody::Memory => {
                     self.profile.borrow().values().any(holds)
                 }
             };

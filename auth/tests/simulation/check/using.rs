@@ -27,7 +27,7 @@ pub(crate) struct Got {
     refresh: Option<usize>,
     at: u64,
     step: u64,
-    /// A 401 answered it, or it cannot be known whether the server can be used.
+    /// A 401 answered it, or it cannot be known whether the server can be used, or whether it is its generation's only one.
     doubtful: bool,
 }
 
@@ -58,6 +58,8 @@ impl World {
         let Call { life, token, sent, .. } = check.calls[id];
         let path = check.calls[id].path.clone();
         let status = answer.map(|answer| answer.status);
+        // A repeated attempt gives a generation a second access token. In a cookie's session no refresh token tells.
+        let doubtful = self.options.cookies && path == "/refresh" && !check.calls[id].rotated;
         if let (Some(answer), "/refresh") = (answer, path.as_str()) {
             let seconds = answer.header("retry-after").and_then(|value| value.parse::<u64>().ok());
             let token = token.filter(|_| matches!(answer.status, 429 | 503));
@@ -78,7 +80,7 @@ impl World {
             seen.granted.insert(token, now.monotonic);
             let refresh = brought(Kind::Refresh).map(|token| token.number);
             received = Some((token.family, refresh.unwrap_or_default()));
-            seen.got = Some(Got { token, made: sent.midpoint(now), refresh, at, step, doubtful: false });
+            seen.got = Some(Got { token, made: sent.midpoint(now), refresh, at, step, doubtful });
         }
         seen.in_trouble |= !matches!(status, Some(200..500));
         if let Some((family, number)) = received {

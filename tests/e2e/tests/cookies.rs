@@ -1,0 +1,139 @@
+//! Custody `cookie`: the refresh token is in a cookie that script cannot read, in real tabs against the real server. Page and
+//! API have one origin, as behind a reverse proxy.
+
+use anyhow::{Context, Result, ensure};
+use e2e::browser::{Browser, Engine};
+use e2e::page::{FETCH, LoginPage, Seen};
+use e2e::pages::Pages;
+use e2e::proxy::{Proxy, Route};
+use e2e::scene::{PASSWORD, USERNAME};
+use e2e::sentences::LOGGED_OUT;
+use e2e::server::{Options, Server};
+use e2e::session::wait_until_stale;
+use e2e::tabs::Tabs;
+use serde_json::{Value, json};
+
+const NO_COOKIE: &str = "This browser did not keep the cookie that your session needs. Log in again. If this repeats, tell whoever runs this page.";
+
+/// What a page's script can read: storage of both kinds, the ledger, and cookies.
+const READABLE: &str = "
+    const rows = await new Promise((resolve, reject) => {
+        const opening = indexedDB.open('yew-jwt-auth');
+        opening.onerror = reject;
+        opening.onsuccess = () => {
+            const all = opening.result.transaction('ledger').objectStore('ledger').getAll();
+            all.onsuccess = () => { opening.result.close(); resolve(all.result); };
+        };
+    });
+    return JSON.stringify([rows, {...localStorage}, {...sessionStorage}, document.cookie]);";
+
+struct Site {
+    browser: Browser,
+    server: Server,
+    proxy: Proxy,
+    _pages: Pages,
+    origin: String,
+}
+
+impl Site {
+    async fn start(engine: Engine) -> Result<Self> {
+        let pages = Pages::of_the_app("/").await?;
+        pages.meta("auth-refresh-token", "cookie");
+        let (server, browser) = tokio::try_join!(
+            async {
+                let server = Server::start(Options::default().access_token_seconds(3)).await?;
+                server.add_user(USERNAME, PASSWORD).await?;
+                Ok(server)
+            },
+            Browser::start(engine)
+        )?;
+        let paths = ["/token", "/refresh", "/logout", "/protected-route", "/sessions"];
+        let api = Route::api(server.address()).paths(&paths);
+        let proxy = Proxy::with_routes(0, vec![api, Route::pages(pages.address())]).await?;
+        let origin = format!("http://localhost:{}", proxy.address().port());
+        Ok(Self { browser, server, proxy, _pages: pages, origin })
+    }
+
+    async fn log_in(&self) -> Result<LoginPage<'_>> {
+        let page = LoginPage::open(&self.browser, &self.origin).await?;
+        page.login(USERNAME, PASSWORD).await?;
+        Ok(page)
+    }
+
+    /// The refresh cookies that the browser holds, with their attributes.
+    async fn cookies(&self) -> Result<Vec<thirtyfour::Cookie>> {
+        let all = self.browser.driver().get_all_cookies().await?;
+        Ok(all.into_iter().filter(|cookie| cookie.name.starts_with("__Host-rt-")).collect())
+    }
+}
+
+async fn a_session_lives_in_its_cookie(engine: Engine) -> Result<()> {
+    let site = Site::start(engine).await?;
+    let page = site.log_in().await?;
+    ensure!(page.fetch().await?.json().is_some());
+    let cookies = site.cookies().await?;
+    let [cookie] = &cookies[..] else { anyhow::bail!("{cookies:?}") };
+    ensure!(cookie.http_only == Some(true) && cookie.secure == Some(true), "{cookie:?}");
+    ensure!(cookie.path.as_deref() == Some("/"), "{cookie:?}");
+    let readable = site.browser.run(READABLE, Value::Null).await?;
+    let readable = readable.as_str().context("a text")?;
+    ensure!(!readable.contains(&cookie.value), "script can read the token: {readable}");
+
+    // A refresh takes no token from the page, and the cookie's token rotates.
+    wait_until_stale(&site.browser).await?;
+    site.proxy.log().clear();
+    ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+    ensure!(
+        site.proxy.log().wire() == ["POST /refresh 200", "GET /protected-route 200"],
+        "{:?}",
+        site.proxy.log().wire()
+    );
+    let cookies = site.cookies().await?;
+    let [next] = &cookies[..] else { anyhow::bail!("{cookies:?}") };
+    ensure!(next.value != cookie.value, "the token did not rotate");
+
+    // The session survives a reload, and reaches another tab.
+    site.browser.reload().await?;
+    page.wait_until("signed in again", Seen::signed_in).await?;
+    let mut tabs = Tabs::of(&site.browser).await?;
+    let second = tabs.open(&site.origin).await?;
+    second.wait_until("signed in there", Seen::signed_in).await?;
+    ensure!(second.fetch().await?.json().is_some());
+
+    // A logout takes the cookie away, with an access token whose time is up.
+    wait_until_stale(&site.browser).await?;
+    second.logout().await?;
+    let seen = second.wait_until("the logout", |seen| seen.says(LOGGED_OUT)).await?;
+    ensure!(seen.alerts.is_empty(), "{seen:#?}");
+    ensure!(site.cookies().await?.is_empty(), "{:?}", site.cookies().await?);
+    tabs.at(0).await?.wait_until("the form there", Seen::signed_out).await?;
+    drop(site.server);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_lives_in_its_cookie_in_chromium() -> Result<()> {
+    a_session_lives_in_its_cookie(Engine::Chromium).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_lives_in_its_cookie_in_firefox() -> Result<()> {
+    a_session_lives_in_its_cookie(Engine::Firefox).await
+}
+
+/// `WebKit` takes no `Secure` cookie over plain HTTP, not even from `localhost`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_refuses_the_cookie_is_told_of_once() -> Result<()> {
+    let site = Site::start(Engine::WebKit).await?;
+    let page = site.log_in().await?;
+    ensure!(page.fetch().await?.json().is_some());
+    wait_until_stale(&site.browser).await?;
+    site.proxy.log().clear();
+    page.press(FETCH).await?;
+    let seen = page.wait_until("the end", Seen::signed_out).await?;
+    ensure!(seen.alerts == [NO_COOKIE], "{seen:#?}");
+    ensure!(site.proxy.log().wire() == ["POST /refresh 401"], "{:?}", site.proxy.log().wire());
+    let stored = site.browser.run("return JSON.stringify({...localStorage})", json!(null)).await?;
+    ensure!(!stored.to_string().contains("session_key"), "{stored}");
+    Ok(())
+}
