@@ -1,8 +1,31 @@
-// Says why the page does not start. The build puts it into index.html, because any other file may be missing. It is
-// the page's only inline script and the same in every build, so that a policy can allow it by its hash.
+// Limits where the page may send to, and says why it does not start. The build puts it into index.html, because any
+// other file may be missing. It is the page's only inline script and the same in every build, so that a policy can allow
+// it by its hash.
 {
-  const TELL = "tell whoever runs this page.";
-  const NOT_SET_UP = "This page is not set up correctly: " + TELL;
+  const restrict = (policy) => {
+    const meta = document.createElement("meta");
+    meta.httpEquiv = "Content-Security-Policy";
+    meta.content = policy;
+    document.head.append(meta);
+  };
+
+  // The built page's policy names no server, because only this setting does.
+  try {
+    const api = document.querySelector("[name=api-base-url]").content;
+    restrict(["connect-src", location.origin, new URL(api, location).origin].join(" "));
+  } catch (_) {
+    // The page itself says that the setting is wrong.
+  }
+
+  // Another site's page must not show this one as its own (clickjacking).
+  let framed = true;
+  try {
+    framed = top.location.origin != location.origin;
+  } catch (_) {}
+  if (framed) restrict("script-src 'none'");
+
+  const WHOM = "tell whoever runs this page.";
+  const NOT_SET_UP = "This page is not set up correctly: " + WHOM;
 
   // What the policy has forbidden: the directive, by address.
   const forbidden = {};
@@ -31,13 +54,13 @@
     // Firefox tells what the policy forbade only after the fetch has failed.
     const pause = new Promise((done) => setTimeout(done, 500));
     const [page, file] = await Promise.all([get(location.href), get(url), pause]);
-    if (forbidden[url])
-      return [NOT_SET_UP, "The policy of this page forbids " + name + ": " + forbidden[url]];
     if (!page && self.origin == "null")
       return [
         "This page does not work inside a frame that isolates it, or as a file. Open its address in a tab of its own.",
         "The origin of this page is opaque: it gets no files.",
       ];
+    if (forbidden[url])
+      return [NOT_SET_UP, "The policy of this page forbids " + name + ": " + forbidden[url]];
     if (!page)
       return [
         "The connection was lost. Check it, then reload this page.",
@@ -57,10 +80,10 @@
     const answered = name + " answered ";
     const type = file.headers.get("content-type");
     if (!file.ok)
-      return ["A file of this page is missing. Try again later, or " + TELL, answered + file.status];
+      return ["A file of this page is missing. Try again later, or " + WHOM, answered + file.status];
     if (!/javascript|wasm/.test(type))
       return [
-        "The server sent something else in place of a file of this page. Try again later, or " + TELL,
+        "The server sent something else in place of a file of this page. Try again later, or " + WHOM,
         answered + type,
       ];
     // A fetch fails with a TypeError, also if the file's integrity differs.
@@ -69,13 +92,12 @@
     if (error && error.name != "TypeError")
       return ["This browser is too old for this page. Update it, or use another.", error];
     return [
-      "A file of this page was changed, or did not arrive. Reload the page, or " + TELL,
+      "A file of this page was changed, or did not arrive. Reload the page, or " + WHOM,
       name + " did not arrive, or does not have the content that this page was built with.",
     ];
   };
 
-  self.startFailed = async (url, error) => {
-    const [sentence, cause] = await why(url, error);
+  const tell = ([sentence, cause]) => {
     const boot = document.getElementById("boot");
     console.error(cause);
     if (boot) {
@@ -88,9 +110,20 @@
     }
   };
 
-  addEventListener("error", ({ target }) => {
-    if (target.type == "module") startFailed(target.src);
-  }, true);
+  self.startFailed = async (url, error) => tell(await why(url, error));
+
+  // Firefox has no error event for a script that a policy forbids.
+  if (framed)
+    addEventListener("DOMContentLoaded", () =>
+      tell([
+        "This page does not work inside a page of another site. Open its address in a tab of its own.",
+        "The page is in a frame of another origin.",
+      ]),
+    );
+  else
+    addEventListener("error", ({ target }) => {
+      if (target.type == "module") startFailed(target.src);
+    }, true);
 
   // A style sheet that hangs keeps the page blank. (Firefox waits for one even after it is removed.)
   setTimeout(() => {

@@ -16,6 +16,8 @@ use sha2::{Digest as _, Sha256, Sha384};
 
 use crate::page;
 
+mod policy;
+
 /// Rewrites Trunk's output in place.
 pub(crate) fn finish(folder: &Path, api: Option<&str>) -> Result<()> {
     let index = folder.join("index.html");
@@ -38,7 +40,7 @@ pub(crate) fn finish(folder: &Path, api: Option<&str>) -> Result<()> {
         .map(|file| Ok((file_name(file), rename(file, ".css")?)))
         .collect::<Result<Vec<_>>>()?;
     let html = page::readable_settings(&finished_page(&html, &glue, &wasm, &styles)?, api);
-    fs::write(&index, html).context("index.html cannot be written")
+    fs::write(&index, policy::put_into(&html)?).context("index.html cannot be written")
 }
 
 /// A shipped file: its name in the page and its integrity.

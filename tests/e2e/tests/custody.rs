@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::browser::{self, Browser, Engine};
 use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
-use e2e::pages::Pages;
+use e2e::pages::{Pages, dist};
 use e2e::proxy::{Action, Proxy, Route, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
 use e2e::sentences::UNKEPT;
@@ -110,6 +110,10 @@ async fn where_storage_is_denied_the_session_lives_in_memory(engine: Engine) -> 
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         scene.pages.change(|settings| settings.headers.extend(headers));
+        // Its policy's 'self' means no origin any more.
+        let page = std::fs::read_to_string(dist().join("index.html"))?;
+        let page = page.replace("'self'", &scene.pages.origin());
+        scene.pages.change(|settings| drop(settings.files.insert("/index.html".to_owned(), page)));
         // A sandboxed page's origin is `null`. The real server never allows it, so the proxy answers.
         let tokens = json!({"access_token": "a.b.c", "refresh_token": "r", "token_type": "bearer"});
         scene.proxy.set_rules(vec![

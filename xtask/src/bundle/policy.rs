@@ -1,0 +1,63 @@
+//! The built page's Content-Security-Policy (W3C CSP 3, ASVS 3.4.3), as far as a page can state its own.
+//!
+//! It lets the page connect anywhere. loader.js narrows that to the page's own origin and the API's, because the API's
+//! address is a setting that is changed after the build.
+
+use anyhow::{Context as _, Result};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sha2::{Digest as _, Sha256};
+
+use crate::page;
+
+/// What each page says of itself. `{scripts}` are the hashes of its inline scripts.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{scripts}; style-src 'self'; \
+                      img-src 'self' data:; connect-src *; base-uri 'none'; form-action 'self'; \
+                      require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// The page with its policy, which comes before everything that it is about.
+pub(super) fn put_into(html: &str) -> Result<String> {
+    let scripts: String = inline_scripts(html).map(|script| format!(" '{}'", hash(script))).collect();
+    let policy = POLICY.replace("{scripts}", &scripts);
+    let meta = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">");
+    let charset = page::tags(html).into_iter().find(|tag| tag.attribute("charset").is_some());
+    let charset = charset
+        .context("index.html has no <meta charset=\"utf-8\" />: put it first into the page's head.")?;
+    Ok(page::replace(html, vec![(charset.range.end..charset.range.end, meta)]))
+}
+
+/// The texts of the scripts that stand in the page itself.
+fn inline_scripts(html: &str) -> impl Iterator<Item = &str> {
+    let scripts =
+        page::tags(html).into_iter().filter(|tag| tag.name == "script" && tag.attribute("src").is_none());
+    scripts.filter_map(move |tag| {
+        let text = html.get(tag.range.end..page::element(html, &tag).end)?;
+        Some(text.trim_end_matches("</script>"))
+    })
+}
+
+fn hash(script: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(script)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn the_policy_allows_the_pages_own_inline_script_and_no_other() {
+        let html = "<head><meta charset=utf-8><script>alert(1)</script><script src=a.js></script></head>";
+        let page = put_into(html).unwrap();
+        let (before, after) = page.split_once("<meta http-equiv").unwrap();
+        assert_eq!(before, "<head><meta charset=utf-8>");
+        // printf 'alert(1)' | openssl dgst -sha256 -binary | base64
+        let hash = "'sha256-bhHHL3z2vDgxUt0W3dWQOrprscmda2Y5pLsLg4GF+pI='";
+        assert!(
+            after.contains(&format!("script-src 'self' 'wasm-unsafe-eval' {hash}; style-src")),
+            "{after}"
+        );
+        assert_eq!(after.matches("sha256-").count(), 1);
+        assert!(put_into("<head></head>").is_err());
+    }
+}
