@@ -10,6 +10,7 @@ mod counts;
 #[cfg(test)]
 mod docs;
 mod http;
+mod locks;
 mod mutants;
 mod node;
 mod page;
@@ -19,6 +20,7 @@ mod python;
 mod report;
 mod rules;
 mod sabotage;
+mod sbom;
 mod serve;
 mod simulate;
 mod size;
@@ -39,7 +41,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -72,6 +74,12 @@ const COMMANDS: [Command; 8] = [
         run: mutants::run,
     },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
+    Command {
+        name: "sbom",
+        summary: "what the page and the server are made of, with every licence",
+        help: sbom::HELP,
+        run: sbom::run,
+    },
     // Only Trunk's hook calls this command, so it has no summary and is not listed.
     Command {
         name: "set-api",
