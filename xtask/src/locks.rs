@@ -3,11 +3,11 @@
 use anyhow::{Context as _, Result, bail};
 
 /// The lock files of Python packages. pip checks each package by the hashes in them.
-#[cfg(test)]
-pub(crate) const PYTHON: [&str; 4] = [
+pub(crate) const PYTHON: [&str; 5] = [
     "backend/requirements.lock",
     "backend/requirements-dev.lock",
     "tests/servers/requirements.lock",
+    "xtask/tools/audit-requirements.lock",
     "xtask/tools/node-requirements.txt",
 ];
 
@@ -77,7 +77,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::project;
+    use crate::{process, project, tools::cargo};
 
     const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
     const OURS: [&str; 5] = ["auth", "e2e", "wasm-runner", "xtask", "yew-jwt-auth"];
@@ -96,6 +96,37 @@ mod tests {
             assert_eq!(it.source.as_deref(), Some(CRATES_IO), "{it:?}");
             assert!(matches!(&*it.sha256, [hash] if is_sha256(hash)), "{it:?}");
         }
+    }
+
+    /// Whether one licence of each alternative is in the list. So `A OR B AND C` is read as `(A OR B) AND C`, which
+    /// accepts nothing that its own meaning would refuse.
+    fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
+        let mut parts = expression.split(" AND ");
+        parts.all(|part| part.trim_matches(['(', ')']).split([' ', '/']).any(|word| allowed.contains(&word)))
+    }
+
+    #[test]
+    fn every_crate_has_a_licence_that_deny_toml_allows() {
+        let rules = project::read("deny.toml").unwrap();
+        let list = rules.split("\nallow = [").nth(1).unwrap().split(']').next().unwrap();
+        let allowed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+        let mut tree = cargo();
+        tree.args([
+            "tree",
+            "--locked",
+            "--workspace",
+            "--edges=normal,build,dev",
+            "--prefix=none",
+            "--format={p}: {l}",
+        ]);
+        let tree = process::output(&mut tree).unwrap();
+        assert!(tree.lines().count() > 100);
+        for line in tree.lines().filter(|line| !line.is_empty()) {
+            let licence = line.trim_end_matches(" (*)").rsplit_once(": ").unwrap_or_default().1;
+            assert!(is_allowed(licence, &allowed), "{line}");
+        }
+        assert!(is_allowed("(MIT OR ISC) AND Zlib", &["MIT", "Zlib"]) && is_allowed("ISC/MIT", &["MIT"]));
+        assert!(!is_allowed("MIT AND ISC", &["MIT"]) && !is_allowed("", &["MIT"]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The project's commands, one file each. None depends on Yew, so that this program builds in seconds.
 
+mod audit;
 mod browsers;
 mod build;
 mod bundle;
@@ -41,7 +42,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -74,6 +75,12 @@ const COMMANDS: [Command; 9] = [
         run: mutants::run,
     },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
+    Command {
+        name: "audit",
+        summary: "known advisories, licences and sources of what the lock files pin",
+        help: audit::HELP,
+        run: audit::run,
+    },
     Command {
         name: "sbom",
         summary: "what the page and the server are made of, with every licence",

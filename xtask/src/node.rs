@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result};
@@ -15,6 +16,15 @@ use crate::{cache, cache::Cache, process, project, python, report::progress};
 pub(crate) struct Node {
     pub(crate) path: PathBuf,
     npm: Vec<OsString>,
+}
+
+impl Node {
+    pub(crate) fn npm(&self) -> Result<Command> {
+        let (program, arguments) = self.npm.split_first().context("npm is missing.")?;
+        let mut npm = process::command(program);
+        npm.args(arguments);
+        Ok(npm)
+    }
 }
 
 /// Node from the PATH if it is new enough, otherwise Node from PyPI.
@@ -58,10 +68,8 @@ pub(crate) fn modules(cache: &Cache) -> Result<PathBuf> {
         for file in ["package.json", "package-lock.json"] {
             fs::copy(tools.join(file), folder.join(file))?;
         }
-        let (program, arguments) = node.npm.split_first().context("npm is missing.")?;
-        let mut npm = process::command(program);
-        npm.args(arguments)
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        let mut npm = node.npm()?;
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
             .current_dir(folder);
         process::run(&mut npm, "npm ci").context(
             "wasm-opt and axe-core could not be installed: check the connection to the npm registry and run this again.",

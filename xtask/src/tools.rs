@@ -57,6 +57,15 @@ pub(crate) fn cargo_mutants(cache: &Cache) -> Result<PathBuf> {
     cargo_installed(cache, "cargo-mutants", CARGO_MUTANTS, &quick, "about two minutes, once")
 }
 
+pub(crate) fn cargo_deny(cache: &Cache) -> Result<PathBuf> {
+    let quick = [
+        "--config=profile.release.lto=\"off\"",
+        "--config=profile.release.codegen-units=16",
+        "--config=profile.release.opt-level=0",
+    ];
+    cargo_installed(cache, "cargo-deny", CARGO_DENY, &quick, "about three minutes, once")
+}
+
 /// The folder with `wasm-bindgen` and `wasm-bindgen-test-runner`, built from this workspace.
 pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
     let name = format!("wasm-runner-{}", wasm_runner_key()?);
@@ -154,6 +163,7 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_MUTANTS: &str = "27.1.0";
+const CARGO_DENY: &str = "0.20.2";
 
 #[cfg(test)]
 mod tests {
