@@ -68,8 +68,14 @@ fn claimed(document: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_test_that_a_document_names_exists() {
     let tests = functions(&["auth", "tests", "backend/tests", "src", "xtask/src"]);
-    for document in ["docs/faults.md", "docs/protocol.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"]
-    {
+    for document in [
+        "docs/faults.md",
+        "docs/protocol.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+    ] {
         let text = project::read(document).unwrap_or_else(|error| panic!("{document}: {error}"));
         let missing: Vec<&str> = claimed(&text).filter(|name| !tests.contains(*name)).collect();
         assert!(missing.is_empty(), "{document} names tests that do not exist: {missing:?}");

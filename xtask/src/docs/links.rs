@@ -4,11 +4,12 @@ use anyhow::{Result, ensure};
 
 use crate::project;
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     "docs/faults.md",
     "docs/mutants.md",
     "docs/protocol.md",
@@ -17,7 +18,7 @@ const DOCUMENTS: [&str; 10] = [
     "backend/README.md",
 ];
 /// The documents in which every path in code font is a file or a folder of the checkout.
-const NAMING: [&str; 3] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/protocol.md"];
+const NAMING: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/protocol.md"];
 
 /// The lines outside of code blocks.
 fn prose(document: &str) -> impl Iterator<Item = &str> {
