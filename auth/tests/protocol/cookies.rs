@@ -182,3 +182,14 @@ fn a_session_in_a_cookie_goes_on_under_a_custody_that_script_can_read() {
         assert_eq!((world.server(|server| server.alive()), world.jar().len()), (0, 0));
     }
 }
+
+#[test]
+fn a_refresh_that_is_taken_for_another_sites_keeps_the_session() {
+    let (world, _tab, client) = in_cookie();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::says(403, r#"{"detail":"Not from this page","error":"cross_site"}"#)]);
+    let _refused = world.run(client.send(&me()));
+    assert_eq!((client.state(), world.jar().len()), (signed_in("ann"), 1));
+    world.pass(60_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
