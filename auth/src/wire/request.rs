@@ -64,17 +64,16 @@ pub(crate) fn carrying(
     let access = tokens.access.as_ref().map(AccessToken::reveal);
     // A session that is renewed with its access token has one token for both.
     let access = access.or(refresh.filter(|_| contract.renews_with_access()));
-    let (mut given, mut headers) = (Vec::new(), Vec::new());
-    for (carrier, token) in [(&endpoint.refresh_token, refresh), (&endpoint.access_token, access)] {
+    // A cookie carries its token by itself. Its handle goes into the call's fields.
+    let names = contract.refresh_cookie.iter().flat_map(|cookie| &cookie.handle).map(|name| &**name);
+    let handle = tokens.refresh.as_ref().and_then(RefreshToken::handle);
+    let mut given: Vec<_> = names.zip(handle.into_iter().flatten()).collect();
+    let mut headers = Vec::new();
+    let carried = endpoint.refresh_token.as_ref().filter(|_| !is_in_cookie);
+    for (carrier, token) in [(carried, refresh), (endpoint.access_token.as_ref(), access)] {
         let Some(carrier) = carrier else { continue };
         let token = token.ok_or(Error::NotSignedIn)?;
         match carrier {
-            // The cookie carries it. Its handle goes into the call's fields.
-            _ if is_in_cookie && Some(carrier) == endpoint.refresh_token.as_ref() => {
-                let names = contract.refresh_cookie.iter().flat_map(|cookie| &cookie.handle);
-                let values = tokens.refresh.as_ref().and_then(RefreshToken::handle);
-                given.extend(names.map(|name| &**name).zip(values.into_iter().flatten()));
-            }
             Carrier::Field(name) => given.push((&**name, token)),
             Carrier::Header(name) => headers.push((name.clone(), token.to_owned())),
             Carrier::Authorization => headers.push(authorization(&contract.scheme, token)),

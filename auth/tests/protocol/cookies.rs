@@ -193,3 +193,61 @@ fn a_refresh_that_is_taken_for_another_sites_keeps_the_session() {
     world.pass(60_000);
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
 }
+
+/// What a login answers that has put everything into cookies.
+fn cookie_alone() -> Fault {
+    Fault::Body(r#"{"sid":"0","session_key":"key-0"}"#.to_owned())
+}
+
+#[test]
+fn a_login_that_brings_the_cookie_alone_gets_its_access_token_by_a_refresh() {
+    let world = World::new();
+    let client = world.tab().open_with(Contract::default(), COOKIE);
+    world.next("/token", [cookie_alone()]);
+    world.run(client.login("ann", "secret")).unwrap();
+    assert_eq!(client.state(), signed_in("ann"));
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200, "the handle has its key still");
+    assert_eq!(
+        world.take_log(),
+        ["POST /token 200", "POST /refresh 200", "GET /me 200", "POST /refresh 200", "GET /me 200"]
+    );
+}
+
+#[test]
+fn a_login_whose_cookie_the_browser_refuses_says_so_and_stores_nothing() {
+    let world = World::new();
+    world.refuse_cookies();
+    let tab = world.tab();
+    let client = tab.open_with(Contract::default(), COOKIE);
+    world.next("/token", [cookie_alone()]);
+    let refused = world.run(client.login("ann", "secret"));
+    assert_eq!(refused, Err(Error::SessionEnded(EndReason::NoCookie)));
+    world.settle();
+    assert!(tab.is_wiped() && client.state() == State::SignedOut(None));
+}
+
+#[test]
+fn a_first_refresh_without_answer_fails_the_login_and_ends_its_session() {
+    let world = World::new();
+    let tab = world.tab();
+    let client = tab.open_with(Contract::default(), COOKIE);
+    world.next("/token", [cookie_alone()]);
+    world.next("/refresh", [Fault::says(503, "")]);
+    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::ServerError { status: 503 }));
+    world.settle();
+    assert!(tab.is_wiped());
+    assert_eq!((world.server(|server| server.alive()), world.jar().len()), (0, 0));
+}
+
+#[test]
+fn a_refused_login_logs_nothing_out() {
+    // This logout carries nothing but its cookie.
+    let text = r#"{"logout": {"refresh_token": null}, "refresh_cookie": {}}"#;
+    let world = World::new();
+    let client = world.tab().open_with(Contract::from_text(text).unwrap(), COOKIE);
+    assert_eq!(world.run(client.login("ann", "wrong")), Err(Error::WrongCredentials));
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /token 401"]);
+}

@@ -54,6 +54,14 @@ fn a_text_that_is_no_json_is_told_where_it_breaks_off() {
 }
 
 #[test]
+fn a_call_carries_no_token_only_where_a_cookie_does() {
+    let text =
+        r#"{"refresh": {"refresh_token": null}, "logout": {"refresh_token": null}, "refresh_cookie": {}}"#;
+    assert_eq!(read(text).refresh.unwrap().refresh_token, None);
+    assert!(wrong(&text.replace("{}", "null")).starts_with("refresh.refresh_token takes authorization"));
+}
+
+#[test]
 fn a_client_id_goes_with_each_call() {
     let contract = read(r#"{"preset": "oauth2", "client_id": "page"}"#);
     for call in [Some(contract.login), contract.refresh, contract.logout].into_iter().flatten() {
