@@ -1,4 +1,4 @@
-//! The browsers and their drivers, from Debian's packages. xtask installs them if it runs as root on Debian.
+//! The browsers and their drivers, from Debian's packages.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use crate::{cache::Cache, process, project, report::progress, tools};
+use crate::{apt, cache::Cache, process, project, tools};
 
 #[derive(Debug)]
 pub(crate) struct Browsers {
@@ -22,10 +22,7 @@ pub(crate) struct Browsers {
 }
 
 pub(crate) fn install(cache: &Cache) -> Result<Browsers> {
-    let missing = missing();
-    if !missing.is_empty() {
-        apt_install(&missing)?;
-    }
+    apt::install("The browser tests", &missing())?;
     let geckodriver = tools::geckodriver(cache)?;
     match (
         chromium(),
@@ -68,38 +65,6 @@ fn missing() -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(package, there)| (!there).then_some(package))
     .collect()
-}
-
-fn apt_install(packages: &[&str]) -> Result<()> {
-    let list = packages.join(" ");
-    let is_root = process::output(process::command("id").arg("-u")).is_some_and(|id| id == "0");
-    if process::find("apt-get").is_none() || !is_root {
-        bail!(
-            "The browser tests need {list} (Debian's names): install them, for example with `sudo apt-get install --no-install-recommends {list}`."
-        );
-    }
-    progress(&format!("Installing {list}"));
-    let apt = |arguments: &[&str]| {
-        let mut apt = process::command("apt-get");
-        apt.args(["-q", "-o", "DPkg::Lock::Timeout=300"])
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        apt
-    };
-    let install = || {
-        let mut apt = apt(&["install", "--yes", "--no-install-recommends"]);
-        process::run(apt.args(packages), &format!("Installing {list}"))
-    };
-    // Try without an update first, because an update takes longer than most installs. If the install fails,
-    // the package lists may be missing or old.
-    if install().is_ok() {
-        return Ok(());
-    }
-    if process::interrupted() {
-        bail!("Interrupted.");
-    }
-    process::run(&mut apt(&["update"]), "apt-get update")?;
-    install()
 }
 
 fn chromium() -> Option<PathBuf> {

@@ -55,6 +55,10 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+pub(crate) fn is_root() -> bool {
+    output(command("id").arg("-u")).is_some_and(|id| id == "0")
+}
+
 /// The path of a program on the PATH.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| is_executable(path))
@@ -106,6 +110,16 @@ impl Group {
 
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().with_context(|| format!("cannot tell whether {} still runs", self.name))
+    }
+
+    /// Fails if the child has ended.
+    pub(crate) fn ensure_running(&mut self) -> Result<()> {
+        match self.ended()? {
+            None => Ok(()),
+            Some(status) => {
+                bail!("{} stopped ({}); its own words are above.", self.name, describe(status))
+            }
+        }
     }
 
     /// Signals the group by the `kill` of sh: the standard library cannot signal a group, and the workspace

@@ -108,7 +108,7 @@ fn start_server(python: &Path, page_port: u16) -> Result<Group> {
     let mut server = Group::spawn(&mut command(&["app"]), "The reference server")?;
     let patience = Instant::now() + Duration::from_secs(60);
     while http::status(API_PORT, "/health") != Some(200) {
-        still_running(&mut server)?;
+        server.ensure_running()?;
         if process::interrupted() {
             bail!("Interrupted.");
         }
@@ -175,7 +175,7 @@ fn supervise(running: &mut [Group], port: u16, announce: impl Fn()) -> Result<()
             return Ok(());
         }
         for group in running.iter_mut() {
-            still_running(group)?;
+            group.ensure_running()?;
         }
         if !ready {
             match http::status(port, "/") {
@@ -192,15 +192,6 @@ fn supervise(running: &mut [Group], port: u16, announce: impl Fn()) -> Result<()
             }
         }
         thread::sleep(POLL);
-    }
-}
-
-fn still_running(group: &mut Group) -> Result<()> {
-    match group.ended()? {
-        None => Ok(()),
-        Some(status) => {
-            bail!("{} stopped ({}); its own words are above.", group.name, process::describe(status))
-        }
     }
 }
 
