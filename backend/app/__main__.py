@@ -19,7 +19,7 @@ from .serving.listeners import BindError, bind, cause
 from .web.reach import is_reachable_as_set
 
 # The application as the workers import it.
-APPLICATION = "app.main:app"
+APPLICATION = "app.serving.worker:app"
 # When the server stops, it cancels the requests that still run after this time.
 STOP_SECONDS = 2
 # Longer than a user's usual pause, because browsers repeat a POST whose kept-alive connection was
@@ -44,7 +44,7 @@ def main() -> int:
             stack.enter_context(listener)
         try:
             # Each worker opens the database for itself. Opening it here first brings its tables up
-            # to date once, and turns an error into one sentence.
+            # to date, so that a worker can start without it, and turns an error into one sentence.
             build_services(settings, system_clock).database.close()
         except ConfigError as error:
             return _fail(str(error))

@@ -35,10 +35,13 @@ EXPOSED_HEADERS = ("WWW-Authenticate", "Retry-After", "DPoP-Nonce", "Date")
 PREFLIGHT_SECONDS = 7200
 
 
-def create_app(settings: Settings | None = None, clock: Clock = system_clock) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, clock: Clock = system_clock, *, prepared: bool = False
+) -> FastAPI:
     """Build the application. Without ``settings``, read them from the environment.
 
-    The database is opened when the application starts, not here.
+    The database is opened when the application starts, not here. If it is ``prepared``, its tables
+    are up to date, and the application starts without it.
 
     Raises:
         ConfigError: if a setting is unusable.
@@ -47,7 +50,7 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.services = services = build_services(chosen, clock)
+        app.state.services = services = build_services(chosen, clock, prepared=prepared)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(services.purge.run)
             yield
@@ -73,8 +76,10 @@ def create_app(settings: Settings | None = None, clock: Clock = system_clock) ->
     return app
 
 
-def build_services(settings: Settings, clock: Clock) -> Services:
+def build_services(settings: Settings, clock: Clock, *, prepared: bool = False) -> Services:
     """Open the database, bring its tables up to date, and connect the parts.
+
+    The tables of a ``prepared`` database are up to date, so it is not opened yet.
 
     Raises:
         ConfigError: if the kept secret is unusable.
@@ -89,11 +94,12 @@ def build_services(settings: Settings, clock: Clock) -> Services:
         clock=clock,
     )
     database = Database(settings.url)
-    try:
-        database.create_schema()
-    except BaseException:
-        database.close()
-        raise
+    if not prepared:
+        try:
+            database.create_schema()
+        except BaseException:
+            database.close()
+            raise
     issuer = Issuer(access_tokens, settings)
     accounts, passwords = Accounts(database, clock), Passwords(settings)
     sessions = Sessions(database, issuer, settings, clock)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.testclient import TestClient
 
 from app.core.clock import system_clock
 from app.core.config import load_settings
-from app.factory import build_services
+from app.factory import build_services, create_app
 
-from .support import PASSWORD, PATIENCE_SECONDS, bearer, environment, run, server
+from .support import PASSWORD, PATIENCE_SECONDS, bearer, environment, make_settings, run, server
 
 
 def _add_demo(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,3 +89,12 @@ def test_a_bad_setting_is_one_sentence_for_uvicorn_too(tmp_path: Path) -> None:
     assert code == 1
     assert output.startswith("error: AUTH_LEEWAY_SECONDS: ")
     assert output.count("\n") == 1
+
+
+def test_a_worker_starts_while_the_database_is_gone() -> None:
+    settings = make_settings("postgresql://nobody@127.0.0.1:1/none")
+    with TestClient(create_app(settings, prepared=True)) as client:
+        assert client.get("/health").status_code == 200
+        answer = client.post("/refresh", json={"refresh_token": "x" * 43})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
