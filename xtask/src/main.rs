@@ -9,6 +9,7 @@ mod cache;
 mod check;
 mod cli;
 mod counts;
+mod deploy;
 #[cfg(test)]
 mod docs;
 mod http;
@@ -43,7 +44,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 11] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -74,6 +75,12 @@ const COMMANDS: [Command; 10] = [
         summary: "what the auth service's tests notice of deliberate breakages",
         help: mutants::HELP,
         run: mutants::run,
+    },
+    Command {
+        name: "deploy",
+        summary: "the deployment behind nginx on this machine, or its files",
+        help: deploy::HELP,
+        run: deploy::run,
     },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
     Command {

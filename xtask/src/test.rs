@@ -1,6 +1,9 @@
 //! `cargo xtask test`: runs every check and test, with real browsers and the real server.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -10,7 +13,7 @@ use crate::{
     check,
     cli::Args,
     counts::Counter,
-    http, node, process, project, python,
+    deploy, http, node, process, project, python,
     report::Report,
     simulate,
     stand::Stand,
@@ -21,8 +24,8 @@ pub(crate) const HELP: &str = "\
 cargo xtask test
 
 Runs every check and test: what `cargo xtask check` does, the protocol's simulation, the server's tests, those inside
-Chromium and Firefox, the release build, and end to end in three browsers. Installs what is missing; browsers come
-from Debian's packages, as root.
+Chromium and Firefox, the release build, and end to end in three browsers, also against the deployment of deploy/.
+Installs what is missing; browsers, nginx and PostgreSQL come from Debian's packages, as root.
 
 Each step's output is in target/xtask/logs and is shown if the step fails. The last line counts.";
 
@@ -47,15 +50,17 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let executable = std::env::current_exe().context("This program cannot find itself.")?;
     let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;
 
-    let names = ["tests: Chromium", "tests: Firefox", "tests: end to end"];
+    let names = ["tests: Chromium", "tests: Firefox", "tests: end to end", "tests: deployment"];
     match (browsers, python, servers, runner, axe) {
         (Some(browsers), Some(python), Some(servers), Some(runner), Some(axe)) => {
             let tools = Tools { browsers, python, servers, runner, axe };
             tools.in_page(&mut report)?;
             if built {
                 tools.end_to_end(&mut report)?;
+                deploy::tests(&mut report, &cache, &tools.browsers, &tools.python)?;
             } else {
                 report.not_run("tests: end to end", "the build failed");
+                report.not_run("tests: deployment", "the build failed");
             }
         }
         _ => names.iter().for_each(|name| report.not_run(name, "a tool could not be installed")),
@@ -136,29 +141,33 @@ impl Tools {
         Ok(())
     }
 
-    /// Tests the built pages in real browsers against the real server. xvfb-run gives WebKit a virtual
-    /// screen, because WebKit has no headless mode.
+    /// Tests the built pages in real browsers against the real server.
     fn end_to_end(&self, report: &mut Report) -> Result<()> {
-        let root = project::root();
-        let browsers = &self.browsers;
-        let mut command = process::command(&browsers.xvfb_run);
-        command
-            .args(["--auto-servernum", "cargo", "test", "--locked", "--no-fail-fast", "--package", "e2e"])
-            .current_dir(&root)
-            .env("E2E_DIST", root.join("dist"))
-            .env("E2E_PYTHON", &self.python)
-            .env("E2E_BACKEND", root.join("backend"))
-            .env("E2E_SERVERS_PYTHON", &self.servers)
-            .env("E2E_GECKODRIVER", &browsers.geckodriver)
-            .env("E2E_CHROMEDRIVER", &browsers.chromedriver)
-            .env("E2E_CHROMIUM", &browsers.chromium)
-            .env("E2E_FIREFOX", &browsers.firefox)
-            .env("E2E_WEBKITDRIVER", &browsers.webkit_driver)
-            .env("E2E_MINIBROWSER", &browsers.mini_browser)
-            .env("E2E_AXE", &self.axe);
+        let mut command = end_to_end(&self.browsers, &self.python);
+        command.env("E2E_SERVERS_PYTHON", &self.servers).env("E2E_AXE", &self.axe);
         report.step("tests: end to end", Counter::Cargo, &mut command)?;
         Ok(())
     }
+}
+
+/// The command of end-to-end tests. xvfb-run gives WebKit a virtual screen, because WebKit has no headless
+/// mode.
+pub(crate) fn end_to_end(browsers: &Browsers, python: &Path) -> Command {
+    let root = project::root();
+    let mut command = process::command(&browsers.xvfb_run);
+    command
+        .args(["--auto-servernum", "cargo", "test", "--locked", "--no-fail-fast", "--package", "e2e"])
+        .current_dir(&root)
+        .env("E2E_DIST", root.join("dist"))
+        .env("E2E_PYTHON", python)
+        .env("E2E_BACKEND", root.join("backend"))
+        .env("E2E_GECKODRIVER", &browsers.geckodriver)
+        .env("E2E_CHROMEDRIVER", &browsers.chromedriver)
+        .env("E2E_CHROMIUM", &browsers.chromium)
+        .env("E2E_FIREFOX", &browsers.firefox)
+        .env("E2E_WEBKITDRIVER", &browsers.webkit_driver)
+        .env("E2E_MINIBROWSER", &browsers.mini_browser);
+    command
 }
 
 const BACKEND: [(&str, Counter, &[&str]); 4] = [

@@ -16,6 +16,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/simulation.md",
     "docs/simulation-findings.md",
     "backend/README.md",
+    "deploy/README.md",
 ];
 /// The documents in which every path in code font is a file or a folder of the checkout.
 const NAMING: [&str; 4] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs/protocol.md"];

@@ -1,0 +1,117 @@
+//! `cargo xtask deploy`: the deployment of deploy/ on this machine, or its files for another one.
+
+mod api;
+mod certificate;
+mod database;
+mod local;
+mod nginx;
+mod pages;
+mod policy;
+mod servers;
+mod settings;
+mod tested;
+
+use std::{path::Path, time::Instant};
+
+use anyhow::{Result, bail};
+
+pub(crate) use self::tested::step as tests;
+use self::{
+    local::{Deployment, Options},
+    servers::Servers,
+};
+use crate::{
+    build,
+    cache::{self, Cache},
+    cli::{self, Args, Usage},
+    http, process, project, python,
+    report::progress,
+};
+
+pub(crate) const HELP: &str = "\
+cargo xtask deploy --local [--port N] [--workers N]
+cargo xtask deploy --to FOLDER --name HOST
+cargo xtask deploy --test
+
+The first command starts the deployment of deploy/ on this machine, with a certificate and a database of its own:
+nginx on https://localhost:8443, the reference server and PostgreSQL. Ctrl-C stops all, and the database is gone.
+
+  --port N       nginx's port (otherwise 8443)
+  --workers N    the reference server's processes (otherwise what deploy/settings.env says)
+
+The second command builds the pages and nginx's configuration for a machine whose name is HOST into FOLDER.
+deploy/README.md says how to go on with Docker Compose or systemd.
+
+The third command runs the deployment's end-to-end tests with the pages in dist/, as `cargo xtask test` does.";
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let local = args.flag("--local");
+    let test = args.flag("--test");
+    let folder = args.value("--to")?;
+    let name = args.value("--name")?;
+    let port = args.value("--port")?.map_or(Ok(PORT), |port| cli::port(&port))?;
+    let workers = args.value("--workers")?;
+    args.finish()?;
+    match (local, test, folder, name) {
+        (true, false, None, None) => run_local(port, workers),
+        (false, true, None, None) => tested::run(),
+        (false, false, Some(folder), Some(name)) => write(Path::new(&folder), &name),
+        (false, false, None, None) => {
+            println!(
+                "deploy/README.md says how to deploy this project by Docker Compose or systemd; `cargo xtask deploy --local` tries it on this machine."
+            );
+            Ok(())
+        }
+        _ => {
+            Err(Usage("Give --local, or --test, or --to and --name; --help explains them.".to_owned()).into())
+        }
+    }
+}
+
+fn run_local(port: u16, workers: Option<String>) -> Result<()> {
+    // Check the port before any install, because a port in use is the most frequent obstacle.
+    if http::is_taken(port) {
+        bail!("Port {port} is in use: stop the program that uses it, or choose another port with --port.");
+    }
+    let start = Instant::now();
+    let cache = Cache::locate()?;
+    let servers = Servers::install()?;
+    let python = python::environment(&cache, &project::root().join("backend/requirements.lock"))?;
+    let dist = build::build(None)?;
+    let mut settings = Vec::new();
+    settings.extend(workers.map(|workers| ("WORKERS".to_owned(), workers)));
+    let options = Options { dist, python, port, settings, local_custody: false, log: None };
+    let mut deployment = Deployment::start(&cache, &servers, &options)?;
+    println!(
+        "\nReady after {:.1} s.\n  App:     {}\n  Sign in: {} / {}\nThe browser warns of the certificate, which is this machine's own. Ctrl-C stops everything.\n",
+        start.elapsed().as_secs_f64(),
+        deployment.origin,
+        api::DEMO_NAME,
+        api::DEMO_PASSWORD
+    );
+    while !process::interrupted() {
+        deployment.ensure_running()?;
+        std::thread::sleep(POLL);
+    }
+    progress("Stopping");
+    Ok(())
+}
+
+/// Writes the pages and the configuration of nginx for another machine.
+fn write(folder: &Path, name: &str) -> Result<()> {
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)) {
+        return Err(Usage(format!("`{name}` is no host: give a name such as login.example.org.")).into());
+    }
+    let cache = Cache::locate()?;
+    let dist = build::build(None)?;
+    let pages = folder.join("pages");
+    cache::empty(&pages)?;
+    pages::copy(&cache, &dist, &pages, "cookie")?;
+    let site = nginx::Site::of_a_host(name, policy::of(&dist)?);
+    std::fs::write(folder.join("nginx.conf"), site.configuration()?)?;
+    println!("{} has the pages and nginx.conf for https://{name}.", folder.display());
+    Ok(())
+}
+
+const PORT: u16 = 8443;
+const POLL: std::time::Duration = std::time::Duration::from_millis(100);

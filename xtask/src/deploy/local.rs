@@ -1,0 +1,168 @@
+//! The deployment on this machine: nginx, the reference server with several processes, and PostgreSQL.
+
+use std::{
+    env,
+    fs::{self, File},
+    net::{Ipv4Addr, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    cache::{self, Cache},
+    deploy::{api, certificate, database::Database, nginx, pages, policy, servers::Servers},
+    http,
+    process::Group,
+    report::progress,
+};
+
+/// How a deployment on this machine is started.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The folder of the built pages.
+    pub(crate) dist: PathBuf,
+    /// The interpreter with the reference server's packages.
+    pub(crate) python: PathBuf,
+    pub(crate) port: u16,
+    /// Variables that replace those of deploy/settings.env.
+    pub(crate) settings: Vec<(String, String)>,
+    /// Whether `/local/` has the pages a second time, with custody `local`.
+    pub(crate) local_custody: bool,
+    /// The file for the servers' output, otherwise the terminal.
+    pub(crate) log: Option<PathBuf>,
+}
+
+/// A running deployment. Dropping it stops the servers, in this order, and removes their files.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    pub(crate) origin: String,
+    nginx: Group,
+    api: Group,
+    database: Database,
+    folder: Folder,
+}
+
+impl Deployment {
+    /// Starts all servers, and returns when they answer.
+    pub(crate) fn start(cache: &Cache, servers: &Servers, options: &Options) -> Result<Self> {
+        let Options { dist, python, port, settings, local_custody, log } = options;
+        let log = log.as_deref().map(File::create).transpose()?;
+        let certificate = certificate::of_this_machine(cache, &servers.openssl)?;
+        let folder = Folder::new(*port)?;
+        let path = folder.0.as_path();
+        progress("Compressing the pages");
+        pages::copy(cache, dist, &path.join("pages"), "cookie")?;
+        if *local_custody {
+            pages::copy(cache, dist, &path.join("pages/local"), "local")?;
+        }
+        progress("Starting PostgreSQL");
+        let socket = path.join("database");
+        let database = Database::start(&servers.postgresql, &socket)?;
+        let api_port = http::free_port(API_PORT)?;
+        let mut settings = settings.clone();
+        settings.push(("AUTH_PORT".to_owned(), api_port.to_string()));
+        settings.push(("PGHOST".to_owned(), socket.display().to_string()));
+        let api = api::start(python, path, api_port, &settings, log.as_ref())?;
+        progress("Starting nginx");
+        let places = nginx::Places {
+            folder: path,
+            http: http::free_port(HTTP_PORT)?,
+            https: *port,
+            upstream: api_port,
+            certificate: &certificate.certificate,
+            key: &certificate.key,
+        };
+        let site = nginx::Site::of_this_machine(&places, policy::of(dist)?);
+        let nginx = nginx::start(&servers.nginx, &site, path, log.as_ref())?;
+        let mut deployment =
+            Self { origin: format!("https://localhost:{port}"), nginx, api, database, folder };
+        deployment.wait_for_nginx(*port)?;
+        Ok(deployment)
+    }
+
+    /// Fails if one of the servers has ended.
+    pub(crate) fn ensure_running(&mut self) -> Result<()> {
+        self.nginx.ensure_running()?;
+        self.api.ensure_running()?;
+        if !self.database.runs() {
+            bail!("PostgreSQL stopped.");
+        }
+        Ok(())
+    }
+
+    /// The process number of the reference server, whose children are its workers.
+    pub(crate) fn api_process(&self) -> u32 {
+        self.api.child.id()
+    }
+
+    /// Writes a program that restarts PostgreSQL as after a crash, for a test in another process.
+    pub(crate) fn write_restart(&self) -> Result<PathBuf> {
+        let path = self.folder.0.join("restart-database");
+        fs::write(&path, script(&self.database.restart()))?;
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        Ok(path)
+    }
+
+    fn wait_for_nginx(&mut self, port: u16) -> Result<()> {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            self.nginx.ensure_running()?;
+            if Instant::now() > patience {
+                bail!("nginx did not listen within 20 seconds; its own words are above.");
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+}
+
+/// A folder that is removed on drop. It is among the temporary ones, because PostgreSQL and nginx run as users who may
+/// not read the checkout, and because a socket's path must be short.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(port: u16) -> Result<Self> {
+        let path = env::temp_dir().join(format!("yew-jwt-auth-{port}-{}", std::process::id()));
+        cache::empty(&path)?;
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .with_context(|| format!("{} is not this user's", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = cache::remove(&self.0);
+    }
+}
+
+/// A shell script that runs the command.
+fn script(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: String =
+        words.map(|word| format!(" '{}'", word.to_string_lossy().replace('\'', r"'\''"))).collect();
+    let folder = command.get_current_dir().unwrap_or(Path::new("/")).display();
+    format!("#!/bin/sh\ncd '{folder}' && exec{words}\n")
+}
+
+const API_PORT: u16 = 8000;
+/// The port of the redirect to HTTPS.
+const HTTP_PORT: u16 = 8442;
+const POLL: Duration = Duration::from_millis(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_keeps_the_commands_words_apart() {
+        let mut command = Command::new("a b");
+        command.args(["it's", "-c"]).current_dir("/tmp");
+        assert_eq!(script(&command), "#!/bin/sh\ncd '/tmp' && exec 'a b' 'it'\\''s' '-c'\n");
+    }
+}
