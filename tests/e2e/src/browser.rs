@@ -42,6 +42,8 @@ pub struct Options {
     pub storage_denied: bool,
     /// Whether the driver returns while a page is still loading. Without it, it waits for a file that hangs.
     pub impatient: bool,
+    /// Whether the browser accepts a certificate that nobody vouches for.
+    pub any_certificate: bool,
 }
 
 /// The system's colour scheme as the page sees it.
@@ -320,6 +322,9 @@ fn capabilities(engine: Engine, options: &Options, profile: &Path) -> Map<String
     }
     if options.impatient {
         capabilities.insert("pageLoadStrategy".to_owned(), json!("none"));
+    }
+    if options.any_certificate {
+        capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));
     }
     let mut preferences = Map::new();
     match engine {

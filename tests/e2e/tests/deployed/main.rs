@@ -1,0 +1,113 @@
+//! The deployment of deploy/ in three engines: one origin over HTTPS, with several workers and PostgreSQL.
+
+mod frames;
+mod headers;
+mod outage;
+mod sessions;
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+use e2e::browser::{Browser, Engine, Options};
+use e2e::deployment::{Deployment, PASSWORD, USERNAME};
+use e2e::page::LoginPage;
+use e2e::scene::Stored;
+use e2e::session::Row;
+use tokio::time::{Instant, sleep};
+
+/// Where the refresh token is. The deployment has a copy of the pages for each custody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Custody {
+    Cookie,
+    Local,
+}
+
+/// A browser, and the deployment that it visits.
+struct Visit {
+    browser: Browser,
+    deployment: Deployment,
+    address: String,
+}
+
+impl Visit {
+    async fn start(engine: Engine, custody: Custody) -> Result<Self> {
+        let deployment = Deployment::find()?;
+        let options = Options { any_certificate: true, ..Options::default() };
+        let browser = Browser::with(engine, options).await?;
+        let path = match custody {
+            Custody::Cookie => "/",
+            Custody::Local => "/local/",
+        };
+        let address = format!("{}{path}", deployment.origin);
+        Ok(Self { browser, deployment, address })
+    }
+
+    async fn log_in(&self) -> Result<LoginPage<'_>> {
+        let page = LoginPage::open(&self.browser, &self.address).await?;
+        page.login(USERNAME, PASSWORD).await?;
+        Ok(page)
+    }
+
+    /// The refresh cookies that the browser holds, with their attributes.
+    async fn cookies(&self) -> Result<Vec<thirtyfour::Cookie>> {
+        let all = self.browser.driver().get_all_cookies().await?;
+        Ok(all.into_iter().filter(|cookie| cookie.name.starts_with("__Host-rt-")).collect())
+    }
+
+    /// Waits until the browser holds no refresh cookie: the page may learn of its logout before the driver does.
+    async fn ensure_no_cookie(&self) -> Result<()> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let cookies = self.cookies().await?;
+            if cookies.is_empty() {
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "{cookies:?}");
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// The one session in the ledger that lives.
+    async fn session(&self) -> Result<Row> {
+        let rows = Stored::of(&self.browser).await?.rows();
+        let living: Vec<Row> = rows.into_iter().filter(|row| row.ended.is_none()).collect();
+        let [row] =
+            <[Row; 1]>::try_from(living).map_err(|rows| anyhow!("not one session that lives: {rows:#?}"))?;
+        Ok(row)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_files_and_protocol_are_as_promised() -> Result<()> {
+    headers::are_as_promised().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_page_works_in_chromium() -> Result<()> {
+    a_deployed_page_works(Engine::Chromium).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_page_works_in_firefox() -> Result<()> {
+    a_deployed_page_works(Engine::Firefox).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_page_works_in_webkit() -> Result<()> {
+    a_deployed_page_works(Engine::WebKit).await
+}
+
+async fn a_deployed_page_works(engine: Engine) -> Result<()> {
+    for custody in [Custody::Cookie, Custody::Local] {
+        let visit = Visit::start(engine, custody).await?;
+        sessions::live(&visit, custody).await?;
+        if custody == Custody::Cookie {
+            frames::stay_empty(&visit).await?;
+        }
+        outage::ends_no_session(&visit, custody).await?;
+    }
+    Ok(())
+}
+
+const DEADLINE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(25);
