@@ -52,9 +52,11 @@ fn cargo_with(arguments: &[&str]) -> Command {
     command
 }
 
-/// The feature `ssr` is included, because the component tests render to a string.
-const LINTS: [(&str, &[&str]); 2] = [
+/// The feature `ssr` is included, because the component tests render to a string. The tests of the deployment
+/// are no part of all targets, because they need one.
+const LINTS: [(&str, &[&str]); 3] = [
     ("clippy", &["clippy", "--locked", "--workspace", "--all-targets", "--features", "yew-jwt-auth/ssr"]),
+    ("clippy, deployment", &["clippy", "--locked", "--package", "e2e", "--test", "deployed"]),
     (
         "clippy, browser",
         &["clippy", "--locked", "--package", "yew-jwt-auth", "--all-targets", "--target", TARGET],
