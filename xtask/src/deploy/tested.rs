@@ -64,7 +64,7 @@ pub(crate) fn step(report: &mut Report, cache: &Cache, browsers: &Browsers, pyth
 
 /// Access tokens that expire while a test waits, and a second worker that goes on when one is killed.
 fn settings() -> Vec<(String, String)> {
-    let settings = [("AUTH_ACCESS_TOKEN_SECONDS", "3"), ("WORKERS", "2")];
+    let settings = [("AUTH_ACCESS_TOKEN_SECONDS", "2"), ("WORKERS", "2")];
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }
 
