@@ -1,6 +1,7 @@
 //! A session from its login to its logout.
 
 use anyhow::{Context, Result, bail, ensure};
+use e2e::browser::Engine;
 use e2e::page::{FETCH, Seen};
 use e2e::scene::Stored;
 use e2e::sentences::LOGGED_OUT;
@@ -15,6 +16,7 @@ pub(crate) async fn live(visit: &Visit, custody: Custody) -> Result<()> {
     ensure!(page.fetch().await?.json().is_some());
     let protocol = visit.browser.run(PROTOCOL, Value::Null).await?;
     ensure!(protocol == "h2", "the page came by {protocol}");
+    ensure_no_violation(visit).await?;
     ensure_place(visit, custody).await.context("after the login")?;
 
     visit.browser.reload().await?;
@@ -57,6 +59,16 @@ async fn tabs_that_expire_together_refresh_once(visit: &Visit, tabs: &Tabs<'_>) 
     ensure!(sum == 1, "the tabs refreshed {refreshes:?} times");
     let now = visit.session().await?;
     ensure!(now.sid == before.sid && now.generation == before.generation + 1, "{before:?} {now:?}");
+    Ok(())
+}
+
+/// Fails if Chromium's console has an error, as it does for what a policy forbids.
+async fn ensure_no_violation(visit: &Visit) -> Result<()> {
+    if visit.browser.engine() == Engine::Chromium {
+        let mut errors = visit.browser.console().await?;
+        errors.retain(|line| line.starts_with("SEVERE"));
+        ensure!(errors.is_empty(), "{errors:#?}");
+    }
     Ok(())
 }
 
