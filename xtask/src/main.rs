@@ -1,7 +1,7 @@
 //! The project's commands, one file each. None depends on Yew, so that this program builds in seconds.
 
-mod audit;
 mod apt;
+mod audit;
 mod browsers;
 mod build;
 mod bundle;
