@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::project;
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
