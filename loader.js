@@ -9,15 +9,16 @@
     document.head.append(meta);
   };
 
-  // The built page's policy names no server, because only this setting does.
-  try {
-    const api = document.querySelector("[name=api-base-url]").content;
-    restrict(["connect-src", location.origin, new URL(api, location).origin].join(" "));
-  } catch (_) {
-    // The page itself says that the setting is wrong.
-  }
+  // The built page's policy names no server, because only this setting does. The page of `trunk serve` has no policy.
+  if (document.querySelector("[http-equiv=Content-Security-Policy]"))
+    try {
+      const api = document.querySelector("[name=api-base-url]").content;
+      restrict(["connect-src", location.origin, new URL(api, location).origin].join(" "));
+    } catch (_) {
+      // The page itself says that the setting is wrong.
+    }
 
-  // Another site's page must not show this one as its own (clickjacking).
+  // A page of another origin must not show this one as its own (clickjacking).
   let framed = true;
   try {
     framed = top.location.origin != location.origin;

@@ -149,34 +149,4 @@ fn choice<T: Default + std::str::FromStr>(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    const PAGE: &str = include_str!("../index.html");
-    const README: &str = include_str!("../README.md");
-
-    /// What stands in quotes in the text, if it is the name of a setting.
-    fn names(text: &str) -> BTreeSet<&str> {
-        let is_name = |quoted: &&str| {
-            let is_lower = quoted.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-            is_lower
-                && ["api-", "auth-"]
-                    .iter()
-                    .any(|first| quoted.len() > first.len() && quoted.starts_with(first))
-        };
-        text.split('"').filter(is_name).collect()
-    }
-
-    #[test]
-    fn the_page_and_the_readme_list_every_tag_that_is_read_with_one_default() {
-        let tags = names(PAGE);
-        assert_eq!(tags, names(include_str!("settings.rs")));
-        for name in tags {
-            let tag = format!("<meta name=\"{name}\" content=\"");
-            let default =
-                PAGE.split_once(&tag).and_then(|(_, rest)| rest.split('"').next()).expect("a default");
-            let row = README.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).expect("a row");
-            assert!(row.contains(&format!("`{default}`")), "{default} in {row}");
-        }
-    }
-}
+mod tests;

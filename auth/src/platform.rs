@@ -70,7 +70,8 @@ pub trait Platform: 'static {
     /// Sends one request and reads the whole answer.
     ///
     /// An implementation follows no redirect (a followed 307 repeats the body, and with it a token,
-    /// at another origin), heeds [`HttpRequest::cache`] and [`HttpRequest::cookies`], sends no referrer, stops reading at
+    /// at another origin), heeds [`HttpRequest::cache`], [`HttpRequest::cookies`] and
+    /// [`HttpRequest::echo`], sends no referrer, stops reading at
     /// [`HttpRequest::body_limit`], and gives the request up when the future is dropped.
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>>;
 

@@ -105,7 +105,6 @@ fn write(folder: &Path, name: &str) -> Result<()> {
     let cache = Cache::locate()?;
     let dist = build::build(None)?;
     let pages = folder.join("pages");
-    cache::empty(&pages)?;
     pages::copy(&cache, &dist, &pages, "cookie")?;
     let site = nginx::Site::of_a_host(name, policy::of(&dist)?);
     std::fs::write(folder.join("nginx.conf"), site.configuration()?)?;

@@ -98,8 +98,8 @@ mod tests {
         }
     }
 
-    /// Whether one licence of each alternative is in the list. So `A OR B AND C` is read as `(A OR B) AND C`, which
-    /// accepts nothing that its own meaning would refuse.
+    /// Whether each part has an alternative that is in the list. `A OR B AND C` is read as `(A OR B) AND C`, which is
+    /// stricter.
     fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
         let mut parts = expression.split(" AND ");
         parts.all(|part| part.trim_matches(['(', ')']).split([' ', '/']).any(|word| allowed.contains(&word)))

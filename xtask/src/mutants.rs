@@ -15,8 +15,8 @@ use crate::{
 pub(crate) const HELP: &str = "\
 cargo xtask mutants [--file GLOB] [--shard K/N]
 
-Changes the auth service with cargo-mutants, one mutant at a time, and runs its tests against each: the native ones
-first, then the simulation against what those let pass. Installs cargo-mutants once. Fails below 95 % of the viable
+Changes the auth service with cargo-mutants, one mutant at a time, and runs its tests against each: the quick native
+ones first, then all tests of the protocol and the simulation against what those let pass. Installs cargo-mutants once. Fails below 95 % of the viable
 mutants, and if one that was missed is not explained in docs/mutants.md. Those that were missed are listed in
 target/xtask/mutants/mutants.out/missed.txt.
 

@@ -89,7 +89,7 @@ async fn first_access_token(engine: &Rc<Engine>, handle: RefreshToken) -> Result
     let sent = engine.platform.now();
     let granted = match answer_in_time(engine, request).await {
         // The server has just set the cookie, so the browser has refused it.
-        Ok(answer) if matches!(answer.status, 401 | 403) => Err(Error::SessionEnded(EndReason::NoCookie)),
+        Ok(answer) if answer.status == 401 => Err(Error::SessionEnded(EndReason::NoCookie)),
         Ok(answer) => Grant::read(&answer, contract, place).map(|grant| (grant, answer.received)),
         Err(error) => Err(error),
     };

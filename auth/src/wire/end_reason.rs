@@ -13,7 +13,7 @@ pub enum EndReason {
     ReplacedElsewhere,
     /// The browser no longer has what was stored.
     Lost,
-    /// The page ended the stored session, because its settings no longer keep sessions in this browser.
+    /// The page ended the stored session, because its settings keep sessions elsewhere now.
     NoLongerKept,
     /// The session's time was up.
     Expired,
@@ -45,7 +45,7 @@ impl EndReason {
             }
             Self::Lost => "This browser no longer has your session. Log in again.",
             Self::NoLongerKept => {
-                "This page no longer keeps sessions in this browser, so yours was ended. Log in again."
+                "This page does not keep sessions where yours was any more, so it was ended. Log in again."
             }
             Self::Expired => "Your session has expired. Log in again.",
             Self::Revoked => "Your session was ended. Log in again.",

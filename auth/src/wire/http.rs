@@ -166,7 +166,7 @@ pub struct HttpRequest {
     pub cache: CacheMode,
     /// Whether it carries the cookies of the page's own origin (fetch's `credentials: same-origin`).
     pub cookies: bool,
-    /// A cookie that script can read, and the header that repeats it.
+    /// A cookie that script can read, and the header that repeats its value. The header is empty if there is no such cookie.
     pub echo: Option<(Cow<'static, str>, Cow<'static, str>)>,
 }
 

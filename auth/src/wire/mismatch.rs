@@ -21,8 +21,13 @@ pub(crate) fn login_mismatch(
             Some(wrong + " Let auth-contract name the token in fields.access_token.")
         }
         Ok(_) if contract.refresh.is_some() && !has_refresh_token(answer, contract, place) => {
-            let wrong = lacks(answer, &fields.refresh_token, ", so the session ends with its access token");
-            Some(wrong + " Let auth-contract name it in fields.refresh_token, or say \"refresh\": null.")
+            let cookie = contract.refresh_cookie.as_ref().filter(|_| place == Place::Cookie);
+            let (name, field) = match cookie.and_then(|cookie| cookie.handle.first()) {
+                Some(name) => (name, "refresh_cookie.handle"),
+                None => (&fields.refresh_token, "fields.refresh_token"),
+            };
+            let wrong = lacks(answer, name, ", so the session ends with its access token");
+            Some([&wrong, " Let auth-contract name it in ", field, ", or say \"refresh\": null."].concat())
         }
         Err(Error::InvalidFields(_) | Error::Refused { status: 400 | 415 }) => {
             let login = &contract.login;

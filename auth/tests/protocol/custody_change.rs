@@ -190,7 +190,7 @@ fn a_page_that_keeps_nothing_any_more_ends_what_was_kept_and_says_so() {
 fn the_sentence_for_it_says_what_happened_and_what_to_do() {
     assert_eq!(
         EndReason::NoLongerKept.message(),
-        "This page no longer keeps sessions in this browser, so yours was ended. Log in again."
+        "This page does not keep sessions where yours was any more, so it was ended. Log in again."
     );
 }
 

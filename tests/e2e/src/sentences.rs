@@ -42,7 +42,7 @@ pub const PASSWORD_CHANGED: &str = "Your password was changed. Log in with the n
 pub const DISABLED: &str = "This account is disabled.";
 /// The page's custody is `memory` now, and it ended the session that it had kept.
 pub const NO_LONGER_KEPT: &str =
-    "This page no longer keeps sessions in this browser, so yours was ended. Log in again.";
+    "This page does not keep sessions where yours was any more, so it was ended. Log in again.";
 /// A file of the page does not have the content that the page was built with.
 pub const CHANGED: &str =
     "A file of this page was changed, or did not arrive. Reload the page, or tell whoever runs this page.";

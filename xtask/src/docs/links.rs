@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::project;
 
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -16,6 +16,8 @@ const DOCUMENTS: [&str; 12] = [
     "docs/simulation.md",
     "docs/simulation-findings.md",
     "backend/README.md",
+    "docs/servers.md",
+    "tests/servers/README.md",
     "deploy/README.md",
 ];
 /// The documents in which every path in code font is a file or a folder of the checkout.
