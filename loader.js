@@ -13,7 +13,9 @@
   if (document.querySelector("[http-equiv=Content-Security-Policy]"))
     try {
       const api = document.querySelector("[name=api-base-url]").content;
-      restrict(["connect-src", location.origin, new URL(api, location).origin].join(" "));
+      const server = new URL(api, location).origin;
+      // A policy has no word for an IPv6 address.
+      if (!server.includes("[")) restrict(["connect-src 'self'", location.origin, server].join(" "));
     } catch (_) {
       // The page itself says that the setting is wrong.
     }
@@ -21,7 +23,13 @@
   // A page of another origin must not show this one as its own (clickjacking).
   let framed = true;
   try {
-    framed = top.location.origin != location.origin;
+    for (let at = self; ; at = at.parent) {
+      if (at.location.origin != location.origin) break;
+      if (at == top) {
+        framed = false;
+        break;
+      }
+    }
   } catch (_) {}
   if (framed) restrict("script-src 'none'");
 

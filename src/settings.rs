@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use auth::{BaseUrl, Contract, Custody, Endpoint, InvalidContract, RefreshCustody, is_path};
+use auth::{BaseUrl, Contract, Custody, InvalidContract, RefreshCustody, is_path};
 use web_sys::Document;
 use yew::AttrValue;
 
@@ -84,12 +84,6 @@ impl Settings {
         if let Some(text) = content(&document, CONTRACT) {
             let wrong = |wrong: InvalidContract| InvalidSettings { name: CONTRACT, wrong: wrong.to_string() };
             settings.contract = Contract::from_text(&text).map_err(wrong)?;
-        }
-        let refresh = settings.contract.refresh.as_ref();
-        let carries_none = |call: &Endpoint| call.refresh_token.is_none() && call.access_token.is_none();
-        if settings.custody.refresh != RefreshCustody::Cookie && refresh.is_some_and(carries_none) {
-            let takes = "cookie only, because the contract's refresh carries no token";
-            return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
         }
         if settings.custody.refresh == RefreshCustody::Cookie {
             let own = document.location().and_then(|location| location.origin().ok());

@@ -1,14 +1,11 @@
-"""AuthX: the refresh token in `Authorization`, or with `--cookies` in a cookie.
-
-The application keeps the block list.
-"""
+"""AuthX: the refresh token in `Authorization`, a block list that the application keeps."""
 
 from datetime import timedelta
 from typing import Annotated
 
 import uvicorn
 from authx import AuthX, AuthXConfig, TokenPayload
-from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, Header, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic import BaseModel
 
@@ -26,8 +23,7 @@ app.add_middleware(
 auth = AuthX(
     config=AuthXConfig(
         JWT_SECRET_KEY=options.SECRET,
-        JWT_TOKEN_LOCATION=["headers", "cookies"] if given.cookies else ["headers"],
-        JWT_COOKIE_SAMESITE="strict",
+        JWT_TOKEN_LOCATION=["headers"],
         JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=given.access_seconds),
     )
 )
@@ -48,7 +44,7 @@ class Login(BaseModel):
 
 
 @app.post("/login")
-def login(data: Login, response: Response) -> dict[str, str]:
+def login(data: Login) -> dict[str, str]:
     if (data.username, data.password) != (options.USERNAME, options.PASSWORD):
         raise HTTPException(401, detail="Invalid credentials")
     access, refresh = (
@@ -56,9 +52,6 @@ def login(data: Login, response: Response) -> dict[str, str]:
         auth.create_refresh_token(uid=data.username),
     )
     issued.update((access, refresh))
-    if given.cookies:
-        auth.set_refresh_cookies(refresh, response)
-        return {"access_token": access, "token_type": "bearer"}
     return {"access_token": access, "refresh_token": refresh, "token_type": "bearer"}
 
 
@@ -72,13 +65,8 @@ def refresh(
 
 
 @app.post("/logout", dependencies=[Depends(auth.access_token_required)])
-def logout(
-    authorization: Annotated[str, Header()], request: Request, response: Response
-) -> dict[str, str]:
+def logout(authorization: Annotated[str, Header()]) -> dict[str, str]:
     blocked.add(authorization.removeprefix("Bearer "))
-    if given.cookies:
-        blocked.add(request.cookies[auth.config.JWT_REFRESH_COOKIE_NAME])
-        auth.unset_refresh_cookies(response)
     return {"message": "Logged out"}
 
 

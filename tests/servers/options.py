@@ -14,8 +14,6 @@ class Options:
     port: int
     allow_origin: str
     access_seconds: int
-    # Whether the refresh token goes into a cookie that no script can read.
-    cookies: bool
 
 
 def read() -> Options:
@@ -23,6 +21,5 @@ def read() -> Options:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--allow-origin", required=True)
     parser.add_argument("--access-seconds", type=int, default=300)
-    parser.add_argument("--cookies", action="store_true")
     given = parser.parse_args()
-    return Options(given.port, given.allow_origin, given.access_seconds, given.cookies)
+    return Options(given.port, given.allow_origin, given.access_seconds)

@@ -22,7 +22,7 @@ use self::{
 };
 use crate::{
     build,
-    cache::{self, Cache},
+    cache::Cache,
     cli::{self, Args, Usage},
     http, process, project, python,
     report::progress,

@@ -7,7 +7,7 @@ use crate::protocol::decide::ATTEMPT_DEADLINE;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::protocol::times::BACKOFF;
-use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Meaning, Tokens};
+use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Meaning, Place, Tokens};
 
 /// How often the server is told. No token is kept for it beyond the page.
 pub(crate) const TRIES: u32 = 8;
@@ -101,7 +101,8 @@ async fn renew(engine: &Engine, tokens: &mut Tokens) -> Result<bool, Error> {
     let contract = &engine.contract;
     let refresh = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
     let answer = carry(engine, refresh, tokens).await?;
-    match Grant::read(&answer, contract, engine.place()) {
+    let place = tokens.refresh.as_ref().map_or(Place::Body, Place::of);
+    match Grant::read(&answer, contract, place) {
         Ok(grant) => {
             tokens.access = Some(grant.access);
             tokens.refresh = grant.refresh.or(tokens.refresh.take());
@@ -116,7 +117,7 @@ async fn renew(engine: &Engine, tokens: &mut Tokens) -> Result<bool, Error> {
 
 /// A call with the session's tokens, which may go on when the page is gone.
 async fn carry(engine: &Engine, endpoint: &Endpoint, tokens: &Tokens) -> Result<Answer, Error> {
-    let request = wire::carrying(&engine.base, &engine.contract, engine.place(), endpoint, tokens)?;
+    let request = wire::carrying(&engine.base, &engine.contract, endpoint, tokens)?;
     engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await
 }
 

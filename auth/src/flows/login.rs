@@ -65,37 +65,9 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
     let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
     let sent = engine.platform.now();
     let answer = answer_in_time(engine, request).await?;
-    let (grant, received) = match brings_a_cookie_alone(engine, &answer) {
-        Some(handle) => first_access_token(engine, handle).await?,
-        None => (granted(engine, &answer)?, sent.midpoint(answer.received)),
-    };
+    let grant = granted(engine, &answer)?;
+    let received = sent.midpoint(answer.received);
     begin(looks, username, grant, received).await
-}
-
-/// The handle of the cookie that a login brought, if it brought no access token.
-fn brings_a_cookie_alone(engine: &Engine, answer: &Answer) -> Option<RefreshToken> {
-    let contract = &engine.contract;
-    let tokens = wire::tokens_of(answer, contract, engine.place());
-    let is_refusal = answer.is_markup() || contract.login_refusal(answer).is_some();
-    tokens.refresh.filter(|token| token.is_in_cookie() && tokens.access.is_none() && !is_refusal)
-}
-
-/// The first access token of a session whose login brought a cookie alone: a refresh gives it.
-async fn first_access_token(engine: &Rc<Engine>, handle: RefreshToken) -> Result<(Grant, Instant), Error> {
-    let (contract, place) = (&engine.contract, engine.place());
-    let refresh = contract.refresh.as_ref().ok_or(Error::Unintelligible)?;
-    let tokens = handle.clone().into();
-    let request = wire::carrying(&engine.base, contract, place, refresh, &tokens)?;
-    let sent = engine.platform.now();
-    let granted = match answer_in_time(engine, request).await {
-        // The server has just set the cookie, so the browser has refused it.
-        Ok(answer) if answer.status == 401 => Err(Error::SessionEnded(EndReason::NoCookie)),
-        Ok(answer) => Grant::read(&answer, contract, place).map(|grant| (grant, answer.received)),
-        Err(error) => Err(error),
-    };
-    let (mut grant, received) = granted.inspect_err(|_| revoke(engine, tokens, None))?;
-    grant.refresh = Some(handle);
-    Ok((grant, sent.midpoint(received)))
 }
 
 /// The login's answer within its deadline. One that comes later is listened for, and its session ended at the server.

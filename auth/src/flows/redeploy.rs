@@ -2,26 +2,40 @@
 
 use std::rc::Rc;
 
-use crate::custody::RefreshCustody;
-use crate::engine::{self, Engine, Logout, pause_before, revoke};
-use crate::flows::logout::end_row;
-use crate::platform::LedgerError;
-use crate::ports::ledger::Ledger;
-use crate::protocol::ids::Sid;
-use crate::protocol::rows::Row;
-use crate::wire::{EndReason, RefreshToken};
+use futures_util::FutureExt as _;
 
-/// What the places of another custody, and other sessions, have left: the session's token moves to where this custody
-/// keeps it, the tokens of other sessions go.
+use crate::custody::RefreshCustody;
+use crate::engine::{Engine, Logout, TRIES, pause_before, revoke};
+use crate::flows::logout::end_row;
+use crate::platform::{LedgerError, with_deadline};
+use crate::ports::ledger::{Ledger, TRANSACTION_DEADLINE};
+use crate::protocol::ids::Sid;
+use crate::protocol::rows::{Page, Row};
+use crate::wire::EndReason;
+
+/// What the places of another custody, and other sessions, have left: a session that this custody does not keep ends, the
+/// session's token moves to where this custody keeps it, the tokens of other sessions go.
 pub(crate) async fn settle_in(engine: &Rc<Engine>) {
-    if engine.custody.refresh == RefreshCustody::Memory {
-        return end_stored(engine).await;
+    match engine.custody.refresh {
+        RefreshCustody::Memory => {
+            if end_stored(engine.clone()).await {
+                sweep_vault(engine).await;
+            }
+            return;
+        }
+        RefreshCustody::Cookie => {
+            // The page does not wait for a ledger that gives no answer.
+            let ending = end_stored(engine.clone()).map(drop).boxed_local().shared();
+            engine.spawn(ending.clone());
+            let _goes_on = with_deadline(&*engine.platform, TRANSACTION_DEADLINE, ending).await;
+        }
+        RefreshCustody::Local | RefreshCustody::Database => {}
     }
     let this = engine.clone();
     let named = engine.ledger.last_named();
     let sid = named.clone();
     // A login writes its vault entry within its transaction. So no entry is without its row during this one.
-    let settled = engine.ledger.transact(named.as_ref(), move |page| {
+    let moved = engine.ledger.transact(named.as_ref(), move |page| {
         let live = page.live().map(|row| row.sid.clone());
         let current = page.now.as_ref().map(|now| now.sid.clone());
         let gone = current == sid && live.is_none();
@@ -32,19 +46,10 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
             // A session of an earlier build is claimed for this app, because other apps may look under the same names.
             now.base.get_or_insert_with(|| this.ledger.scope().address().to_owned());
         }
-        let row = page.row.as_mut().filter(|row| Some(&row.sid) == live.as_ref())?;
-        if let Some(token) = readable_token(&this, row) {
-            row.end(EndReason::LoggedOut, true);
-            return Some(Settled::Ended(row.sid.clone(), token));
-        }
-        move_token(&this, row).map(Settled::Moved)
+        let row = page.row.as_mut().filter(|row| Some(&row.sid) == live.as_ref());
+        row.and_then(|row| move_token(&this, row))
     });
-    let settled = settled.await.ok().flatten();
-    if let Some(Settled::Ended(sid, token)) = settled {
-        no_longer_kept(engine, &sid);
-        return revoke(engine, token, Some(Logout { owed: Some(sid) }));
-    }
-    if let Some(Settled::Moved(moved)) = settled {
+    if let Ok(Some(moved)) = moved.await {
         let (this, sid) = (engine.clone(), moved.clone());
         // A tab with the earlier custody may have moved the token back meanwhile. Within a transaction the row tells.
         let emptied = engine.ledger.transact(Some(&moved), move |page| {
@@ -56,27 +61,14 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
     }
 }
 
-/// What became of the session that the ledger names.
-enum Settled {
-    /// Its token has left the vault.
-    Moved(Sid),
-    /// It is over, and this was its token.
-    Ended(Sid, RefreshToken),
-}
-
-/// The refresh token of a session that script can read, where the custody keeps tokens in cookies.
-fn readable_token(engine: &Engine, row: &Row) -> Option<RefreshToken> {
-    let token = row.refresh_token().or_else(|| engine.vault.newest(&row.sid))?;
-    (engine.custody.refresh == RefreshCustody::Cookie && !token.is_in_cookie()).then_some(token)
-}
-
-/// The page says that it ended the session that an earlier custody had stored.
-fn no_longer_kept(engine: &Rc<Engine>, sid: &Sid) {
-    engine.apply(|belief, effects| {
-        belief.close(sid, EndReason::NoLongerKept, effects);
-        belief.no_longer_kept();
-        effects.announce = true;
-    });
+/// Whether this custody keeps no session such as the row's: `memory` keeps none, `cookie` none whose token script can read.
+fn keeps_no_more(engine: &Engine, row: &Row) -> bool {
+    let token = || row.refresh_token().or_else(|| engine.vault.newest(&row.sid));
+    match engine.custody.refresh {
+        RefreshCustody::Memory => true,
+        RefreshCustody::Cookie => token().is_some_and(|token| !token.is_in_cookie()),
+        RefreshCustody::Local | RefreshCustody::Database => false,
+    }
 }
 
 /// Moves a row's token to where the custody keeps it. The session whose token has left the vault.
@@ -103,26 +95,35 @@ fn move_token(engine: &Engine, row: &mut Row) -> Option<Sid> {
     }
 }
 
-/// The custody is `memory`, and the ledger holds a session of another one: it is ended, here and at the server.
-async fn end_stored(engine: &Rc<Engine>) {
+/// If the ledger holds a session that this custody does not keep, it is ended, here and at the server. `false` if the
+/// ledger did not hear of the end.
+async fn end_stored(engine: Rc<Engine>) -> bool {
     let mut page = engine.ledger.current_page(None).await;
-    for n in 0..engine::TRIES {
+    for n in 0..TRIES {
         if page.as_ref().err() != Some(&LedgerError::Aborted) {
             break;
         }
-        engine.platform.sleep(pause_before(engine, n)).await;
+        engine.platform.sleep(pause_before(&engine, n)).await;
         page = engine.ledger.current_page(None).await;
     }
-    if let Some(sid) = page.ok().and_then(|page| page.live().map(|row| row.sid.clone())) {
-        let (heard, token) = end_row(engine, &sid, 0..engine::TRIES).await;
-        if !heard {
-            return;
-        }
-        no_longer_kept(engine, &sid);
+    let stored = page.as_ref().ok().and_then(Page::live).filter(|row| keeps_no_more(&engine, row));
+    let Some(sid) = stored.map(|row| row.sid.clone()) else { return true };
+    let (heard, token) = end_row(&engine, &sid, 0..TRIES).await;
+    if heard {
+        engine.apply(|belief, effects| {
+            belief.close(&sid, EndReason::NoLongerKept, effects);
+            belief.no_longer_kept();
+            effects.announce = true;
+        });
         if let Some(token) = token {
-            revoke(engine, token, Some(Logout { owed: Some(sid) }));
+            revoke(&engine, token, Some(Logout { owed: Some(sid) }));
         }
     }
+    heard
+}
+
+/// Nothing in the vault belongs to a session of custody `memory`.
+async fn sweep_vault(engine: &Rc<Engine>) {
     if !engine.vault.is_empty() {
         let this = engine.clone();
         let _left_for_the_next_start = sweep_all(&engine.ledger, move || this.vault.sweep(None)).await;

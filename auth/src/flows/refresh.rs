@@ -19,7 +19,7 @@ use crate::protocol::decide::{Decision, Turn};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Flight;
 use crate::protocol::session::Session;
-use crate::wire::{self, Answer, EndReason, Error, Grant};
+use crate::wire::{self, Answer, EndReason, Error, Grant, Place};
 
 /// The longest time that the lock is waited for, in milliseconds.
 const LOCK_BOUND: u32 = 12_000;
@@ -225,7 +225,7 @@ impl Refresher {
         let sent = self.engine.platform.now();
         let answer = self.attempt(&attempt).await;
         self.engine.heard(&session.id, answer.as_ref());
-        let read = |answer| Grant::read(answer, &self.engine.contract, self.engine.place());
+        let read = |answer| Grant::read(answer, &self.engine.contract, Place::of(&attempt.token));
         let error = match answer.as_ref().map(read) {
             // The answer to another session's cookie.
             Ok(Ok(grant)) if grant.is_of_another_cookie(&attempt.token) => Error::Unintelligible,
@@ -244,13 +244,8 @@ impl Refresher {
     async fn attempt(&self, attempt: &Attempt) -> Result<Answer, Error> {
         let contract = &self.engine.contract;
         let endpoint = contract.refresh.as_ref().ok_or(Error::NotSignedIn)?;
-        let mut request = wire::carrying(
-            &self.engine.base,
-            contract,
-            self.engine.place(),
-            endpoint,
-            &attempt.token.clone().into(),
-        )?;
+        let mut request =
+            wire::carrying(&self.engine.base, contract, endpoint, &attempt.token.clone().into())?;
         if attempt.idempotent {
             request.headers.push((wire::IDEMPOTENCY_KEY.into(), attempt.key.0.clone()));
         }

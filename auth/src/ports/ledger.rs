@@ -9,7 +9,7 @@ use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Now, Page, Row, VERSION, is_newer};
 
 /// The longest time a transaction may take, in milliseconds.
-const TRANSACTION_DEADLINE: u32 = 2_000;
+pub(crate) const TRANSACTION_DEADLINE: u32 = 2_000;
 /// How often one that was aborted is repeated, with the same values.
 const REPEATS: u32 = 3;
 /// The pause before that, in milliseconds.

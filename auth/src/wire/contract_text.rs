@@ -78,21 +78,19 @@ fn read(part: &Part<'_>) -> Contract {
     }
     change_optional(&mut contract.refresh, part, "refresh");
     change_optional(&mut contract.logout, part, "logout");
+    match contract.refresh.as_ref().map(carries) {
+        Some((false, false)) => part.takes("refresh.refresh_token", NEEDED),
+        // A refresh is made without an access token, because that one may be gone.
+        Some((true, true)) => part.takes("refresh.access_token", "null, because refresh has a refresh_token"),
+        _ => {}
+    }
     if part.is_null("refresh_cookie") {
         contract.refresh_cookie = None;
     } else if let Some(part) = part.object("refresh_cookie") {
         contract.refresh_cookie = Some(refresh_cookie(&part));
     }
     contract.cookies = part.field("cookies", "true or false", Raw::flag).unwrap_or(contract.cookies);
-    // A cookie travels by itself.
-    let in_cookie = part.has("refresh_cookie") && contract.refresh_cookie.is_some();
-    match contract.refresh.as_ref().map(carries) {
-        Some((false, false)) if !in_cookie => part.takes("refresh.refresh_token", NEEDED),
-        // A refresh is made without an access token, because that one may be gone.
-        Some((true, true)) => part.takes("refresh.access_token", "null, because refresh has a refresh_token"),
-        _ => {}
-    }
-    if contract.logout.as_ref().map(carries) == Some((false, false)) && !contract.cookies && !in_cookie {
+    if contract.logout.as_ref().map(carries) == Some((false, false)) && !contract.cookies {
         part.takes("logout.refresh_token", NEEDED);
     }
     if let Some(id) = part.text("client_id") {

@@ -2,7 +2,7 @@
 
 use super::contract::{Contract, Place};
 use super::error::Error;
-use super::http::Answer;
+use super::http::{Answer, Text};
 use super::json::{Object, Raw};
 use super::refusal::at;
 use super::token::{AccessToken, RefreshToken, Tokens, seconds, user_id};
@@ -16,6 +16,8 @@ pub(crate) struct Grant {
     pub(crate) lifetime: Option<u64>,
     /// Whether the answer announces idempotent rotation.
     pub(crate) idempotent: bool,
+    /// The name of the session whose cookie the answer is about.
+    cookie: Option<String>,
     /// The user's identifier: the field that the contract names, else the access token's `sub`.
     pub(crate) user: Option<String>,
 }
@@ -49,13 +51,14 @@ impl Grant {
         let lifetime = announced.or(claims.lifetime).filter(|seconds| *seconds > 0);
         let idempotent = given.raw(&names.idempotent_refresh).and_then(Raw::flag) == Some(true);
         let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(user_id);
-        Ok(Self { access, refresh, lifetime, idempotent, user: named.or(claims.subject) })
+        let cookie = given.cookie();
+        Ok(Self { access, refresh, lifetime, idempotent, cookie, user: named.or(claims.subject) })
     }
 
     /// Whether it names another session than the one whose cookie `sent` is about.
     pub(crate) fn is_of_another_cookie(&self, sent: &RefreshToken) -> bool {
-        let got = self.refresh.as_ref().and_then(RefreshToken::handle);
-        sent.handle().zip(got).is_some_and(|(mut sent, mut got)| sent.next() != got.next())
+        let sent = sent.handle().and_then(|mut handle| handle.next());
+        sent.zip(self.cookie.as_deref()).is_some_and(|(sent, got)| sent != got)
     }
 }
 
@@ -90,24 +93,29 @@ impl<'a> Given<'a> {
         self.token(&self.contract.fields.access_token)
     }
 
-    /// The handle of a refresh token that is in a cookie, as far as the answer has it. Elsewhere fields of these names may
-    /// mean anything.
-    fn handle(&self) -> Option<Vec<String>> {
-        let cookie = self.contract.refresh_cookie.as_ref().filter(|_| self.place == Place::Cookie)?;
-        let handle: Vec<_> = cookie.handle.iter().map_while(|name| self.text(name)).collect();
-        (cookie.handle.is_empty() || !handle.is_empty()).then_some(handle)
+    /// The fields that name a session's cookie, where tokens are in cookies. Elsewhere such fields may mean anything.
+    fn handle_names(&self) -> &'a [Text] {
+        let cookie = self.contract.refresh_cookie.as_ref().filter(|_| self.place == Place::Cookie);
+        cookie.map_or(&[], |cookie| &cookie.handle)
+    }
+
+    /// The name of the session whose cookie the answer is about.
+    fn cookie(&self) -> Option<String> {
+        self.text(self.handle_names().first()?)
     }
 
     /// The refresh token, if there is one: `Some(None)` if it cannot be used.
     fn refresh_token(&self) -> Option<Option<RefreshToken>> {
-        if let Some(handle) = self.handle() {
-            return Some(RefreshToken::in_cookie(&handle));
-        }
         let text = match self.contract.renews_with_access() {
             true => self.access_token(),
             false => self.token(&self.contract.fields.refresh_token),
         };
-        text.map(|text| RefreshToken::parse(&text))
+        if let Some(text) = text {
+            return Some(RefreshToken::parse(&text));
+        }
+        let names = self.handle_names();
+        let handle: Vec<_> = names.iter().map_while(|name| self.text(name)).collect();
+        (!names.is_empty() && handle.len() == names.len()).then(|| RefreshToken::in_cookie(&handle))
     }
 }
 

@@ -31,21 +31,14 @@ pub(crate) fn login(
     let given =
         given.chain(cookie.flat_map(|cookie| cookie.fields.iter().map(|(name, value)| (&**name, &**value))));
     let request = call(base, &contract.login, given.collect(), Vec::new())?;
-    Ok(with_cookie(request, contract, place, false))
+    Ok(if place == Place::Cookie { with_cookie(request, contract) } else { request })
 }
 
-/// Lets a request carry and bring the refresh cookie, if the page wants new tokens there or the session's token is in one.
-fn with_cookie(
-    mut request: HttpRequest,
-    contract: &Contract,
-    place: Place,
-    is_in_cookie: bool,
-) -> HttpRequest {
-    let wanted = place == Place::Cookie || is_in_cookie;
-    if let Some(cookie) = contract.refresh_cookie.as_ref().filter(|_| wanted) {
+/// Lets a request carry and bring the refresh cookie.
+fn with_cookie(mut request: HttpRequest, contract: &Contract) -> HttpRequest {
+    if let Some(cookie) = &contract.refresh_cookie {
         request.headers.extend(cookie.headers.iter().map(|(name, value)| (name.clone(), value.to_string())));
         request.cookies = true;
-        request.echo = cookie.echo.clone().filter(|_| is_in_cookie);
     }
     request
 }
@@ -55,7 +48,6 @@ fn with_cookie(
 pub(crate) fn carrying(
     base: &BaseUrl,
     contract: &Contract,
-    place: Place,
     endpoint: &Endpoint,
     tokens: &Tokens,
 ) -> Result<HttpRequest, Error> {
@@ -64,22 +56,28 @@ pub(crate) fn carrying(
     let access = tokens.access.as_ref().map(AccessToken::reveal);
     // A session that is renewed with its access token has one token for both.
     let access = access.or(refresh.filter(|_| contract.renews_with_access()));
-    // A cookie carries its token by itself. Its handle goes into the call's fields.
-    let names = contract.refresh_cookie.iter().flat_map(|cookie| &cookie.handle).map(|name| &**name);
-    let handle = tokens.refresh.as_ref().and_then(RefreshToken::handle);
-    let mut given: Vec<_> = names.zip(handle.into_iter().flatten()).collect();
-    let mut headers = Vec::new();
-    let carried = endpoint.refresh_token.as_ref().filter(|_| !is_in_cookie);
-    for (carrier, token) in [(carried, refresh), (endpoint.access_token.as_ref(), access)] {
+    let (mut given, mut headers) = (Vec::new(), Vec::new());
+    for (carrier, token) in [(&endpoint.refresh_token, refresh), (&endpoint.access_token, access)] {
         let Some(carrier) = carrier else { continue };
         let token = token.ok_or(Error::NotSignedIn)?;
         match carrier {
+            // The cookie carries it. Its handle goes into the call's fields.
+            _ if is_in_cookie && Some(carrier) == endpoint.refresh_token.as_ref() => {
+                let names = contract.refresh_cookie.iter().flat_map(|cookie| &cookie.handle);
+                let values = tokens.refresh.as_ref().and_then(RefreshToken::handle);
+                given.extend(names.map(|name| &**name).zip(values.into_iter().flatten()));
+            }
             Carrier::Field(name) => given.push((&**name, token)),
             Carrier::Header(name) => headers.push((name.clone(), token.to_owned())),
             Carrier::Authorization => headers.push(authorization(&contract.scheme, token)),
         }
     }
-    Ok(with_cookie(call(base, endpoint, given, headers)?, contract, place, is_in_cookie))
+    let request = call(base, endpoint, given, headers)?;
+    if !is_in_cookie {
+        return Ok(request);
+    }
+    let echo = contract.refresh_cookie.as_ref().and_then(|cookie| cookie.echo.clone());
+    Ok(HttpRequest { echo, ..with_cookie(request, contract) })
 }
 
 /// A question to the refresh endpoint that carries no token.

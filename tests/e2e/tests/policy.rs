@@ -88,8 +88,11 @@ async fn the_policy_follows_the_address_of_the_api() -> Result<()> {
     let (pages, browser) = tokio::try_join!(Pages::of_the_app(NOWHERE), Browser::start(Engine::Chromium))?;
     let policies = "return [...document.querySelectorAll('meta[http-equiv=Content-Security-Policy]')].map((it) => it.content)";
     for (api, allowed) in [
-        ("https://api.example.org/v1", format!("connect-src {} https://api.example.org", pages.origin())),
-        ("/api", format!("connect-src {0} {0}", pages.origin())),
+        (
+            "https://api.example.org/v1",
+            format!("connect-src 'self' {} https://api.example.org", pages.origin()),
+        ),
+        ("/api", format!("connect-src 'self' {0} {0}", pages.origin())),
     ] {
         pages.meta("api-base-url", api);
         let page = LoginPage::open(&browser, &pages.origin()).await?;

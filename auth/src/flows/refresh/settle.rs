@@ -10,7 +10,7 @@ use crate::protocol::ids::Sid;
 use crate::protocol::outcome::{Committed, Failure, Patience, Received, Verdict, back_off, commit, terminal};
 use crate::protocol::rows::Page;
 use crate::protocol::session::{Access, Session};
-use crate::wire::{self, Answer, EndReason, Error, Grant, Meaning};
+use crate::wire::{self, Answer, EndReason, Error, Grant, Meaning, Place, RefreshToken};
 
 impl Refresher {
     /// Step 4. Commit: compares and stores in one transaction; releases the waiters only then; and removes
@@ -145,7 +145,7 @@ impl Refresher {
             (Some(answer), _)
                 if matches!(error, Error::UnusableToken | Error::NoRefreshCookie | Error::Unintelligible)
                     && !attempt.harmless
-                    && self.renews(answer) =>
+                    && self.renews(&attempt.token, answer) =>
             {
                 Some(EndReason::UnusableToken)
             }
@@ -162,8 +162,8 @@ impl Refresher {
         self.no_usable_answer(session, attempt, answer, error).await
     }
 
-    fn renews(&self, answer: &Answer) -> bool {
-        wire::has_refresh_token(answer, &self.engine.contract, self.engine.place())
+    fn renews(&self, token: &RefreshToken, answer: &Answer) -> bool {
+        wire::has_refresh_token(answer, &self.engine.contract, Place::of(token))
     }
 
     /// Step 5. No usable answer: the session stays, and no tab tries again before the row's `not_before`.
@@ -223,8 +223,9 @@ impl Refresher {
         // which had no token to tell the server with.
         let over = matches!(verdict, Ok(Verdict::Ended | Verdict::Gone(_)));
         // A token that came with one that cannot be used is of no use either.
-        let brought = answer
-            .and_then(|answer| wire::tokens_of(answer, &self.engine.contract, self.engine.place()).refresh);
+        let brought = answer.and_then(|answer| {
+            wire::tokens_of(answer, &self.engine.contract, Place::of(&attempt.token)).refresh
+        });
         let revoke = brought.or_else(|| spent.then(|| attempt.token.clone()));
         if let Some(token) = revoke.filter(|_| over) {
             self.engine.apply(|_, effects| effects.revoke.push(token));

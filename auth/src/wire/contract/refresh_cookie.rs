@@ -1,12 +1,13 @@
 //! Refresh tokens in cookies that script cannot read.
 
 use crate::wire::http::Text;
+use crate::wire::token::RefreshToken;
 
 /// How a server keeps refresh tokens in cookies that script cannot read. Such calls carry the page's own origin's cookies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshCookie {
-    /// The fields of a login's answer that name the session's cookie. Refresh and logout repeat them. None if the server has
-    /// one cookie for all sessions.
+    /// The fields of a login's answer that name the session's cookie: first the session's name, then what proves that it is
+    /// the page's own. Refresh and logout repeat them.
     pub handle: Vec<Text>,
     /// Fields by which a login asks for the cookie.
     pub fields: Vec<(Text, Text)>,
@@ -23,4 +24,11 @@ pub(crate) enum Place {
     Body,
     /// In cookies that script cannot read.
     Cookie,
+}
+
+impl Place {
+    /// Where the answer to a call with this token brings the next one.
+    pub(crate) fn of(token: &RefreshToken) -> Self {
+        if token.is_in_cookie() { Self::Cookie } else { Self::Body }
+    }
 }

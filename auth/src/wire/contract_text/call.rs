@@ -90,6 +90,9 @@ fn pairs(part: &Part<'_>) -> Vec<(Text, Text)> {
 pub(super) fn refresh_cookie(part: &Part<'_>) -> RefreshCookie {
     part.knows_only(&["handle", "fields", "headers", "echo"]);
     let handle = if part.has("handle") { part.texts("handle") } else { Vec::new() };
+    if handle.is_empty() {
+        part.takes("handle", "a name, or a list of them, because each session has a cookie of its own");
+    }
     let fields = part.object("fields").map(|part| pairs(&part)).unwrap_or_default();
     let echo = part.object("echo").and_then(|part| {
         part.knows_only(&["cookie", "header"]);

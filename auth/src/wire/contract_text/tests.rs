@@ -54,14 +54,6 @@ fn a_text_that_is_no_json_is_told_where_it_breaks_off() {
 }
 
 #[test]
-fn a_call_carries_no_token_only_where_a_cookie_does() {
-    let text =
-        r#"{"refresh": {"refresh_token": null}, "logout": {"refresh_token": null}, "refresh_cookie": {}}"#;
-    assert_eq!(read(text).refresh.unwrap().refresh_token, None);
-    assert!(wrong(&text.replace("{}", "null")).starts_with("refresh.refresh_token takes authorization"));
-}
-
-#[test]
 fn a_client_id_goes_with_each_call() {
     let contract = read(r#"{"preset": "oauth2", "client_id": "page"}"#);
     for call in [Some(contract.login), contract.refresh, contract.logout].into_iter().flatten() {
@@ -84,8 +76,6 @@ fn a_server_says_how_it_keeps_refresh_tokens_in_cookies() {
         echo: Some(("csrf".into(), "X-CSRF".into())),
     };
     assert_eq!(read(text).refresh_cookie, Some(cookie));
-    let one = RefreshCookie { handle: Vec::new(), fields: Vec::new(), headers: Vec::new(), echo: None };
-    assert_eq!(read(r#"{"refresh_cookie": {}}"#).refresh_cookie, Some(one));
     assert_eq!(read(r#"{"refresh_cookie": null}"#).refresh_cookie, None);
     assert_eq!(read(r#"{"preset": "simple-jwt"}"#).refresh_cookie, None);
 }
@@ -218,16 +208,17 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (r#"{"fields": {"user": "header:X-User"}}"#, "fields.user takes the name of a field, and no header"),
         (r#"{"refresh_cookie": true}"#, "refresh_cookie takes an object"),
         (r#"{"refresh_cookie": {"name": "x"}}"#, "refresh_cookie.name is unknown"),
+        (r#"{"refresh_cookie": {}}"#, "refresh_cookie.handle takes a name"),
         (
-            r#"{"refresh_cookie": {"headers": {"Cookie": "x"}}}"#,
+            r#"{"refresh_cookie": {"handle": "sid", "headers": {"Cookie": "x"}}}"#,
             "refresh_cookie.headers.Cookie takes a header's",
         ),
         (
-            r#"{"refresh_cookie": {"echo": {"cookie": "csrf"}}}"#,
+            r#"{"refresh_cookie": {"handle": "sid", "echo": {"cookie": "csrf"}}}"#,
             "refresh_cookie.echo.header takes a header's name, beside the name of a cookie",
         ),
         (
-            r#"{"refresh_cookie": {"echo": {"cookie": "csrf", "header": "Host"}}}"#,
+            r#"{"refresh_cookie": {"handle": "sid", "echo": {"cookie": "csrf", "header": "Host"}}}"#,
             "refresh_cookie.echo.header takes",
         ),
         (r#"{"expired": [{"markup": 1}]}"#, "expired.markup takes true or false"),
