@@ -124,7 +124,6 @@ const CASES: &[Case] = &[
     case_in(&["TokenOnlyShared"], "no refresh token", |options| options.has(Class::TokenOnly)),
     case_in(&["CustodyMoves"], "redeployed", |options| options.has(Class::Redeploy)),
     case_in(&["CustodyEnds"], "redeployed", |options| options.has(Class::Redeploy)),
-    case_in(&["CookieHandleStays"], "cookies", |options| options.cookies),
     case_in(&["CookieEndsReadable"], "cookies, redeployed", cookies_redeployed),
     case_in(&["CookieGoesAlong"], "cookies, redeployed", cookies_redeployed),
     case_in(&["LastAnswerDecides"], "server rolled back", |options| options.has(Class::Rollback)),

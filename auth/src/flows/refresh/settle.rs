@@ -23,9 +23,7 @@ impl Refresher {
         received: Instant,
     ) -> Result<(), Error> {
         let access = Access { token: grant.access, received, lifetime: grant.lifetime, handed_over: false };
-        // A cookie's handle stays the same.
-        let new = grant.refresh.filter(|_| !attempt.token.is_in_cookie());
-        let token = new.unwrap_or_else(|| attempt.token.clone());
+        let token = grant.refresh.unwrap_or_else(|| attempt.token.clone());
         let unwritten = Unwritten { attempt, token, idempotent: grant.idempotent };
         match self.store(session, &unwritten).await {
             Ok(Committed::Stored { generation, readable }) => {
