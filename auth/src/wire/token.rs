@@ -48,7 +48,7 @@ impl RefreshToken {
         fits.then(|| Self(text.into()))
     }
 
-    /// The refresh token is in a cookie, which `handle` names. No values: the server has one cookie for all sessions.
+    /// The refresh token is in a cookie, which `handle` names.
     pub(crate) fn in_cookie(handle: &[String]) -> Option<Self> {
         let is_sound = |value: &String| !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic());
         let text = [IN_COOKIE, &handle.join(SEPARATOR)].concat();

@@ -193,3 +193,14 @@ fn a_refresh_that_is_taken_for_another_sites_keeps_the_session() {
     world.pass(60_000);
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
 }
+
+#[test]
+fn a_refused_login_logs_nothing_out() {
+    // This logout carries nothing but the origin's cookies.
+    let text = r#"{"logout": {"refresh_token": null}, "cookies": true}"#;
+    let world = World::new();
+    let client = world.tab().open_with(Contract::from_text(text).unwrap(), LOCAL);
+    assert_eq!(world.run(client.login("ann", "wrong")), Err(Error::WrongCredentials));
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /token 401"]);
+}
