@@ -118,7 +118,8 @@ impl World {
             let mut check = self.check.borrow_mut();
             // A page that stood still, or whose user logged in or out meanwhile, has said something else.
             let seen = check.tab(life);
-            let alone = seen.running_since <= at && !seen.logged_out && !seen.leaving;
+            let left = seen.logged_out || seen.leaving || seen.left.contains(&family);
+            let alone = seen.running_since <= at && !left;
             let alone = alone && !check.operations.iter().any(|of| of.life == life && of.is_login());
             let told = |call: &Call| call.path == "/logout" && call.token.is_some_and(|t| t.family == family);
             let told = check.calls.iter().any(told);
