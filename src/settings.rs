@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use auth::{BaseUrl, Contract, Custody, InvalidContract, RefreshCustody, is_path};
+use auth::{BaseUrl, Contract, Custody, Endpoint, InvalidContract, RefreshCustody, is_path};
 use web_sys::Document;
 use yew::AttrValue;
 
@@ -91,9 +91,14 @@ impl Settings {
                 let takes = "cookie only if the API is at the page's own origin, such as \"/api\"";
                 return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
             }
+            if settings.base.is_exposed() {
+                let takes = "cookie only over HTTPS, because browsers keep no such cookie of plain HTTP";
+                return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
+            }
             let contract = &settings.contract;
-            if contract.refresh.is_none() || contract.refresh_cookie.is_none() {
-                let takes = "cookie only if the contract has refresh and refresh_cookie";
+            let carries = |refresh: &Endpoint| refresh.refresh_token.is_some();
+            if !contract.refresh.as_ref().is_some_and(carries) || contract.refresh_cookie.is_none() {
+                let takes = "cookie only if the contract has refresh.refresh_token and refresh_cookie";
                 return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
             }
         }

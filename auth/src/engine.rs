@@ -22,8 +22,10 @@ use crate::protocol::session::Session;
 use crate::protocol::state::{Degraded, State};
 use crate::wire::{Answer, BaseUrl, Contract, Error, HttpError, HttpRequest, Place};
 
+mod one_cookie;
 mod tell;
 
+pub(crate) use one_cookie::LOCK_BOUND;
 pub(crate) use tell::{Logout, TRIES, can_tell, can_tell_with, pause_before, revoke};
 
 /// What the flows share.

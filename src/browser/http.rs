@@ -80,8 +80,10 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
-    if let Some((cookie, header)) = &request.echo {
-        builder = builder.header(header, &readable_cookie(cookie).unwrap_or_default());
+    if let Some((cookie, header)) = &request.echo
+        && let Some(value) = readable_cookie(cookie)
+    {
+        builder = builder.header(header, &value);
     }
     let built: Result<Request, _> = match &request.body {
         Some(bytes) => builder.body(Uint8Array::from(bytes.as_slice())),
@@ -97,12 +99,15 @@ fn build(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<web_sys::
     web_sys::Request::new_with_request_and_init(&built, &init)
 }
 
-/// The value of a cookie that script can read.
+/// The value of a cookie that script can read, without percent-encoding. `None` if no header can carry it.
 fn readable_cookie(name: &str) -> Option<String> {
     let document: HtmlDocument = web_sys::window()?.document()?.dyn_into().ok()?;
     let cookies = document.cookie().ok()?;
     let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
+    let (_, value) = pairs.find(|(found, _)| *found == name)?;
+    let decoded = js_sys::decode_uri_component(value).map_or_else(|_| value.to_owned(), String::from);
+    let fits = !decoded.is_empty() && decoded.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(decoded)
 }
 
 /// Reads the body chunk by chunk and stops at `limit`, because a body may be endless. A body that is no stream is read as a

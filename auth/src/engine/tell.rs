@@ -43,7 +43,7 @@ pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>, logout: Opt
     let (this, mut tokens) = (engine.clone(), tokens.into());
     engine.spawn(async move {
         for n in 0..TRIES {
-            let outcome = tell_server(&this, &mut tokens).await;
+            let outcome = tell_in_turn(&this, &mut tokens).await;
             if logout.is_some() {
                 this.apply(|belief, _| belief.told(outcome.is_ok()));
             }
@@ -64,6 +64,15 @@ async fn strike_out(engine: &Engine, owed: Option<Sid>) {
         }
     };
     let _owed_still = engine.ledger.transact(Some(&session), paid).await;
+}
+
+/// Tells the server, unless its one cookie is another session's by now: then nobody can name this one any more.
+async fn tell_in_turn(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> {
+    let _turn = engine.cookie_turn().await;
+    match engine.has_cookie_of(tokens).await? {
+        true => tell_server(engine, tokens).await,
+        false => Ok(()),
+    }
 }
 
 async fn tell_server(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> {

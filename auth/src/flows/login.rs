@@ -13,7 +13,7 @@ use crate::platform::{Instant, LedgerError, random_text, with_deadline};
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::rows::Row;
 use crate::protocol::session::{Access, Session, Tenure};
-use crate::wire::{self, Answer, EndReason, Error, FormFields, Grant, HttpRequest, RefreshToken};
+use crate::wire::{self, Answer, EndReason, Error, FormFields, Grant, HttpRequest, Place, RefreshToken, Tokens};
 
 /// The longest time that a login's answer is waited for, in milliseconds: as long as an application request's.
 const DEADLINE: u32 = 30_000;
@@ -63,11 +63,37 @@ fn is_blank(c: char) -> bool {
 async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
     let engine = looks.engine();
     let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
+    let _turn = engine.cookie_turn().await;
     let sent = engine.platform.now();
     let answer = answer_in_time(engine, request).await?;
-    let grant = granted(engine, &answer)?;
-    let received = sent.midpoint(answer.received);
+    let (grant, received) = match brings_a_cookie_alone(engine, &answer) {
+        true => first_access_token(engine).await?,
+        false => (granted(engine, &answer)?, sent.midpoint(answer.received)),
+    };
     begin(looks, username, grant, received).await
+}
+
+/// Whether a login's answer is a success that has put its only token into a cookie.
+fn brings_a_cookie_alone(engine: &Engine, answer: &Answer) -> bool {
+    let contract = &engine.contract;
+    let alone = contract.refresh_cookie.as_ref().is_some_and(|cookie| cookie.alone);
+    let is_refusal = answer.is_markup() || contract.login_refusal(answer).is_some();
+    alone && engine.place() == Place::Cookie && answer.is_success() && !is_refusal
+}
+
+/// The first access token of a session whose login brought a cookie alone: a refresh gives it.
+async fn first_access_token(engine: &Rc<Engine>) -> Result<(Grant, Instant), Error> {
+    let contract = &engine.contract;
+    let refresh = contract.refresh.as_ref().ok_or(Error::Unintelligible)?;
+    let request = wire::by_cookie(&engine.base, contract, refresh)?;
+    let sent = engine.platform.now();
+    let answer = answer_in_time(engine, request).await?;
+    if answer.status == 401 {
+        // The server has just set the cookie, so the browser has refused it.
+        return Err(Error::SessionEnded(EndReason::NoCookie));
+    }
+    let grant = Grant::read(&answer, contract, Place::Cookie)?;
+    Ok((grant, sent.midpoint(answer.received)))
 }
 
 /// The login's answer within its deadline. One that comes later is listened for, and its session ended at the server.
@@ -104,10 +130,12 @@ fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
     granted
 }
 
-/// Ends at the server the session that an unusable or late success opened there.
+/// Ends at the server the session that an unusable or late success opened there, if the answer has a token of it. Without
+/// one the server would end whichever session the browser's cookies are of.
 fn refuse(engine: &Rc<Engine>, answer: &Answer) {
-    if answer.is_success() {
-        revoke(engine, wire::tokens_of(answer, &engine.contract, engine.place()), None);
+    let tokens = wire::tokens_of(answer, &engine.contract, engine.place());
+    if tokens != Tokens::default() {
+        revoke(engine, tokens, None);
     }
 }
 
@@ -115,8 +143,9 @@ fn refuse(engine: &Rc<Engine>, answer: &Answer) {
 async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -> Result<(), Error> {
     let engine = looks.engine();
     let sid = Sid::minted(&random_text(&*engine.platform));
-    let user = User { name: name.into(), id: grant.user.map(Into::into) };
-    let token = grant.refresh.filter(|_| engine.contract.refresh.is_some());
+    let user = User { name: name.into(), id: grant.user().map(Into::into) };
+    let token = grant.refresh.or_else(|| engine.cookie_of(&sid));
+    let token = token.filter(|_| engine.contract.refresh.is_some());
     let mut row = Row::new(sid.clone(), user.clone(), engine.mint(), engine.platform.now().wall);
     row.idempotent = grant.idempotent;
     row.renewable = token.is_some();

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, WeakShared};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, LOCK_BOUND};
 use crate::flows::look::Looks;
 use crate::platform::{Guard, random_text, with_deadline};
 use crate::protocol::attempt::Attempt;
@@ -19,10 +19,8 @@ use crate::protocol::decide::{Decision, Turn};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Flight;
 use crate::protocol::session::Session;
-use crate::wire::{self, Answer, EndReason, Error, Grant, Place};
+use crate::wire::{self, Answer, EndReason, Error, Grant, Place, RefreshToken};
 
-/// The longest time that the lock is waited for, in milliseconds.
-const LOCK_BOUND: u32 = 12_000;
 /// The longest time a caller waits for refreshes, in milliseconds.
 pub(crate) const LONGEST_WAIT: u32 = 15_000;
 /// The longest time between a decision and its attempt, in milliseconds: a page may freeze in between,
@@ -180,7 +178,7 @@ impl Refresher {
         if session.is_this_tabs() {
             return (None, Turn::NoLocks);
         }
-        let lock = self.engine.platform.lock(&self.engine.ledger.scope().lock(&session.id));
+        let lock = self.engine.platform.lock(&self.engine.lock_name(&session.id));
         match with_deadline(&*self.engine.platform, LOCK_BOUND, lock).await {
             Some(Some(lock)) => (Some(lock), Turn::Held),
             Some(None) => (None, Turn::NoLocks),
@@ -222,6 +220,12 @@ impl Refresher {
         if self.is_out_of_date(session, &attempt, decided_at) {
             return again(0, Error::Unavailable);
         }
+        let contract = &self.engine.contract;
+        let fits = |token| contract.refresh_cookie.as_ref().is_some_and(|cookie| cookie.fits(token));
+        if attempt.token.is_in_cookie() && !fits(&attempt.token) {
+            // It was made for another contract, and no call could carry it.
+            return Round::Done(Err(self.end(session, EndReason::NoLongerKept).await));
+        }
         let sent = self.engine.platform.now();
         let answer = self.attempt(&attempt).await;
         self.engine.heard(&session.id, answer.as_ref());
@@ -229,6 +233,10 @@ impl Refresher {
         let error = match answer.as_ref().map(read) {
             // The answer to another session's cookie.
             Ok(Ok(grant)) if grant.is_of_another_cookie(&attempt.token) => Error::Unintelligible,
+            // A login that this page does not know of has replaced the one cookie.
+            Ok(Ok(grant)) if self.is_of_another_user(session, &attempt.token, &grant) => {
+                return Round::Done(Err(self.end(session, EndReason::ReplacedElsewhere).await));
+            }
             Ok(Ok(grant)) => {
                 let received = answer.map_or(sent, |answer| sent.midpoint(answer.received));
                 return Round::Done(self.commit(session, attempt, grant, received).await);
@@ -237,6 +245,11 @@ impl Refresher {
             Err(error) => *error,
         };
         self.refused(session, &attempt, answer.as_ref().ok(), error).await
+    }
+
+    fn is_of_another_user(&self, session: &Session, token: &RefreshToken, grant: &Grant) -> bool {
+        let differs = |id: &str| grant.is_of_another_user(&self.engine.contract, id);
+        token.is_in_cookie() && session.user.id.as_deref().is_some_and(differs)
     }
 
     /// Step 3. Send token and key; the key only to a server that announced it, since an unknown header

@@ -43,6 +43,11 @@ impl Scope {
         self.name(&["row:", sid.as_str()].concat())
     }
 
+    /// The name of the lock for a cookie that all sessions share.
+    pub(crate) fn cookie_lock(&self) -> String {
+        self.name("lock:cookie")
+    }
+
     /// The name of the lock that a session's refresh holds.
     pub(crate) fn lock(&self, sid: &Sid) -> String {
         self.name(&["lock:", sid.as_str()].concat())

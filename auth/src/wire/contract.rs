@@ -208,6 +208,7 @@ impl Default for Contract {
             rotation: Rotation::Unknown,
             refresh_cookie: Some(RefreshCookie {
                 handle: vec!["sid".into(), "session_key".into()],
+                alone: false,
                 fields: vec![("refresh_custody".into(), "cookie".into())],
                 headers: vec![("x-requested-with".into(), "yew-jwt-auth".into())],
                 echo: None,

@@ -144,10 +144,13 @@ fn no_name_twice(contract: &Contract, part: &Part<'_>) {
     let names = &contract.fields;
     let asked = contract.asks.iter().map(|field| &field.name);
     let typed: Vec<_> = [&names.username, &names.password].into_iter().chain(asked).collect();
+    let cookie = contract.refresh_cookie.as_ref();
+    let asks: Vec<_> = cookie.iter().flat_map(|cookie| cookie.fields.iter().map(|(name, _)| name)).collect();
+    let handle: Vec<_> = cookie.iter().flat_map(|cookie| &cookie.handle).collect();
     for (name, call, more) in [
-        ("login", Some(&contract.login), &typed[..]),
-        ("refresh", contract.refresh.as_ref(), &[]),
-        ("logout", contract.logout.as_ref(), &[]),
+        ("login", Some(&contract.login), &[typed, asks].concat()),
+        ("refresh", contract.refresh.as_ref(), &handle),
+        ("logout", contract.logout.as_ref(), &handle),
     ] {
         if let Some(twice) = call.and_then(|call| named_twice(call, more)) {
             part.wrong(name, &["has two fields with the name ", twice]);

@@ -18,8 +18,10 @@ pub(crate) struct Grant {
     pub(crate) idempotent: bool,
     /// The name of the session whose cookie the answer is about.
     cookie: Option<String>,
-    /// The user's identifier: the field that the contract names, else the access token's `sub`.
-    pub(crate) user: Option<String>,
+    /// The user's identifier in the field that the contract names.
+    named: Option<String>,
+    /// The access token's `sub`.
+    subject: Option<String>,
 }
 
 impl Grant {
@@ -52,7 +54,18 @@ impl Grant {
         let idempotent = given.raw(&names.idempotent_refresh).and_then(Raw::flag) == Some(true);
         let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(user_id);
         let cookie = given.cookie();
-        Ok(Self { access, refresh, lifetime, idempotent, cookie, user: named.or(claims.subject) })
+        Ok(Self { access, refresh, lifetime, idempotent, cookie, named, subject: claims.subject })
+    }
+
+    /// The user's identifier: the field that the contract names, else the access token's `sub`.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.named.as_deref().or(self.subject.as_deref())
+    }
+
+    /// Whether it says that its user is not the one of `id`. A field that the contract names says it alone.
+    pub(crate) fn is_of_another_user(&self, contract: &Contract, id: &str) -> bool {
+        let said = if contract.fields.user.is_some() { &self.named } else { &self.subject };
+        said.is_some() && self.named.as_deref() != Some(id) && self.subject.as_deref() != Some(id)
     }
 
     /// Whether it names another session than the one whose cookie `sent` is about.
@@ -101,7 +114,12 @@ impl<'a> Given<'a> {
 
     /// The name of the session whose cookie the answer is about.
     fn cookie(&self) -> Option<String> {
-        self.text(self.handle_names().first()?)
+        self.handle_value(self.handle_names().first()?)
+    }
+
+    /// A text, or a whole number, because some servers number their sessions.
+    fn handle_value(&self, name: &str) -> Option<String> {
+        user_id(self.raw(name)?)
     }
 
     /// The refresh token, if there is one: `Some(None)` if it cannot be used.
@@ -114,7 +132,7 @@ impl<'a> Given<'a> {
             return Some(RefreshToken::parse(&text));
         }
         let names = self.handle_names();
-        let handle: Vec<_> = names.iter().map_while(|name| self.text(name)).collect();
+        let handle: Vec<_> = names.iter().map_while(|name| self.handle_value(name)).collect();
         (!names.is_empty() && handle.len() == names.len()).then(|| RefreshToken::in_cookie(&handle))
     }
 }

@@ -91,6 +91,13 @@ fn says_nothing(answer: &Answer) -> bool {
     said.object.is_none() || matches!(said.words.trim_ascii(), "" | "unauthorized")
 }
 
+/// Whether the server says that it saw no cookie, or not the readable one that a header repeats.
+pub(crate) fn misses_cookie(answer: &Answer) -> bool {
+    let text = answer.text();
+    let said = Body::read(answer, &text);
+    answer.status == 401 && Matcher::status(401).says(words::NO_COOKIE).fits(&said)
+}
+
 mod matcher;
 pub(super) mod rules;
 #[cfg(test)]

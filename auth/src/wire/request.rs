@@ -80,6 +80,17 @@ pub(crate) fn carrying(
     Ok(HttpRequest { echo, ..with_cookie(request, contract) })
 }
 
+/// A call that the cookie of all sessions alone stands for.
+pub(crate) fn by_cookie(
+    base: &BaseUrl,
+    contract: &Contract,
+    endpoint: &Endpoint,
+) -> Result<HttpRequest, Error> {
+    let echo = contract.refresh_cookie.as_ref().and_then(|cookie| cookie.echo.clone());
+    let request = call(base, endpoint, Vec::new(), Vec::new())?;
+    Ok(HttpRequest { echo, ..with_cookie(request, contract) })
+}
+
 /// A question to the refresh endpoint that carries no token.
 pub(crate) fn probe(base: &BaseUrl, endpoint: &Endpoint) -> Result<HttpRequest, Error> {
     let request = call(base, endpoint, Vec::new(), Vec::new())?;

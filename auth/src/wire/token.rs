@@ -48,7 +48,8 @@ impl RefreshToken {
         fits.then(|| Self(text.into()))
     }
 
-    /// The refresh token is in a cookie, which `handle` names.
+    /// The refresh token is in a cookie, which `handle` names. Where one cookie serves all sessions, the handle is this page's
+    /// name of the session, and no call has it.
     pub(crate) fn in_cookie(handle: &[String]) -> Option<Self> {
         let is_sound = |value: &String| !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic());
         let text = [IN_COOKIE, &handle.join(SEPARATOR)].concat();

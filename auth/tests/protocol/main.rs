@@ -39,6 +39,7 @@ mod not_taken_over;
 mod not_yet;
 mod noted;
 mod notice;
+mod one_cookie;
 mod own_sessions;
 mod patience;
 mod pauses;

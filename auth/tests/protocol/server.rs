@@ -2,6 +2,7 @@
 
 mod cookies;
 mod dialect;
+mod one_cookie;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub(crate) use self::cookies::{Cookies, Jar};
 use self::dialect::reply;
 pub(crate) use self::dialect::{Carrier, Dialect, FORM, JSON};
+pub(crate) use self::one_cookie::{ONE_COOKIE, OneCookie};
 
 /// What a refresh does to the refresh token.
 #[derive(Clone, Copy, PartialEq)]
@@ -64,6 +66,8 @@ pub(crate) struct Server {
     refresh: BTreeMap<String, usize>,
     /// Those of the request that is being handled.
     pub(crate) cookies: Cookies,
+    /// Whether all sessions of a browser have one cookie.
+    pub(crate) one_cookie: Option<OneCookie>,
 }
 
 struct Family {
@@ -101,6 +105,7 @@ impl Default for Server {
             conflicts: 0,
             refresh: BTreeMap::new(),
             cookies: Cookies::default(),
+            one_cookie: None,
         }
     }
 }
@@ -123,6 +128,9 @@ impl Server {
     pub(crate) fn handle(&mut self, request: &HttpRequest, path: &str, now: u64) -> Reply {
         let dialect = self.dialect.clone();
         self.read_cookies(request);
+        if let Some(reply) = self.by_one_cookie(request, path, now) {
+            return reply;
+        }
         match (request.method, path) {
             (Method::Post, p) if p == dialect.login => self.login(request, now),
             (Method::Post, p) if p == dialect.refresh => self.rotate(request, now),

@@ -139,6 +139,9 @@ impl Refresher {
                     false => EndReason::Reuse,
                 })
             }
+            (Some(answer), _) if attempt.token.is_in_cookie() && wire::misses_cookie(answer) => {
+                Some(EndReason::NoCookie)
+            }
             // The server gave another token for it, so the one that was sent is spent. Sent again it would look stolen.
             (Some(answer), _)
                 if matches!(error, Error::UnusableToken | Error::NoRefreshCookie | Error::Unintelligible)

@@ -7,14 +7,28 @@ use crate::wire::token::RefreshToken;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshCookie {
     /// The fields of a login's answer that name the session's cookie: first the session's name, then what proves that it is
-    /// the page's own. Refresh and logout repeat them.
+    /// the page's own. Refresh and logout repeat them. None: the server has one cookie for all sessions of a browser, and
+    /// each login replaces it.
     pub handle: Vec<Text>,
+    /// Whether a login brings the cookie and no access token, so that a refresh gives the first one.
+    pub alone: bool,
     /// Fields by which a login asks for the cookie.
     pub fields: Vec<(Text, Text)>,
     /// Headers of login, refresh and logout that no other site's form can send.
     pub headers: Vec<(Text, Text)>,
     /// A cookie that script can read, and the header that repeats it at refresh and logout (a "double submit").
     pub echo: Option<(Text, Text)>,
+}
+
+impl RefreshCookie {
+    pub(crate) fn is_one_for_all(&self) -> bool {
+        self.handle.is_empty()
+    }
+
+    /// Whether `token` is a handle of such a cookie. A session from before a redeploy may have another kind.
+    pub(crate) fn fits(&self, token: &RefreshToken) -> bool {
+        token.handle().is_some_and(|values| values.count() == self.handle.len().max(1))
+    }
 }
 
 /// Where the page wants the refresh tokens of new sessions.

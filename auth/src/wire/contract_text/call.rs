@@ -88,22 +88,29 @@ fn pairs(part: &Part<'_>) -> Vec<(Text, Text)> {
 }
 
 pub(super) fn refresh_cookie(part: &Part<'_>) -> RefreshCookie {
-    part.knows_only(&["handle", "fields", "headers", "echo"]);
+    part.knows_only(&["handle", "alone", "fields", "headers", "echo"]);
     let handle = if part.has("handle") { part.texts("handle") } else { Vec::new() };
-    if handle.is_empty() {
-        part.takes("handle", "a name, or a list of them, because each session has a cookie of its own");
+    // Refresh and logout repeat them as fields of theirs.
+    if handle.iter().any(|name| name.contains(['.', ':'])) {
+        part.takes("handle", "names of fields that the answer itself has, not within others and no header");
     }
+    let alone = part.field("alone", "true or false", Raw::flag).unwrap_or(false);
     let fields = part.object("fields").map(|part| pairs(&part)).unwrap_or_default();
     let echo = part.object("echo").and_then(|part| {
         part.knows_only(&["cookie", "header"]);
-        let header = part.text("header").filter(|name| http::is_settable(name));
+        let header = part.text("header").filter(|name| http::is_settable(name) && !is_authorization(name));
         let echo = part.text("cookie").zip(header);
         if echo.is_none() {
             part.takes("header", "a header's name, beside the name of a cookie");
         }
         echo
     });
-    RefreshCookie { handle, fields, headers: headers(part), echo }
+    RefreshCookie { handle, alone, fields, headers: headers(part), echo }
+}
+
+/// The header of the tokens.
+fn is_authorization(name: &str) -> bool {
+    name.eq_ignore_ascii_case("authorization")
 }
 
 /// The headers that a call has, checked.

@@ -71,11 +71,15 @@ fn a_server_says_how_it_keeps_refresh_tokens_in_cookies() {
                    "headers": {"X-Requested-With": "page"}, "echo": {"cookie": "csrf", "header": "X-CSRF"}}}"#;
     let cookie = RefreshCookie {
         handle: vec!["sid".into(), "key".into()],
+        alone: false,
         fields: vec![("custody".into(), "cookie".into())],
         headers: vec![("X-Requested-With".into(), "page".into())],
         echo: Some(("csrf".into(), "X-CSRF".into())),
     };
     assert_eq!(read(text).refresh_cookie, Some(cookie));
+    let one = r#"{"preset": "authx", "refresh_cookie": {"alone": true}}"#;
+    let none = RefreshCookie { handle: vec![], alone: true, fields: vec![], headers: vec![], echo: None };
+    assert_eq!(read(one).refresh_cookie, Some(none));
     assert_eq!(read(r#"{"refresh_cookie": null}"#).refresh_cookie, None);
     assert_eq!(read(r#"{"preset": "simple-jwt"}"#).refresh_cookie, None);
 }
@@ -208,7 +212,17 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (r#"{"fields": {"user": "header:X-User"}}"#, "fields.user takes the name of a field, and no header"),
         (r#"{"refresh_cookie": true}"#, "refresh_cookie takes an object"),
         (r#"{"refresh_cookie": {"name": "x"}}"#, "refresh_cookie.name is unknown"),
-        (r#"{"refresh_cookie": {}}"#, "refresh_cookie.handle takes a name"),
+        (r#"{"refresh_cookie": {"alone": 1}}"#, "refresh_cookie.alone takes true or false"),
+        (r#"{"refresh_cookie": {"handle": "data.sid"}}"#, "refresh_cookie.handle takes names of fields"),
+        (r#"{"refresh_cookie": {"handle": ["sid", "sid"]}}"#, "refresh has two fields with the name sid"),
+        (
+            r#"{"refresh_cookie": {"handle": "sid", "fields": {"username": "x"}}}"#,
+            "login has two fields with the name username",
+        ),
+        (
+            r#"{"refresh_cookie": {"echo": {"cookie": "csrf", "header": "Authorization"}}}"#,
+            "refresh_cookie.echo.header takes",
+        ),
         (
             r#"{"refresh_cookie": {"handle": "sid", "headers": {"Cookie": "x"}}}"#,
             "refresh_cookie.headers.Cookie takes a header's",

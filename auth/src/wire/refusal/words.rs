@@ -24,6 +24,9 @@ pub(super) const NO_KEY_OR_TOKEN: Words = &[
     // permitted.
     "full authentication is required",
 ];
+/// Words of a server that wants its refresh cookie. AuthX and fastapi-jwt-auth say them.
+pub(super) const NO_COOKIE: Words =
+    &["missing cookie", "missing csrf token", "missing jwt in request", "no token found in request"];
 /// Words about a request that a gateway or a check for robots stopped. They say nothing of users and sessions.
 pub(super) const OF_GATEWAYS: Words = &[
     "csrf",

@@ -30,7 +30,8 @@ impl Server {
         self.cookies.set.clear();
         let fields = fields(request);
         let asks = fields.get("refresh_custody").is_some_and(|custody| custody == "cookie");
-        self.cookies.asked = (asks || fields.contains_key("sid")) && is_of_the_page(request);
+        let own = self.one_cookie.is_none();
+        self.cookies.asked = own && (asks || fields.contains_key("sid")) && is_of_the_page(request);
     }
 
     /// The session's name in a token answer, in place of the token. The token goes into the family's cookie. Only a login
