@@ -97,6 +97,13 @@ def _no_similar_hash(self: Accounts, name: str) -> tuple[Account | None, str | N
     return find_or_similar(self, name)[0], None
 
 
+def _a_second_look(self: Accounts, name: str) -> tuple[Account | None, str | None]:
+    """As if only a name behind all others needed one more question."""
+    if name == LAST[0]:
+        self.find(name)
+    return find_or_similar(self, name)
+
+
 def _only_known_names(self: Throttle, attempt: Attempt) -> None:
     if attempt.name == "demo":
         count_failed_login(self, attempt)
@@ -143,6 +150,10 @@ ALIKE = replace(Throttle, "count_failed_login", _only_known_names)
             SIMILAR_WORK,
         ),
         "an unknown name, by the database": (_tells(_statements, WRONG, UNKNOWN), ALIKE),
+        "the name's place in the alphabet, by the database": (
+            _tells(_statements, FIRST, LAST),
+            replace(Accounts, "find_or_similar", _a_second_look),
+        ),
         "an unknown name, by the throttle": (_tells(_refusals, WRONG, UNKNOWN), ALIKE),
     }
 )
