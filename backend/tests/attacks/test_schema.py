@@ -24,7 +24,7 @@ from ..documented import Documented
 from ..support import PASSWORD, World, bearer, make_settings
 from .weakened import Attack, Outcome, Weakening, attacks
 
-EXAMPLES = 20
+EXAMPLES = 100
 DESCRIPTION = create_app(make_settings("sqlite:///unused")).openapi()
 # Values of a live session, which no generator would guess.
 LIVE = ("sid", "session_key", "refresh_token", "username", "password")
