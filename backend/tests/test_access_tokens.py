@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from .conftest import MakeWorld
+from .forgery import claims_of, encode, encode_text, forge
 from .support import SECRET, World, bearer
 
 
@@ -31,7 +32,7 @@ def test_a_token_says_who_when_for_whom_and_in_which_session(world: World) -> No
     session = world.tokens()
     header = jwt.get_unverified_header(session["access_token"])
     assert header == {"alg": "HS256", "typ": "at+jwt"}
-    claims = _claims(session["access_token"])
+    claims = claims_of(session["access_token"])
     assert set(claims) == {"iss", "aud", "sub", "sid", "iat", "exp", "jti"}
     assert claims["sub"] == "demo"
     assert claims["sid"] == session["sid"]
@@ -41,14 +42,14 @@ def test_a_token_says_who_when_for_whom_and_in_which_session(world: World) -> No
 def test_a_hand_made_copy_is_accepted_so_that_the_attacks_below_fail_for_their_own_reason(
     world: World,
 ) -> None:
-    assert world.protected(_forge(_claims(world.tokens()["access_token"]))).status_code == 200
+    assert world.protected(forge(claims_of(world.tokens()["access_token"]))).status_code == 200
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "iss", "aud", "sub", "jti", "sid"])
 def test_a_token_without_a_required_claim_is_refused(world: World, claim: str) -> None:
-    claims = _claims(world.tokens()["access_token"])
+    claims = claims_of(world.tokens()["access_token"])
     del claims[claim]
-    _assert_refused(world, _forge(claims))
+    _assert_refused(world, forge(claims))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_token_without_a_required_claim_is_refused(world: World, claim: str) -
     ],
 )
 def test_a_token_with_a_wrong_claim_is_refused(world: World, claim: str, value: object) -> None:
-    _assert_refused(world, _forge(_claims(world.tokens()["access_token"]) | {claim: value}))
+    _assert_refused(world, forge(claims_of(world.tokens()["access_token"]) | {claim: value}))
 
 
 @pytest.mark.parametrize(
@@ -100,37 +101,37 @@ def test_a_token_with_a_wrong_claim_is_refused(world: World, claim: str, value: 
     ],
 )
 def test_a_token_with_another_header_is_refused(world: World, extra: dict[str, Any]) -> None:
-    claims = _claims(world.tokens()["access_token"])
+    claims = claims_of(world.tokens()["access_token"])
     header = {"alg": "HS256", "typ": "at+jwt"} | extra
-    _assert_refused(world, _forge(claims, header))
+    _assert_refused(world, forge(claims, header))
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
 def test_a_token_without_a_signature_is_refused(world: World, algorithm: str) -> None:
-    claims = _claims(world.tokens()["access_token"])
+    claims = claims_of(world.tokens()["access_token"])
     header = {"alg": algorithm, "typ": "at+jwt"}
-    unsigned = f"{_encode(header)}.{_encode(claims)}."
+    unsigned = f"{encode(header)}.{encode(claims)}."
     _assert_refused(world, unsigned)
-    _assert_refused(world, _forge(claims, header))
+    _assert_refused(world, forge(claims, header))
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512", "RS256", "ES256", "EdDSA"])
 def test_another_algorithm_is_refused_even_with_the_right_key(world: World, algorithm: str) -> None:
     # An HS256 signature labelled RS256 is the algorithm confusion of RFC 8725 section 2.1.
-    claims = _claims(world.tokens()["access_token"])
+    claims = claims_of(world.tokens()["access_token"])
     digest = {"HS384": hashlib.sha384, "HS512": hashlib.sha512}.get(algorithm, hashlib.sha256)
-    _assert_refused(world, _forge(claims, {"alg": algorithm, "typ": "at+jwt"}, digest=digest))
+    _assert_refused(world, forge(claims, {"alg": algorithm, "typ": "at+jwt"}, digest=digest))
 
 
 @pytest.mark.parametrize("key", [b"", b"secret", SECRET[:-1].encode()])
 def test_a_token_signed_with_another_key_is_refused(world: World, key: bytes) -> None:
-    _assert_refused(world, _forge(_claims(world.tokens()["access_token"]), key=key))
+    _assert_refused(world, forge(claims_of(world.tokens()["access_token"]), key=key))
 
 
 def test_a_changed_payload_is_refused(world: World) -> None:
     header, _, signature = world.tokens()["access_token"].split(".")
     claims = {"sub": "root"}
-    _assert_refused(world, f"{header}.{_encode(claims)}.{signature}")
+    _assert_refused(world, f"{header}.{encode(claims)}.{signature}")
 
 
 @pytest.mark.parametrize("junk", ["x", "a.b", "a.b.c", "....", "A" * 9000, "null", "é"])
@@ -148,22 +149,22 @@ def test_a_refresh_token_is_no_access_token(world: World) -> None:
 def test_an_expired_token_is_refused_after_the_leeway(make_world: MakeWorld) -> None:
     world = make_world(leeway_seconds=30)
     world.add_user("demo")
-    claims = _claims(world.tokens()["access_token"])
+    claims = claims_of(world.tokens()["access_token"])
     now = world.clock.now
-    assert world.protected(_forge(claims | {"exp": now - 5})).status_code == 200
-    _assert_refused(world, _forge(claims | {"exp": now - 31}))
+    assert world.protected(forge(claims | {"exp": now - 5})).status_code == 200
+    _assert_refused(world, forge(claims | {"exp": now - 31}))
 
 
 def test_a_token_that_lives_longer_than_any_setting_allows_is_refused(world: World) -> None:
-    claims = _claims(world.tokens()["access_token"])
-    assert world.protected(_forge(claims | {"exp": claims["iat"] + 86_400})).status_code == 200
-    _assert_refused(world, _forge(claims | {"exp": claims["iat"] + 86_401}))
+    claims = claims_of(world.tokens()["access_token"])
+    assert world.protected(forge(claims | {"exp": claims["iat"] + 86_400})).status_code == 200
+    _assert_refused(world, forge(claims | {"exp": claims["iat"] + 86_401}))
 
 
 def test_a_number_with_more_digits_than_python_reads_is_refused(world: World) -> None:
-    claims = _claims(world.tokens()["access_token"])
+    claims = claims_of(world.tokens()["access_token"])
     digits = json.dumps(claims).replace(str(claims["iat"]), "9" * 5000)
-    signed = f"{_encode({'alg': 'HS256', 'typ': 'at+jwt'})}.{_encode_text(digits)}"
+    signed = f"{encode({'alg': 'HS256', 'typ': 'at+jwt'})}.{encode_text(digits)}"
     signature = hmac.new(SECRET.encode(), signed.encode(), hashlib.sha256).digest()
     _assert_refused(world, f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}")
 
@@ -176,8 +177,8 @@ def test_one_clock_decides_about_access_tokens_too(world: World) -> None:
 
 def test_a_token_of_one_user_does_not_open_the_session_of_another(world: World) -> None:
     world.add_user("other")
-    claims = _claims(world.tokens()["access_token"])
-    _assert_refused(world, _forge(claims | {"sub": "other"}))
+    claims = claims_of(world.tokens()["access_token"])
+    _assert_refused(world, forge(claims | {"sub": "other"}))
 
 
 @pytest.mark.parametrize(
@@ -210,28 +211,3 @@ def _assert_refused(world: World, token: str) -> None:
     assert answer.json() == {"detail": "Could not validate credentials"}
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     assert answer.headers["cache-control"] == "no-store"
-
-
-def _claims(token: str) -> dict[str, Any]:
-    return jwt.decode(token, options={"verify_signature": False})
-
-
-def _encode(part: dict[str, Any]) -> str:
-    return _encode_text(json.dumps(part))
-
-
-def _encode_text(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
-
-
-def _forge(
-    claims: dict[str, Any],
-    header: dict[str, Any] | None = None,
-    *,
-    key: bytes = SECRET.encode(),
-    digest: Any = hashlib.sha256,
-) -> str:
-    """Sign by hand, because the library refuses to make an attacker's tokens."""
-    signed = f"{_encode(header or {'alg': 'HS256', 'typ': 'at+jwt'})}.{_encode(claims)}"
-    signature = hmac.new(key, signed.encode(), digest).digest()
-    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"

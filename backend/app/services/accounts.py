@@ -50,8 +50,9 @@ class Accounts:
         valid = name if is_valid_name(name) else ""
         hashes = select(User.password_hash).order_by(User.name).limit(1)
         with self._database.read() as db:
-            similar = db.scalar(hashes.where(User.name > valid)) or db.scalar(hashes)
-        return self.find(name), similar
+            following, first = db.scalar(hashes.where(User.name > valid)), db.scalar(hashes)
+        # Both are asked for each time, because one question less would tell that a name follows.
+        return self.find(name), following or first
 
     def renew_hash(self, account: Account, new_hash: str) -> None:
         """Store a new hash of the same password, unless the password was changed meanwhile."""

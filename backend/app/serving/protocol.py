@@ -75,6 +75,9 @@ class BoundedProtocol(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         if len(names) > MAX_HEADERS:
             raise ValueError("too many headers")
+        if self._size_of_headers() > MAX_HEAD_BYTES:
+            # They came complete in one read, so data_received() has not seen them unfinished.
+            raise ValueError("too large headers")
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")
         encodings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
@@ -118,8 +121,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         if len(self.headers or ()) > MAX_HEADERS:
             self._refuse(431, "There are too many headers")
+        elif self._size_of_headers() > MAX_HEAD_BYTES:
+            self._refuse(431, "The headers are too large")
         else:
             self._refuse(400, "The request is not valid HTTP/1.1")
+
+    def _size_of_headers(self) -> int:
+        return len(self.url or b"") + sum(len(n) + len(v) for n, v in self.headers or ())
 
     def _await_head(self) -> None:
         self._waiting_since = self.loop.time()

@@ -1,0 +1,1 @@
+"""Attacks on the server. Each also runs against a weakened server, where it must succeed."""
