@@ -1,11 +1,14 @@
-"""AuthX: the refresh token in `Authorization`, a block list that the application keeps."""
+"""AuthX: the refresh token in `Authorization`, or with `--cookies` in a cookie.
+
+The application keeps the block list.
+"""
 
 from datetime import timedelta
 from typing import Annotated
 
 import uvicorn
 from authx import AuthX, AuthXConfig, TokenPayload
-from fastapi import Depends, FastAPI, Header, HTTPException
+from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic import BaseModel
 
@@ -23,7 +26,8 @@ app.add_middleware(
 auth = AuthX(
     config=AuthXConfig(
         JWT_SECRET_KEY=options.SECRET,
-        JWT_TOKEN_LOCATION=["headers"],
+        JWT_TOKEN_LOCATION=["headers", "cookies"] if given.cookies else ["headers"],
+        JWT_COOKIE_SAMESITE="strict",
         JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=given.access_seconds),
     )
 )
@@ -44,7 +48,7 @@ class Login(BaseModel):
 
 
 @app.post("/login")
-def login(data: Login) -> dict[str, str]:
+def login(data: Login, response: Response) -> dict[str, str]:
     if (data.username, data.password) != (options.USERNAME, options.PASSWORD):
         raise HTTPException(401, detail="Invalid credentials")
     access, refresh = (
@@ -52,6 +56,9 @@ def login(data: Login) -> dict[str, str]:
         auth.create_refresh_token(uid=data.username),
     )
     issued.update((access, refresh))
+    if given.cookies:
+        auth.set_refresh_cookies(refresh, response)
+        return {"access_token": access, "token_type": "bearer"}
     return {"access_token": access, "refresh_token": refresh, "token_type": "bearer"}
 
 
@@ -65,8 +72,13 @@ def refresh(
 
 
 @app.post("/logout", dependencies=[Depends(auth.access_token_required)])
-def logout(authorization: Annotated[str, Header()]) -> dict[str, str]:
+def logout(
+    authorization: Annotated[str, Header()], request: Request, response: Response
+) -> dict[str, str]:
     blocked.add(authorization.removeprefix("Bearer "))
+    if given.cookies:
+        blocked.add(request.cookies[auth.config.JWT_REFRESH_COOKIE_NAME])
+        auth.unset_refresh_cookies(response)
     return {"message": "Logged out"}
 
 

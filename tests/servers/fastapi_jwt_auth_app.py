@@ -1,6 +1,6 @@
 """fastapi-jwt-auth, by the fork that is maintained: a deny list, `DELETE /logout`.
 
-A refresh keeps the refresh token.
+A refresh keeps the refresh token. With `--cookies` that token is in a cookie.
 """
 
 from datetime import timedelta
@@ -34,6 +34,8 @@ denied: set[str] = set()
 class Settings(BaseModel):
     authjwt_secret_key: str = options.SECRET
     authjwt_access_token_expires: timedelta = timedelta(seconds=given.access_seconds)
+    authjwt_token_location: set[str] = {"headers", "cookies"} if given.cookies else {"headers"}
+    authjwt_cookie_samesite: str = "strict"
     authjwt_denylist_enabled: bool = True
     authjwt_denylist_token_checks: set[str] = {"access", "refresh"}
 
@@ -67,6 +69,8 @@ def login(data: Login, auth: Auth) -> dict[str, str]:
         "refresh_token": auth.create_refresh_token(subject=data.username),
     }
     issued.update(auth.get_jti(token) for token in tokens.values())
+    if given.cookies:
+        auth.set_refresh_cookies(tokens.pop("refresh_token"))
     return tokens
 
 
@@ -82,6 +86,10 @@ def refresh(auth: Auth) -> dict[str, str]:
 def logout(auth: Auth) -> dict[str, str]:
     auth.jwt_required()
     denied.add(auth.get_raw_jwt()["jti"])
+    if given.cookies:
+        auth.jwt_refresh_token_required("cookies")
+        denied.add(auth.get_raw_jwt()["jti"])
+        auth.unset_refresh_cookies()
     return {"detail": "Logged out"}
 
 

@@ -1,4 +1,8 @@
-"""fastapi-users with its database strategy: a login gives one token, a logout deletes it."""
+"""fastapi-users with its database strategy: a login gives one token, a logout deletes it.
+
+With `--cookies` the login puts that token into a cookie alone, and `/auth/refresh` gives access
+tokens for it.
+"""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -9,7 +13,12 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_users import BaseUserManager, FastAPIUsers, UUIDIDMixin
-from fastapi_users.authentication import AuthenticationBackend, BearerTransport
+from fastapi_users.authentication import (
+    AuthenticationBackend,
+    BearerTransport,
+    CookieTransport,
+    JWTStrategy,
+)
 from fastapi_users.authentication.strategy.db import AccessTokenDatabase, DatabaseStrategy
 from fastapi_users.schemas import BaseUserCreate
 from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTableUUID, SQLAlchemyUserDatabase
@@ -71,10 +80,32 @@ def strategy(
     return DatabaseStrategy(tokens, lifetime_seconds=given.access_seconds)
 
 
+def cookie_strategy(
+    tokens: Annotated[AccessTokenDatabase[AccessToken], Depends(access_tokens)],
+) -> DatabaseStrategy:
+    return DatabaseStrategy(tokens, lifetime_seconds=3600)
+
+
+def jwt_strategy() -> JWTStrategy:
+    return JWTStrategy(options.SECRET, lifetime_seconds=given.access_seconds)
+
+
 backend = AuthenticationBackend(
     name="database", transport=BearerTransport(tokenUrl="auth/jwt/login"), get_strategy=strategy
 )
-users = FastAPIUsers[User, uuid.UUID](user_manager, [backend])
+cookie_backend = AuthenticationBackend(
+    name="cookie",
+    transport=CookieTransport(cookie_samesite="strict"),
+    get_strategy=cookie_strategy,
+)
+jwt_backend = AuthenticationBackend(
+    name="jwt", transport=BearerTransport(tokenUrl="auth/refresh"), get_strategy=jwt_strategy
+)
+users = FastAPIUsers[User, uuid.UUID](user_manager, [backend, cookie_backend, jwt_backend])
+signed_in = users.current_user(
+    active=True, get_enabled_backends=lambda: [jwt_backend if given.cookies else backend]
+)
+has_cookie = users.current_user(active=True, get_enabled_backends=lambda: [cookie_backend])
 
 
 @asynccontextmanager
@@ -96,10 +127,18 @@ app.add_middleware(
     max_age=60,
 )
 app.include_router(users.get_auth_router(backend), prefix="/auth/jwt")
+app.include_router(users.get_auth_router(cookie_backend), prefix="/auth/cookie")
+
+
+@app.post("/auth/refresh")
+async def refresh(user: Annotated[User, Depends(has_cookie)]) -> dict[str, str | int]:
+    # Its JWT does not say when it was made, so the answer says how long it lives.
+    token = await jwt_strategy().write_token(user)
+    return {"access_token": token, "expires_in": given.access_seconds}
 
 
 @app.get("/protected-route")
-def protected(user: Annotated[User, Depends(users.current_user(active=True))]) -> dict[str, str]:
+def protected(user: Annotated[User, Depends(signed_in)]) -> dict[str, str]:
     return {"user": user.email}
 
 

@@ -14,6 +14,8 @@ class Options:
     port: int
     allow_origin: str
     access_seconds: int
+    # Whether the refresh token goes into a cookie that no script can read.
+    cookies: bool
 
 
 def read() -> Options:
@@ -21,5 +23,6 @@ def read() -> Options:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--allow-origin", required=True)
     parser.add_argument("--access-seconds", type=int, default=300)
+    parser.add_argument("--cookies", action="store_true")
     given = parser.parse_args()
-    return Options(given.port, given.allow_origin, given.access_seconds)
+    return Options(given.port, given.allow_origin, given.access_seconds, given.cookies)

@@ -63,22 +63,28 @@ fn is_blank(c: char) -> bool {
 async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
     let engine = looks.engine();
     let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
-    let _turn = engine.cookie_turn().await;
+    let turn = engine.cookie_turn().await;
+    if is_by_cookie_alone(engine) && turn.is_none() {
+        // Another tab's login may replace the cookie before the first refresh, whose answer would be that user's.
+        return Err(Error::AlreadySigningIn);
+    }
     let sent = engine.platform.now();
     let answer = answer_in_time(engine, request).await?;
-    let (grant, received) = match brings_a_cookie_alone(engine, &answer) {
-        true => first_access_token(engine).await?,
-        false => (granted(engine, &answer)?, sent.midpoint(answer.received)),
+    let is_refusal = answer.is_markup() || engine.contract.login_refusal(&answer).is_some();
+    let (grant, received) = if is_by_cookie_alone(engine) && answer.is_success() && !is_refusal {
+        first_access_token(engine).await?
+    } else {
+        (granted(engine, &answer)?, sent.midpoint(answer.received))
     };
-    begin(looks, username, grant, received).await
+    let begun = begin(looks, username, grant, received).await;
+    drop(turn);
+    begun
 }
 
-/// Whether a login's answer is a success that has put its only token into a cookie.
-fn brings_a_cookie_alone(engine: &Engine, answer: &Answer) -> bool {
-    let contract = &engine.contract;
-    let alone = contract.refresh_cookie.as_ref().is_some_and(|cookie| cookie.alone);
-    let is_refusal = answer.is_markup() || contract.login_refusal(answer).is_some();
-    alone && engine.place() == Place::Cookie && answer.is_success() && !is_refusal
+/// Whether a login puts its only token into a cookie.
+fn is_by_cookie_alone(engine: &Engine) -> bool {
+    let cookie = engine.contract.refresh_cookie.as_ref();
+    engine.place() == Place::Cookie && cookie.is_some_and(|cookie| cookie.alone)
 }
 
 /// The first access token of a session whose login brought a cookie alone: a refresh gives it.

@@ -1,19 +1,21 @@
 //! Servers that have one cookie for all sessions of a browser. Each login replaces it, so a call by cookie may be about
 //! another session than the one that it is meant for.
 
+mod worlds;
+
 use auth::{Client, Contract, Custody, EndReason, Error, RefreshCookie, RefreshCustody, State};
 use futures_util::future::join;
 
 use crate::server::{ONE_COOKIE, OneCookie};
 use crate::world::{Fault, Tab, World, me, signed_in};
 
-const COOKIE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Cookie };
+pub(crate) const COOKIE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Cookie };
 
-fn world(kind: OneCookie) -> World {
+pub(crate) fn world(kind: OneCookie) -> World {
     World::with(|server| server.one_cookie = Some(kind))
 }
 
-fn contract(alone: bool) -> Contract {
+pub(crate) fn contract(alone: bool) -> Contract {
     let cookie = RefreshCookie { handle: Vec::new(), alone, ..Contract::default().refresh_cookie.unwrap() };
     Contract { refresh_cookie: Some(cookie), ..Contract::default() }
 }
@@ -28,7 +30,7 @@ fn signed_in_as_ann() -> (World, Tab, Client) {
 }
 
 /// Another page of this origin logs in, and replaces the cookie.
-fn log_in_outside(world: &World, user: &str) {
+pub(crate) fn log_in_outside(world: &World, user: &str) {
     let time = world.time();
     let (_, token) = world.server(|server| server.issue(user, time));
     world.set_cookies([(ONE_COOKIE.to_owned(), Some(token))]);
@@ -116,13 +118,7 @@ fn a_login_waits_for_another_tabs_refresh() {
 
 #[test]
 fn another_users_cookie_gives_no_token_to_this_session() {
-    let world = World::with(|server| {
-        server.one_cookie = Some(OneCookie::Beside);
-        server.sub = Some("\"1\"");
-    });
-    let client = world.tab().open_with(contract(false), COOKIE);
-    world.run(client.login("ann", "secret")).unwrap();
-    world.server(|server| server.sub = Some("\"2\""));
+    let (world, _tab, client) = signed_in_as_ann();
     log_in_outside(&world, "bob");
     world.pass(900_000);
     world.take_log();
@@ -194,6 +190,14 @@ fn a_first_refresh_in_trouble_fails_the_login() {
     assert!(tab.is_wiped());
     world.run(client.login("ann", "secret")).unwrap();
     assert_eq!(client.state(), signed_in("ann"));
+}
+
+#[test]
+fn a_login_by_the_cookie_alone_needs_its_turn() {
+    let (world, _tab, client) = alone();
+    world.without_locks();
+    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::AlreadySigningIn));
+    assert!(world.take_log().is_empty());
 }
 
 #[test]

@@ -68,11 +68,13 @@ pub(crate) struct Server {
     pub(crate) cookies: Cookies,
     /// Whether all sessions of a browser have one cookie.
     pub(crate) one_cookie: Option<OneCookie>,
+    /// Whose sessions were logged out by that cookie.
+    pub(crate) logged_out: Vec<String>,
 }
 
 struct Family {
     user: String,
-    sub: Option<&'static str>,
+    sub: Option<String>,
     current: String,
     alive: bool,
     /// Whether the client was told the key of the family's cookie.
@@ -106,6 +108,7 @@ impl Default for Server {
             refresh: BTreeMap::new(),
             cookies: Cookies::default(),
             one_cookie: None,
+            logged_out: Vec::new(),
         }
     }
 }
@@ -153,7 +156,8 @@ impl Server {
     }
 
     fn begin(&mut self, user: &str, now: u64) -> Reply {
-        let (user, sub) = (user.to_owned(), self.sub);
+        let sub = self.sub.map(str::to_owned).or_else(|| self.one_cookie.map(|_| format!("\"{user}\"")));
+        let user = user.to_owned();
         self.families.push(Family { user, sub, current: String::new(), alive: true, keyed: false });
         self.grant(self.families.len() - 1, now, Rotation::Strict)
     }
@@ -269,7 +273,7 @@ impl Server {
     fn grant(&mut self, family: usize, now: u64, rotation: Rotation) -> Reply {
         self.minted += 1;
         let n = self.minted;
-        let sub = || Some(format!(r#"{{"sub":{}}}"#, self.families[family].sub?));
+        let sub = || Some(format!(r#"{{"sub":{}}}"#, self.families[family].sub.as_ref()?));
         let access = match self.payload.clone().or_else(sub) {
             Some(payload) => format!("e30.{}.s{n}", URL_SAFE_NO_PAD.encode(payload)),
             None => format!("{}access-{n}", self.prefix),

@@ -32,14 +32,16 @@ pub struct Store {
 
 impl ThirdPartyServer {
     /// Starts the application `name` (`simple_jwt_app`), which pages of `origin` may call, and waits until it answers.
-    pub async fn start(name: &str, origin: &str, access_seconds: u32) -> Result<Self> {
+    /// With `cookies` it keeps refresh tokens in cookies.
+    pub async fn start(name: &str, origin: &str, access_seconds: u32, cookies: bool) -> Result<Self> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let arguments = [
+        let mut arguments = vec![
             format!("{name}.py"),
             format!("--port={}", address.port()),
             format!("--allow-origin={origin}"),
             format!("--access-seconds={access_seconds}"),
         ];
+        arguments.extend(cookies.then(|| "--cookies".to_owned()));
         let process = Group::spawn(python(), arguments, [], Some(folder()))?;
         let server = Self { address, process };
         let end = Instant::now() + DEADLINE;

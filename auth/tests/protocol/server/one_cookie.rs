@@ -36,6 +36,7 @@ impl Server {
             return Some(self.grant(family, now, Rotation::Null));
         }
         self.families[family].alive = false;
+        self.logged_out.push(self.families[family].user.clone());
         self.cookies.set.push((ONE_COOKIE.to_owned(), None));
         Some(reply(self.dialect.logged_out))
     }

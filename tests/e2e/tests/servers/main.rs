@@ -139,3 +139,55 @@ async fn oauth2() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authx_with_a_refresh_cookie() -> Result<()> {
+    walk(&Case {
+        app: "authx_app",
+        contract: r#"{"preset": "authx", "refresh_cookie": {"echo": {"cookie": "csrf_refresh_token", "header": "X-CSRF-TOKEN"}}}"#,
+        package: "authx",
+        refresh: Some("POST /refresh"),
+        logout: Some("POST /logout"),
+        expired: 422,
+        ended: REVOKED,
+        signs: true,
+        cookies: true,
+        ..Case::default()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fastapi_jwt_auth_with_a_refresh_cookie() -> Result<()> {
+    walk(&Case {
+        app: "fastapi_jwt_auth_app",
+        contract: r#"{"preset": "fastapi-jwt-auth", "refresh_cookie": {"echo": {"cookie": "csrf_refresh_token", "header": "X-CSRF-Token"}}}"#,
+        package: "another-fastapi-jwt-auth",
+        refresh: Some("POST /refresh"),
+        logout: Some("DELETE /logout"),
+        expired: 422,
+        ended: REVOKED,
+        signs: true,
+        cookies: true,
+        ..Case::default()
+    })
+    .await
+}
+
+/// The login gives a cookie and no token; a route of the application's own gives access tokens for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn fastapi_users_with_a_login_cookie() -> Result<()> {
+    walk(&Case {
+        app: "fastapi_users_app",
+        contract: r#"{"preset": "fastapi-users", "login": {"path": "/auth/cookie/login"}, "refresh": {"path": "/auth/refresh"}, "logout": {"path": "/auth/cookie/logout", "refresh_token": "field:token", "access_token": null}, "refresh_cookie": {"alone": true}}"#,
+        package: "fastapi-users",
+        username: "demo@example.org",
+        login: "POST /auth/cookie/login",
+        refresh: Some("POST /auth/refresh"),
+        logout: Some("POST /auth/cookie/logout"),
+        wrong: 400,
+        cookies: true,
+        ..Case::default()
+    })
+    .await
+}

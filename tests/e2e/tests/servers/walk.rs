@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::browser::{Browser, Engine};
 use e2e::page::{LoginPage, Seen};
 use e2e::pages::Pages;
-use e2e::proxy::Proxy;
+use e2e::proxy::{Proxy, Route};
 use e2e::scene::Stored;
 use e2e::sentences::EXPIRED;
 use e2e::third_party::ThirdPartyServer;
@@ -42,6 +42,8 @@ pub(crate) struct Case {
     pub(crate) ended: &'static str,
     /// Whether only a signing key vouches for its tokens.
     pub(crate) signs: bool,
+    /// Whether its refresh tokens are in cookies, and page and application have one origin.
+    pub(crate) cookies: bool,
 }
 
 impl Default for Case {
@@ -59,6 +61,7 @@ impl Default for Case {
             expired: 401,
             ended: EXPIRED,
             signs: false,
+            cookies: false,
         }
     }
 }
@@ -67,6 +70,13 @@ impl Case {
     /// The lifetime of access tokens in seconds. A session without refresh must outlive a few clicks on a loaded machine.
     fn access_seconds(&self) -> u32 {
         if self.refresh.is_some() { 3 } else { 20 }
+    }
+
+    /// The paths of its calls.
+    fn paths(&self) -> Vec<&'static str> {
+        let calls = [Some(self.login), self.refresh, self.logout].into_iter().flatten();
+        let paths = calls.filter_map(|call| Some(call.split_once(' ')?.1));
+        paths.chain([self.data.0]).collect()
     }
 
     /// The preset's name.
@@ -163,13 +173,23 @@ impl<'a> Scene<'a> {
 /// Walks a session through the server, and prints what was seen as a row of the table in docs/servers.md.
 pub(crate) async fn walk(case: &Case) -> Result<()> {
     let pages = Pages::of_the_app("").await?;
-    let origin = pages.origin();
+    let allowed = pages.origin();
     let (server, browser) = tokio::try_join!(
-        ThirdPartyServer::start(case.app, &origin, case.access_seconds()),
+        ThirdPartyServer::start(case.app, &allowed, case.access_seconds(), case.cookies),
         Browser::start(Engine::Chromium)
     )?;
-    let proxy = Proxy::start(server.address()).await?;
-    pages.meta("api-base-url", &proxy.url());
+    let (proxy, origin) = if case.cookies {
+        let api = Route::api(server.address()).paths(&case.paths());
+        let proxy = Proxy::with_routes(0, vec![api, Route::pages(pages.address())]).await?;
+        let origin = format!("http://localhost:{}", proxy.address().port());
+        pages.meta("auth-refresh-token", "cookie");
+        pages.meta("api-base-url", "/");
+        (proxy, origin)
+    } else {
+        let proxy = Proxy::start(server.address()).await?;
+        pages.meta("api-base-url", &proxy.url());
+        (proxy, allowed)
+    };
     pages.meta("auth-contract", case.contract);
     pages.meta("auth-data-path", case.data.0);
     let scene = Scene { case, browser: &browser, proxy: &proxy, server: &server };
@@ -218,11 +238,14 @@ pub(crate) async fn walk(case: &Case) -> Result<()> {
     );
 
     let (preset, version) = (case.preset()?, case.version()?);
+    let preset = if case.cookies { format!("{preset}, cookie") } else { preset };
     let row = format!(
         "| `{preset}` | {version} | yes | yes | yes | {refresh} | {retry} | yes | {logout} | yes | yes |"
     );
     println!("{row}");
     ensure!(DOCUMENT.lines().any(|line| line == row), "docs/servers.md lacks this row:\n{row}");
+    let is_there = !case.cookies || DOCUMENT.contains(case.contract);
+    ensure!(is_there, "docs/servers.md lacks this contract: {}", case.contract);
     Ok(())
 }
 
