@@ -13,7 +13,9 @@ use crate::platform::{Instant, LedgerError, random_text, with_deadline};
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::rows::Row;
 use crate::protocol::session::{Access, Session, Tenure};
-use crate::wire::{self, Answer, EndReason, Error, FormFields, Grant, HttpRequest, Place, RefreshToken, Tokens};
+use crate::wire::{
+    self, Answer, EndReason, Error, FormFields, Grant, HttpRequest, Place, RefreshToken, Tokens,
+};
 
 /// The longest time that a login's answer is waited for, in milliseconds: as long as an application request's.
 const DEADLINE: u32 = 30_000;

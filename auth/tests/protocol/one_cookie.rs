@@ -9,7 +9,8 @@ use futures_util::future::join;
 use crate::server::{ONE_COOKIE, OneCookie};
 use crate::world::{Fault, Tab, World, me, signed_in};
 
-pub(crate) const COOKIE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Cookie };
+pub(crate) const COOKIE: Custody =
+    Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Cookie };
 
 pub(crate) fn world(kind: OneCookie) -> World {
     World::with(|server| server.one_cookie = Some(kind))

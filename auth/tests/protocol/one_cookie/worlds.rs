@@ -65,8 +65,12 @@ fn stories() -> impl Strategy<Value = Story> {
     let path = prop_oneof![Just("/token"), Just("/refresh"), Just("/logout")];
     let acts = prop::collection::vec((at, 0..TABS, act), 2..12);
     let fates = prop::collection::vec((path, bad), 0..5);
-    (any::<bool>(), any::<bool>(), acts, fates)
-        .prop_map(|(alone, locks, acts, fates)| Story { alone, locks, acts, fates })
+    (any::<bool>(), any::<bool>(), acts, fates).prop_map(|(alone, locks, acts, fates)| Story {
+        alone,
+        locks,
+        acts,
+        fates,
+    })
 }
 
 impl Bad {
