@@ -1,6 +1,6 @@
 //! Where the contract and a login's answer do not fit, in a line for whoever sets up the page.
 
-use super::contract::{Contract, Encoding, Place};
+use super::contract::{Contract, Encoding, Place, RefreshCookie};
 use super::error::Error;
 use super::grant::{Grant, has_refresh_token};
 use super::http::Answer;
@@ -15,13 +15,19 @@ pub(crate) fn login_mismatch(
     outcome: Result<&Grant, &Error>,
 ) -> Option<String> {
     let fields = &contract.fields;
+    let cookie = contract.refresh_cookie.as_ref().filter(|_| place == Place::Cookie);
+    // No script sees whether that cookie came.
+    let has_one_cookie = cookie.is_some_and(RefreshCookie::is_one_for_all);
     match outcome {
         Err(Error::Unintelligible) => {
             let wrong = lacks(answer, &fields.access_token, "");
             Some(wrong + " Let auth-contract name the token in fields.access_token.")
         }
-        Ok(_) if contract.refresh.is_some() && !has_refresh_token(answer, contract, place) => {
-            let cookie = contract.refresh_cookie.as_ref().filter(|_| place == Place::Cookie);
+        Ok(_)
+            if contract.refresh.is_some()
+                && !has_one_cookie
+                && !has_refresh_token(answer, contract, place) =>
+        {
             let (name, field) = match cookie.and_then(|cookie| cookie.handle.first()) {
                 Some(name) => (name, "refresh_cookie.handle"),
                 None => (&fields.refresh_token, "fields.refresh_token"),

@@ -27,6 +27,7 @@ fn signed_in_as_ann() -> (World, Tab, Client) {
     let client = tab.open_with(contract(false), COOKIE);
     world.run(client.login("ann", "secret")).unwrap();
     world.take_log();
+    assert_eq!(world.hints(), [""; 0], "the login has all that the contract expects");
     (world, tab, client)
 }
 
