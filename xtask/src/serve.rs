@@ -25,9 +25,10 @@ pub(crate) const HELP: &str = "\
 cargo xtask serve [--api URL] [--port N]
 
 Installs what is missing, starts the reference server on http://localhost:8000 with a demo user, and the app with live
-reload on http://localhost:8080. Ctrl-C stops both.
+reload on http://localhost:8080. Ctrl-C stops both. http://localhost:8080/api/ is the reference server too, for
+api-base-url = /api.
 
-  --api URL   start the app alone, against this server
+  --api URL   start the app alone, against this server; it overrides index.html's api-base-url
   --port N    the app's port (otherwise 8080)";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
@@ -139,18 +140,32 @@ fn start_app(trunk: &Path, wasm_bindgen: &Path, api: Option<&str>, port: u16) ->
         .chain([target])
         .filter(|path| path.exists())
         .collect();
-    let hooks = match api {
-        Some(api) => json!([{
-            "stage": "post_build",
-            "command": env::current_exe()?,
-            "command_arguments": ["set-api", api],
-        }]),
-        None => json!([]),
+    let (hooks, proxy) = match api {
+        // The page calls this server directly, so nothing is passed on.
+        Some(api) => (
+            json!([{
+                "stage": "post_build",
+                "command": env::current_exe()?,
+                "command_arguments": ["set-api", api],
+            }]),
+            json!([]),
+        ),
+        // Custody `cookie` needs page and API on one origin. A redirect is the page's to refuse.
+        None => (
+            json!([]),
+            json!([{
+                "backend": format!("http://localhost:{API_PORT}/"),
+                "rewrite": "/api/",
+                "no_redirect": true,
+                "no_system_proxy": true,
+            }]),
+        ),
     };
     let configuration = json!({
         "build": { "target": root.join("index.html"), "dist": folder.join("dist"), "locked": true, "offline": true },
         "watch": { "watch": [root], "ignore": ignored },
         "serve": { "port": port, "disable_address_lookup": true },
+        "proxy": proxy,
         "hooks": hooks,
     });
     let file = folder.join("Trunk.json");
