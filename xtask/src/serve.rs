@@ -81,10 +81,7 @@ pub(crate) fn set_api(mut args: Args) -> Result<()> {
     let stage = env::var_os("TRUNK_STAGING_DIR").context("This command is for Trunk's post_build hook.")?;
     let index = Path::new(&stage).join("index.html");
     let html = fs::read_to_string(&index)?;
-    if !page::has_api_setting(&html) {
-        bail!("index.html has no <meta name=\"api-base-url\" content=\"…\">: add it to the page's head.");
-    }
-    Ok(fs::write(&index, page::readable_settings(&html, Some(&api)))?)
+    Ok(fs::write(&index, page::with_setting(&html, page::API, Some(&api))?)?)
 }
 
 fn start_server(interpreter: &Path, page_port: u16) -> Result<Group> {
