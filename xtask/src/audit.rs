@@ -10,17 +10,20 @@ use crate::{cache::Cache, cli::Args, locks, node, process, project, python, repo
 pub(crate) const HELP: &str = "\
 cargo xtask audit
 
-Checks what the lock files pin: licences, duplicates and sources of crates by the rules of deny.toml, and known
-advisories of crates (cargo-deny), Python packages (pip-audit) and npm packages (npm audit). Says which lock files could
-not be looked up; that alone is no failure. The first run compiles cargo-deny.";
+Checks everything that the lock files pin: crates keep the rules of deny.toml (licences and sources among them), and no
+crate (cargo-deny), Python package (pip-audit) or npm package (npm audit) has a known advisory. Otherwise it fails, and
+says what to do with each file.
 
-/// What is known of a lock file.
+It needs the internet. A lock file whose advisories cannot be looked up is named, and that alone is no failure. The
+first run compiles cargo-deny for about three minutes.";
+
+/// What is known of a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Clean,
-    /// What was found, for the sentence that names the lock file.
+    /// What is wrong and what to do, for the sentence that names the file.
     Found(String),
-    /// Why nothing can be said.
+    /// Why nothing can be said and what to do.
     Unknown(String),
 }
 
@@ -28,34 +31,47 @@ pub(crate) fn run(args: Args) -> Result<()> {
     args.finish()?;
     let cache = Cache::locate()?;
     let deny = tools::cargo_deny(&cache)?;
-    let mut failed = Vec::new();
-    let rules = ["check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
-    if let Err(error) = process::run(cargo_deny(&deny, &["--offline"]).args(rules), "cargo-deny") {
-        progress(&error.to_string());
-        failed.push("deny.toml");
-    }
-    progress("Looking up advisories");
-    let mut look_up = |lock: &'static str, outcome: Result<Outcome>| {
+    let (mut failed, mut unknown) = (Vec::new(), Vec::new());
+    let mut say = |file: &'static str, clean: &str, outcome: Result<Outcome>| {
         match outcome.unwrap_or_else(|error| Outcome::Unknown(format!("{error:#}"))) {
             _ if process::interrupted() => bail!("Interrupted."),
-            Outcome::Clean => println!("{lock}: no known advisory."),
-            Outcome::Unknown(why) => println!("{lock}: not looked up. {why}"),
+            Outcome::Clean => println!("{file}: {clean}."),
+            Outcome::Unknown(why) => {
+                println!("{file} is not fully checked: {why}");
+                unknown.push(file);
+            }
             Outcome::Found(what) => {
-                println!("{lock}: {what}");
-                failed.push(lock);
+                println!("{file}: {what}");
+                failed.push(file);
             }
         }
         Ok(())
     };
-    look_up("Cargo.lock", crates(&deny))?;
+    progress("Checking the rules of deny.toml");
+    say("deny.toml", "every crate keeps its rules", Ok(rules(&deny)))?;
+    progress("Looking up advisories");
+    say("Cargo.lock", NO_ADVISORY, crates(&deny))?;
     for lock in locks::PYTHON {
-        look_up(lock, python_packages(&cache, lock))?;
+        say(lock, NO_ADVISORY, python_packages(&cache, lock))?;
     }
-    look_up(NPM, npm_packages(&cache))?;
+    say(NPM, NO_ADVISORY, npm_packages(&cache))?;
     if !failed.is_empty() {
-        bail!("The audit failed for {}: update what is named above.", failed.join(", "));
+        bail!("The audit failed for {}: the line of each above says what to do.", failed.join(", "));
+    }
+    match unknown.len() {
+        0 => println!("Everything was checked and nothing was found."),
+        _ => println!(
+            "Nothing was found in what could be checked; the lines above say what could not, and why."
+        ),
     }
     Ok(())
+}
+
+fn rules(deny: &Path) -> Outcome {
+    let mut check = cargo_deny(deny, &["--offline"]);
+    check.args(["check", "--hide-inclusion-graph", "licenses", "bans", "sources"]);
+    let broken = "crates break its rules, as cargo-deny says above; use other crates, or allow them in the file with a reason.";
+    process::run(&mut check, "cargo-deny").map_or(Outcome::Found(broken.into()), |()| Outcome::Clean)
 }
 
 fn cargo_deny(deny: &Path, options: &[&str]) -> Command {
@@ -66,10 +82,15 @@ fn cargo_deny(deny: &Path, options: &[&str]) -> Command {
 
 fn crates(deny: &Path) -> Result<Outcome> {
     if process::output(cargo_deny(deny, &["fetch"]).arg("db")).is_none() {
-        return Ok(Outcome::Unknown("RustSec's database of advisories cannot be fetched.".into()));
+        return Ok(Outcome::Unknown(
+            "the advisories of RustSec cannot be fetched; run this again where github.com can be reached."
+                .into(),
+        ));
     }
     let check = process::run(cargo_deny(deny, &["check"]).arg("advisories"), "cargo-deny");
-    Ok(check.map_or(Outcome::Found("cargo-deny found what is above.".into()), |()| Outcome::Clean))
+    let found =
+        "cargo-deny names crates with advisories above; update them with `cargo update --package NAME`.";
+    Ok(check.map_or(Outcome::Found(found.into()), |()| Outcome::Clean))
 }
 
 fn python_packages(cache: &Cache, lock: &str) -> Result<Outcome> {
@@ -87,7 +108,7 @@ fn python_packages(cache: &Cache, lock: &str) -> Result<Outcome> {
 fn pip_audit_says(report: &str) -> Outcome {
     let report: Value = serde_json::from_str(report).unwrap_or_default();
     let Some(packages) = report.get("dependencies").and_then(Value::as_array) else {
-        return Outcome::Unknown("pip-audit cannot reach PyPI's advisories.".into());
+        return Outcome::Unknown(NO_PYPI.into());
     };
     let names = |has: &dyn Fn(&Value) -> bool| -> Vec<&str> {
         packages.iter().filter(|it| has(it)).filter_map(|it| it.get("name")?.as_str()).collect()
@@ -96,14 +117,14 @@ fn pip_audit_says(report: &str) -> Outcome {
     let vulnerable =
         names(&|it| it.get("vulns").and_then(Value::as_array).is_some_and(|vulns| !vulns.is_empty()));
     if !vulnerable.is_empty() {
-        return Outcome::Found(format!("pip-audit knows advisories of {}.", vulnerable.join(", ")));
+        return Outcome::Found(advisories_of(&vulnerable));
     }
     match (skipped.len(), packages.len()) {
-        (0, 0) => Outcome::Unknown("pip-audit read no package.".into()),
+        (0, 0) => Outcome::Unknown("pip-audit read no package in it; restore the file from git.".into()),
         (0, _) => Outcome::Clean,
-        (some, all) if some == all => Outcome::Unknown("PyPI's advisories cannot be had here.".into()),
+        (some, all) if some == all => Outcome::Unknown(NO_PYPI.into()),
         _ => Outcome::Unknown(format!(
-            "PyPI has no advisories of {}; the others are clean.",
+            "nothing was found of the other packages, but PyPI does not know {}; look for advisories at osv.dev.",
             skipped.join(", ")
         )),
     }
@@ -118,13 +139,19 @@ fn npm_packages(cache: &Cache) -> Result<Outcome> {
 fn npm_audit_says(report: &str) -> Outcome {
     let report: Value = serde_json::from_str(report).unwrap_or_default();
     match report.get("vulnerabilities").and_then(Value::as_object) {
-        None => Outcome::Unknown("npm's advisories cannot be had here.".into()),
+        None => Outcome::Unknown(
+            "the registry of npm gives no advisories; run this again where registry.npmjs.org can be reached.".into(),
+        ),
         Some(found) if found.is_empty() => Outcome::Clean,
         Some(found) => {
             let names: Vec<&str> = found.keys().map(String::as_str).collect();
-            Outcome::Found(format!("npm knows advisories of {}.", names.join(", ")))
+            Outcome::Found(advisories_of(&names))
         }
     }
+}
+
+fn advisories_of(packages: &[&str]) -> String {
+    format!("advisories are known of {}; update what is named, as CONTRIBUTING.md says.", packages.join(", "))
 }
 
 /// What a program writes to standard output, however it ends.
@@ -134,6 +161,8 @@ fn written(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+const NO_ADVISORY: &str = "no package has a known advisory";
+const NO_PYPI: &str = "PyPI gives no advisories; run this again where pypi.org can be reached.";
 const NPM: &str = "xtask/tools/package-lock.json";
 
 #[cfg(test)]
@@ -152,14 +181,14 @@ mod tests {
         for unknown in [says(&[skipped]), says(&[clean, skipped]), says(&[]), pip_audit_says("")] {
             assert!(matches!(unknown, Outcome::Unknown(_)), "{unknown:?}");
         }
-        let found = Outcome::Found("pip-audit knows advisories of c.".into());
+        let found = Outcome::Found(advisories_of(&["c"]));
         assert_eq!(says(&[clean, skipped, vulnerable]), found);
     }
 
     #[test]
     fn an_error_of_npm_is_no_clean_audit() {
         assert_eq!(npm_audit_says(r#"{"vulnerabilities":{}}"#), Outcome::Clean);
-        let found = Outcome::Found("npm knows advisories of a.".into());
+        let found = Outcome::Found(advisories_of(&["a"]));
         assert_eq!(npm_audit_says(r#"{"vulnerabilities":{"a":{}}}"#), found);
         for error in ["", r#"{"statusCode":405}"#] {
             assert!(matches!(npm_audit_says(error), Outcome::Unknown(_)), "{error}");

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: builds optimised pages for any static host, with the same bytes on every machine.
+//! `cargo xtask build`: builds optimised pages for any static host, with the same bytes each time.
 
 use std::{
     env,
@@ -22,7 +22,8 @@ use crate::{
 pub(crate) const HELP: &str = "\
 cargo xtask build [--api URL]
 
-Builds the optimised pages into dist/, ready for any static host and any path on it.
+Builds the optimised pages into dist/, ready for any static host and any path on it. Two builds of the same files on one
+machine have the same bytes. Installs wasm-opt and esbuild from npm, and Node from PyPI if there is none.
 
   --api URL   the server that the page talks to (otherwise what index.html says)
 
@@ -46,6 +47,7 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     let trunk = tools::trunk(&cache)?;
     let wasm_bindgen = tools::wasm_bindgen(&cache)?;
     node::wasm_opt(&cache, &bin)?;
+    let esbuild = node::esbuild(&cache)?;
 
     progress("Building the pages");
     let root = project::root();
@@ -54,14 +56,23 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     cache::empty(&stage)?;
     let mut command = process::command(trunk);
     command
-        .args(["build", "--release", "--locked", "--offline", "--skip-version-check", "--dist"])
+        // Trunk's minifier orders a script's constants differently in each run. esbuild does its work.
+        .args([
+            "build",
+            "--release",
+            "--minify=false",
+            "--locked",
+            "--offline",
+            "--skip-version-check",
+            "--dist",
+        ])
         .arg(&stage)
         .env("PATH", tools::path_with(&[&wasm_bindgen, &bin])?)
         .env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&root)?)
         .env_remove("NO_COLOR")
         .current_dir(&root);
     process::run(&mut command, "The release build")?;
-    bundle::finish(&stage, api)?;
+    bundle::finish(&stage, api, esbuild)?;
 
     let dist = root.join("dist");
     replace(&stage, &dist)?;

@@ -1,5 +1,5 @@
-//! Turns Trunk's output into the shipped page: file names by content, integrity that every engine enforces, a
-//! bootstrap.
+//! Turns Trunk's output into the shipped page: small files with names by content, and integrity that every engine
+//! enforces.
 //!
 //! Trunk puts its integrity attributes on preloads, and all three engines booted a changed file in spite of
 //! them. Engines enforce the `integrity` of a module script and of a `fetch`, so the glue and the wasm use
@@ -8,38 +8,31 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256, Sha384};
 
-use crate::page;
+use crate::page::{self, Tag};
 
+mod minify;
 mod policy;
 
 /// Rewrites Trunk's output in place.
-pub(crate) fn finish(folder: &Path, api: Option<&str>) -> Result<()> {
+pub(crate) fn finish(folder: &Path, api: Option<&str>, esbuild: Command) -> Result<()> {
     let index = folder.join("index.html");
     let html = fs::read_to_string(&index).context("Trunk wrote no index.html.")?;
-    if !page::has_api_setting(&html) {
-        bail!("index.html has no <meta name=\"api-base-url\" content=\"…\">: add it to the page's head.");
-    }
-    if folder.join("snippets").exists() {
-        bail!(
-            "A dependency brings JavaScript snippets, which the page's integrity would not cover: bind the function with `extern` instead."
-        );
-    }
+    let html = without_trunks_tags(&page::with_setting(&html, page::API, api)?);
     let wasm = rename(&only(folder, ".wasm")?, "_bg.wasm")?;
-    let glue_file = only(folder, ".js")?;
-    let glue = fs::read_to_string(&glue_file)?;
-    fs::write(&glue_file, with_bootstrap(&glue, &wasm)?)?;
-    let glue = rename(&glue_file, ".js")?;
-    let styles = files(folder, ".css")?
-        .iter()
-        .map(|file| Ok((file_name(file), rename(file, ".css")?)))
-        .collect::<Result<Vec<_>>>()?;
-    let html = page::readable_settings(&finished_page(&html, &glue, &wasm, &styles)?, api);
+    let glue = only(folder, ".js")?;
+    let styles = files(folder, ".css")?;
+    let html = minify::files(folder, esbuild, &html, &start(&glue, &wasm), &glue, &styles)?;
+    let glue = rename(&glue, ".js")?;
+    let styles =
+        styles.iter().map(|file| Ok((file_name(file), rename(file, ".css")?))).collect::<Result<Vec<_>>>()?;
+    let html = page::compact(&with_files(&html, &glue, &wasm, &styles)?);
     fs::write(&index, policy::put_into(&html)?).context("index.html cannot be written")
 }
 
@@ -69,46 +62,43 @@ fn stem<'a>(name: &'a str, ending: &str) -> &'a str {
     }
 }
 
-/// The glue, followed by the code that starts the app. Both are in one file, so that one `integrity` covers
-/// both and the page's inline script is the same in every build.
-fn with_bootstrap(glue: &str, wasm: &Asset) -> Result<String> {
-    let init = default_export(glue)
-        .context("wasm-bindgen's glue has no `export default` that the start of the app could call.")?;
+/// The script that starts the app. It becomes one file with the glue, so that one `integrity` covers both and the
+/// page's inline script is the same in every build.
+fn start(glue: &Path, wasm: &Asset) -> String {
     let Asset { name, integrity } = wasm;
     // index.html's own script, loader.js, says why a start failed. A policy may forbid that script.
-    Ok(format!(
-        "{glue}\n;{{const u=new URL(\"{name}\",import.meta.url).href;{init}({{module_or_path:fetch(u,{{integrity:\"{integrity}\"}})}}).catch(e=>self.startFailed?startFailed(u,e):console.error(e))}}\n",
-        glue = glue.trim_end(),
-    ))
+    format!(
+        "import init from \"./{}\";
+const wasm = new URL(\"{name}\", import.meta.url).href;
+init({{ module_or_path: fetch(wasm, {{ integrity: \"{integrity}\" }}) }})
+  .catch((error) => self.startFailed ? startFailed(wasm, error) : console.error(error));
+",
+        file_name(glue)
+    )
 }
 
-/// The name of the glue's default export, which a minifier may have shortened.
-fn default_export(glue: &str) -> Option<&str> {
-    let (_, rest) = glue.rsplit_once("export default ")?;
-    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len());
-    rest.get(..end).filter(|name| !name.is_empty() && !matches!(*name, "function" | "class" | "async"))
+/// The page without Trunk's preloads and its script that starts the app.
+fn without_trunks_tags(html: &str) -> String {
+    let is_trunks = |tag: &Tag<'_>| match tag.name.as_str() {
+        "script" => tag.has("type", "module") && tag.attribute("src").is_none(),
+        "link" => tag.has("rel", "modulepreload") || tag.has("rel", "preload") && tag.has("as", "fetch"),
+        _ => false,
+    };
+    let tags = page::tags(html).into_iter().filter(is_trunks);
+    page::replace(html, tags.map(|tag| (page::element(html, &tag), String::new())).collect())
 }
 
-fn finished_page(html: &str, glue: &Asset, wasm: &Asset, styles: &[(String, Asset)]) -> Result<String> {
+fn with_files(html: &str, glue: &Asset, wasm: &Asset, styles: &[(String, Asset)]) -> Result<String> {
     let mut edits = Vec::new();
-    let mut styled = 0;
     for tag in page::tags(html) {
-        let is_trunks = match tag.name.as_str() {
-            "script" => tag.has("type", "module") && tag.attribute("src").is_none(),
-            "link" => tag.has("rel", "modulepreload") || tag.has("rel", "preload") && tag.has("as", "fetch"),
-            _ => false,
-        };
         let href = tag.attribute("href").unwrap_or_default().trim_start_matches("./");
-        if is_trunks {
-            edits.push((page::element(html, &tag), String::new()));
-        } else if let Some((_, style)) = styles.iter().find(|(old, _)| tag.name == "link" && old == href) {
-            styled += 1;
+        if let Some((_, style)) = styles.iter().find(|(old, _)| tag.name == "link" && old == href) {
             let Asset { name, integrity } = style;
             let link = format!("<link rel=\"stylesheet\" href=\"./{name}\" integrity=\"{integrity}\">");
             edits.push((tag.range, link));
         }
     }
-    if styled != styles.len() {
+    if edits.len() != styles.len() {
         bail!("index.html does not link every style sheet that Trunk wrote.");
     }
     let head = html.find("</head>").context("index.html has no </head>.")?;
@@ -143,58 +133,4 @@ fn file_name(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    fn asset(name: &str) -> Asset {
-        Asset { name: name.to_owned(), integrity: format!("sha384-{name}") }
-    }
-
-    #[test]
-    fn the_hash_of_trunk_gives_way() {
-        assert_eq!(stem("yew-jwt-auth-29b1867a06546c4f_bg.wasm", "_bg.wasm"), "yew-jwt-auth");
-        assert_eq!(stem("app-29b1867a06546c4f.css", ".css"), "app");
-        assert_eq!(stem("yew-jwt-auth.js", ".js"), "yew-jwt-auth");
-    }
-
-    #[test]
-    fn the_default_export_is_found_in_every_spelling() {
-        assert_eq!(default_export("export { initSync };\nexport default __wbg_init;\n"), Some("__wbg_init"));
-        assert_eq!(default_export("export{a as initSync};export default $b"), Some("$b"));
-        assert_eq!(default_export("export default function x() {}"), None);
-        assert_eq!(default_export("export { initSync, __wbg_init as default };"), None);
-    }
-
-    #[test]
-    fn the_app_is_started_with_the_integrity_of_its_wasm() {
-        let glue = with_bootstrap("export default i;\n", &asset("a_bg.wasm")).unwrap();
-        assert_eq!(
-            glue,
-            "export default i;\n;{const u=new URL(\"a_bg.wasm\",import.meta.url).href;i({module_or_path:fetch(u,{integrity:\"sha384-a_bg.wasm\"})}).catch(e=>self.startFailed?startFailed(u,e):console.error(e))}\n"
-        );
-        assert!(with_bootstrap("nothing", &asset("a")).is_err());
-    }
-
-    #[test]
-    fn trunks_tags_give_way_to_ours() {
-        let html = "<head><link href=./app-1.css integrity=sha384-old rel=stylesheet><link rel=modulepreload href=./a.js><link as=fetch rel=preload href=./a.wasm></head><body><script type=module>import init from './a.js';</script><p>x</body>";
-        let page = finished_page(
-            html,
-            &asset("g.js"),
-            &asset("w.wasm"),
-            &[("app-1.css".to_owned(), asset("s.css"))],
-        );
-        assert_eq!(
-            page.unwrap(),
-            "<head><link rel=\"stylesheet\" href=\"./s.css\" integrity=\"sha384-s.css\"><link rel=\"preload\" href=\"./w.wasm\" as=\"fetch\" type=\"application/wasm\" crossorigin><script type=\"module\" src=\"./g.js\" integrity=\"sha384-g.js\"></script></head><body><p>x</body>"
-        );
-    }
-
-    #[test]
-    fn a_style_sheet_that_no_link_names_is_noticed() {
-        let styles = [("app-1.css".to_owned(), asset("s.css"))];
-        assert!(finished_page("<head></head>", &asset("g"), &asset("w"), &styles).is_err());
-    }
-}
+mod tests;

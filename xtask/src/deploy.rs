@@ -24,7 +24,7 @@ use crate::{
     build,
     cache::Cache,
     cli::{self, Args, Usage},
-    http, process, project, python,
+    http, process, reference_server,
     report::progress,
 };
 
@@ -76,18 +76,17 @@ fn run_local(port: u16, workers: Option<String>) -> Result<()> {
     let start = Instant::now();
     let cache = Cache::locate()?;
     let servers = Servers::install()?;
-    let python = python::environment(&cache, &project::root().join("backend/requirements.lock"))?;
+    let python = reference_server::interpreter(&cache)?;
     let dist = build::build(None)?;
     let mut settings = Vec::new();
     settings.extend(workers.map(|workers| ("WORKERS".to_owned(), workers)));
     let options = Options { dist, python, port, settings, local_custody: false, log: None };
     let mut deployment = Deployment::start(&cache, &servers, &options)?;
     println!(
-        "\nReady after {:.1} s.\n  App:     {}\n  Sign in: {} / {}\nThe browser warns of the certificate, which is this machine's own. Ctrl-C stops everything.\n",
+        "\nReady after {:.1} s.\n  App:     {}\n  {}\nThe browser warns of the certificate, which is this machine's own. Ctrl-C stops everything.\n",
         start.elapsed().as_secs_f64(),
         deployment.origin,
-        api::DEMO_NAME,
-        api::DEMO_PASSWORD
+        reference_server::sign_in()
     );
     while !process::interrupted() {
         deployment.ensure_running()?;

@@ -20,6 +20,7 @@ mod page;
 mod process;
 mod project;
 mod python;
+mod reference_server;
 mod report;
 mod rules;
 mod sabotage;

@@ -1,4 +1,4 @@
-//! Node and the two npm packages of xtask/tools: wasm-opt and axe-core.
+//! Node and the npm packages of xtask/tools: wasm-opt, esbuild and axe-core.
 
 use std::{
     ffi::OsString,
@@ -64,7 +64,7 @@ pub(crate) fn modules(cache: &Cache) -> Result<PathBuf> {
     let name = format!("npm-{}", cache::key([lock.as_bytes()]));
     let root = cache.install(&name, "node_modules/binaryen/bin/wasm-opt", |folder| {
         let node = find(cache)?;
-        progress("Installing wasm-opt and axe-core from npm");
+        progress("Installing wasm-opt, esbuild and axe-core from npm");
         for file in ["package.json", "package-lock.json"] {
             fs::copy(tools.join(file), folder.join(file))?;
         }
@@ -72,10 +72,19 @@ pub(crate) fn modules(cache: &Cache) -> Result<PathBuf> {
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
             .current_dir(folder);
         process::run(&mut npm, "npm ci").context(
-            "wasm-opt and axe-core could not be installed: check the connection to the npm registry and run this again.",
+            "wasm-opt, esbuild and axe-core could not be installed: check the connection to the npm registry and run this again.",
         )
     })?;
     Ok(root.join("node_modules"))
+}
+
+/// The bundler and minifier. It is WebAssembly, so that it is the same program on every machine.
+pub(crate) fn esbuild(cache: &Cache) -> Result<Command> {
+    let script = modules(cache)?.join("esbuild-wasm/bin/esbuild");
+    let mut esbuild = process::command(find(cache)?.path);
+    // Optimising esbuild itself would take longer than its work.
+    esbuild.arg("--liftoff-only").arg(script);
+    Ok(esbuild)
 }
 
 /// Writes a `wasm-opt` of the right version into `folder`. The caller puts `folder` on the PATH.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use anyhow::{Result, bail};
+
 /// A start tag and its range in the page.
 #[derive(Debug)]
 pub(crate) struct Tag<'a> {
@@ -56,6 +58,53 @@ pub(crate) fn element(page: &str, tag: &Tag<'_>) -> Range<usize> {
     tag.range.start..end
 }
 
+/// The ranges of the texts of the scripts that stand in the page itself.
+pub(crate) fn inline_scripts(page: &str) -> Vec<Range<usize>> {
+    let inline = tags(page).into_iter().filter(|tag| tag.name == "script" && tag.attribute("src").is_none());
+    inline
+        .map(|tag| {
+            let element = element(page, &tag);
+            let text = page.get(element.clone()).unwrap_or_default();
+            tag.range.end..element.end - if text.ends_with(SCRIPT_END) { SCRIPT_END.len() } else { 0 }
+        })
+        .collect()
+}
+
+/// The page without comments and indentation. What stands in tags, scripts and styles stays as it is.
+pub(crate) fn compact(page: &str) -> String {
+    let mut result = String::with_capacity(page.len());
+    let mut at = 0;
+    for tag in tags(page) {
+        let element = element(page, &tag);
+        push_compact(&mut result, page.get(at..element.start).unwrap_or_default());
+        result.push_str(page.get(element.clone()).unwrap_or_default());
+        at = element.end;
+    }
+    push_compact(&mut result, page.get(at..).unwrap_or_default());
+    result
+}
+
+fn push_compact(result: &mut String, text: &str) {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<!--") {
+        shown.push_str(before);
+        rest = after.split_once("-->").map_or("", |(_, after)| after);
+    }
+    shown.push_str(rest);
+    let mut lines = shown.split('\n');
+    let mut compact = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        // One line break is left of each white space that has some: two words must not become one.
+        compact.truncate(compact.trim_end().len());
+        compact.push('\n');
+        compact.push_str(line.trim_start());
+    }
+    result.push_str(&compact);
+}
+
+const SCRIPT_END: &str = "</script>";
+
 /// The page with each range replaced by its text. The ranges must not overlap.
 pub(crate) fn replace(page: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| range.start);
@@ -70,25 +119,16 @@ pub(crate) fn replace(page: &str, mut edits: Vec<(Range<usize>, String)>) -> Str
     result
 }
 
-/// Rewrites every meta setting as `<meta name="…" content="…">`, because a minifier changes the order and the
-/// quotes, and people and scripts look for `<meta name="api-base-url" content="…">` to change it. `api`
-/// replaces its content.
-pub(crate) fn readable_settings(page: &str, api: Option<&str>) -> String {
-    let edits = tags(page).into_iter().filter_map(|tag| {
-        let (name, content) = (tag.attribute("name")?, tag.attribute("content")?);
-        let content = if name == API { api.unwrap_or(content) } else { content };
-        (tag.name == "meta").then(|| {
-            (
-                tag.range.clone(),
-                format!("<meta name=\"{name}\" content=\"{}\">", content.replace('"', "&quot;")),
-            )
-        })
-    });
-    replace(page, edits.collect())
-}
-
-pub(crate) fn has_api_setting(page: &str) -> bool {
-    tags(page).iter().any(|tag| tag.name == "meta" && tag.has("name", API))
+/// The page with another content of one setting, or with the same one in the form in which people and scripts look for it.
+pub(crate) fn with_setting(page: &str, name: &str, content: Option<&str>) -> Result<String> {
+    let tags = tags(page).into_iter();
+    let found: Vec<_> = tags.filter(|tag| tag.name == "meta" && tag.has("name", name)).collect();
+    let [tag] = found.as_slice() else {
+        bail!("index.html must have one <meta name=\"{name}\" content=\"…\"> in its head.");
+    };
+    let content = content.or(tag.attribute("content")).unwrap_or_default().replace('"', "&quot;");
+    let text = format!("<meta name=\"{name}\" content=\"{content}\">");
+    Ok(replace(page, vec![(tag.range.clone(), text)]))
 }
 
 fn tag(page: &str, start: usize) -> Tag<'_> {
@@ -156,11 +196,12 @@ fn find(page: &str, from: usize, text: &str) -> Option<usize> {
     page.get(from..)?.find(text).map(|at| from + at)
 }
 
-const API: &str = "api-base-url";
+/// The setting that has the API's address.
+pub(crate) const API: &str = "api-base-url";
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
 
@@ -192,22 +233,35 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_put_back_into_their_readable_form() {
-        let page = "<meta charset=utf-8><meta content=http://localhost:8000 name=api-base-url><meta content='a\"b' name=other>";
-        assert_eq!(
-            readable_settings(page, None),
-            "<meta charset=utf-8><meta name=\"api-base-url\" content=\"http://localhost:8000\"><meta name=\"other\" content=\"a&quot;b\">"
-        );
+    fn a_setting_is_replaced_and_never_missing() {
+        let page = "<meta charset=utf-8><meta content='a\"b' name=a><meta name=\"b\" content=\"2\" />";
+        for (name, content, expected) in [
+            (
+                "a",
+                None,
+                "<meta charset=utf-8><meta name=\"a\" content=\"a&quot;b\"><meta name=\"b\" content=\"2\" />",
+            ),
+            (
+                "b",
+                Some("3"),
+                "<meta charset=utf-8><meta content='a\"b' name=a><meta name=\"b\" content=\"3\">",
+            ),
+        ] {
+            assert_eq!(with_setting(page, name, content).unwrap(), expected);
+        }
+        assert!(with_setting(page, "c", Some("3")).is_err());
     }
 
     #[test]
-    fn another_server_replaces_only_the_address() {
-        let page =
-            "<meta name=\"api-base-url\" content=\"http://localhost:8000\"><meta name=\"x\" content=\"y\">";
-        assert_eq!(
-            readable_settings(page, Some("https://a.example")),
-            "<meta name=\"api-base-url\" content=\"https://a.example\"><meta name=\"x\" content=\"y\">"
-        );
-        assert!(has_api_setting(page) && !has_api_setting("<meta name=other>"));
+    fn comments_and_indentation_go_and_words_stay_apart() {
+        let page = "<p>\n\n  two\n  words <b>x</b>\n  <!-- a\n <comment> -->\n  <script>\n  1 <!-- 2\n</script></p>\n";
+        assert_eq!(compact(page), "<p>\ntwo\nwords <b>x</b>\n<script>\n  1 <!-- 2\n</script></p>\n");
+    }
+
+    #[test]
+    fn only_scripts_without_an_address_are_inline() {
+        let page = "<script src=a.js></script><script>alert(1)</script><script>";
+        let found: Vec<&str> = inline_scripts(page).into_iter().map(|range| &page[range]).collect();
+        assert_eq!(found, ["alert(1)", ""]);
     }
 }

@@ -122,6 +122,22 @@ impl Group {
         }
     }
 
+    /// Waits until `ready` is true. Fails if the child ends before, or after `patience`.
+    pub(crate) fn wait_until(&mut self, ready: impl Fn() -> bool, patience: Duration) -> Result<()> {
+        let end = Instant::now() + patience;
+        while !ready() {
+            self.ensure_running()?;
+            if interrupted() {
+                bail!("Interrupted.");
+            }
+            if Instant::now() > end {
+                bail!("{} did not answer within {patience:?}; its own words are above.", self.name);
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
     /// Signals the group by the `kill` of sh: the standard library cannot signal a group, and the workspace
     /// forbids unsafe code.
     fn signal(&self, signal: &str) -> bool {

@@ -16,7 +16,8 @@ use crate::{
     cli::{self, Args},
     http, page,
     process::{self, Group},
-    project, python,
+    project,
+    reference_server::{self, PORT as API_PORT, Start},
     report::progress,
     tools,
 };
@@ -46,8 +47,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     let start = Instant::now();
     let cache = Cache::locate()?;
-    let python = match api {
-        None => Some(python::environment(&cache, &project::root().join("backend/requirements.lock"))?),
+    let interpreter = match api {
+        None => Some(reference_server::interpreter(&cache)?),
         Some(_) => None,
     };
     tools::wasm_target()?;
@@ -56,8 +57,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let wasm_bindgen = tools::wasm_bindgen(&cache)?;
 
     let mut running = Vec::new();
-    if let Some(python) = &python {
-        running.push(start_server(python, port)?);
+    if let Some(interpreter) = &interpreter {
+        running.push(start_server(interpreter, port)?);
     }
     progress("Building the app");
     running.push(start_app(&trunk, &wasm_bindgen, api.as_deref(), port)?);
@@ -66,7 +67,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         match &api {
             Some(api) => println!("  Server:  {api}"),
             None => {
-                println!("  Server:  http://localhost:{API_PORT}\n  Sign in: {DEMO_NAME} / {DEMO_PASSWORD}")
+                println!("  Server:  http://localhost:{API_PORT}\n  {}", reference_server::sign_in())
             }
         }
         println!("Ctrl-C stops everything.\n");
@@ -81,47 +82,22 @@ pub(crate) fn set_api(mut args: Args) -> Result<()> {
     let stage = env::var_os("TRUNK_STAGING_DIR").context("This command is for Trunk's post_build hook.")?;
     let index = Path::new(&stage).join("index.html");
     let html = fs::read_to_string(&index)?;
-    if !page::has_api_setting(&html) {
-        bail!("index.html has no <meta name=\"api-base-url\" content=\"…\">: add it to the page's head.");
-    }
-    Ok(fs::write(&index, page::readable_settings(&html, Some(&api)))?)
+    Ok(fs::write(&index, page::with_setting(&html, page::API, Some(&api))?)?)
 }
 
-fn start_server(python: &Path, page_port: u16) -> Result<Group> {
-    let root = project::root();
-    fs::create_dir_all(root.join(".data")).context("The folder .data cannot be created.")?;
-    let command = |module: &[&str]| {
-        let mut command = process::command(python);
-        command
-            .arg("-m")
-            .args(module)
-            // A relative path, because the folder's name may contain characters that a database address
-            // cannot.
-            .env("AUTH_DATABASE_URL", "sqlite:///../.data/auth.db")
-            .env("AUTH_HOST", "localhost")
-            .env("AUTH_PORT", API_PORT.to_string())
-            .env("AUTH_CORS_ORIGINS", format!("http://localhost:{page_port},http://127.0.0.1:{page_port}"))
-            .env("PYTHONUNBUFFERED", "1")
-            .current_dir(root.join("backend"));
-        command
-    };
-    progress("Starting the reference server");
-    let mut server = Group::spawn(&mut command(&["app"]), "The reference server")?;
-    let patience = Instant::now() + Duration::from_secs(60);
-    while http::status(API_PORT, "/health") != Some(200) {
-        server.ensure_running()?;
-        if process::interrupted() {
-            bail!("Interrupted.");
-        }
-        if Instant::now() > patience {
-            bail!("The reference server did not answer within a minute; its own words are above.");
-        }
-        thread::sleep(POLL);
-    }
-    let mut add = command(&["app.users", "add", DEMO_NAME, "--if-missing"]);
-    add.env("AUTH_USER_PASSWORD", DEMO_PASSWORD);
-    process::run(&mut add, "Adding the demo user")?;
-    Ok(server)
+fn start_server(interpreter: &Path, page_port: u16) -> Result<Group> {
+    fs::create_dir_all(project::root().join(".data")).context("The folder .data cannot be created.")?;
+    let variables = [
+        // A relative path, because the folder's name may contain characters that a database address cannot.
+        ("AUTH_DATABASE_URL", "sqlite:///../.data/auth.db".to_owned()),
+        ("AUTH_HOST", "localhost".to_owned()),
+        ("AUTH_PORT", API_PORT.to_string()),
+        ("AUTH_CORS_ORIGINS", format!("http://localhost:{page_port},http://127.0.0.1:{page_port}")),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value));
+    let start =
+        Start { interpreter, wrapper: None, variables: &variables, workers: "1", port: API_PORT, log: None };
+    start.run()
 }
 
 /// Starts Trunk with a generated configuration in the scratch folder. So its pages do not overwrite a built
@@ -211,7 +187,4 @@ fn supervise(running: &mut [Group], port: u16, announce: impl Fn()) -> Result<()
 }
 
 const PAGE_PORT: u16 = 8080;
-const API_PORT: u16 = 8000;
-const DEMO_NAME: &str = "demo";
-const DEMO_PASSWORD: &str = "demo-password";
 const POLL: Duration = Duration::from_millis(100);

@@ -13,7 +13,7 @@ use crate::{
     check,
     cli::Args,
     counts::Counter,
-    deploy, http, node, process, project, python,
+    deploy, http, node, process, project, python, reference_server,
     report::Report,
     simulate,
     stand::Stand,
@@ -34,9 +34,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let cache = Cache::locate()?;
     let mut report = Report::new()?;
     let browsers = report.prepare("install browsers", || browsers::install(&cache))?;
-    let python = report.prepare("install Python packages", || {
-        python::environment(&cache, &project::root().join("backend/requirements-dev.lock"))
-    })?;
+    let python =
+        report.prepare("install Python packages", || reference_server::interpreter_of_tests(&cache))?;
     let servers = report.prepare("install third-party servers", || {
         python::environment(&cache, &project::root().join("tests/servers/requirements.lock"))
     })?;

@@ -1,19 +1,19 @@
 //! Real browsers. Each has its own profile, and none outlives its test.
 
-use std::ffi::OsString;
+mod capabilities;
+mod driver;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::{Capabilities, WebDriver, WindowHandle};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::process::Group;
-use crate::server::free_port;
 use crate::temp::TempDir;
 
 /// The engines that the product supports.
@@ -78,13 +78,13 @@ impl Browser {
     /// Starts a browser.
     pub async fn with(engine: Engine, options: Options) -> Result<Self> {
         let profile = TempDir::new("e2e-browser")?;
-        let display = if engine == Engine::WebKit { Some(display().await?) } else { None };
-        let mut variables = own_folders(profile.path())?;
+        let display = if engine == Engine::WebKit { Some(driver::display().await?) } else { None };
+        let mut variables = driver::own_folders(profile.path())?;
         if let Some((_, number)) = &display {
             variables.push(("DISPLAY".to_owned(), format!(":{number}")));
         }
-        let (process, port) = driver(engine, &variables).await?;
-        let capabilities = capabilities(engine, &options, profile.path());
+        let (process, port) = driver::driver(engine, &variables).await?;
+        let capabilities = capabilities::of(engine, &options, profile.path());
         let session =
             WebDriver::builder(format!("http://127.0.0.1:{port}"), Capabilities::from(capabilities))
                 .request_timeout(DEADLINE)
@@ -244,159 +244,11 @@ impl Drop for Browser {
     }
 }
 
-/// Environment variables that make browser and driver write below the profile, which is removed on drop.
-fn own_folders(profile: &Path) -> Result<Vec<(String, String)>> {
-    let folder = |variable: &str, name: &str| {
-        let path = profile.join(name);
-        std::fs::create_dir_all(&path)?;
-        Ok((variable.to_owned(), path.display().to_string()))
-    };
-    [("TMPDIR", "tmp"), ("XDG_CONFIG_HOME", "config"), ("XDG_CACHE_HOME", "cache"), ("XDG_DATA_HOME", "data")]
-        .map(|(variable, name)| folder(variable, name))
-        .into_iter()
-        .collect()
-}
-
-/// Starts a virtual display for WebKit, which has no headless mode.
-async fn display() -> Result<(Group, u32)> {
-    let xvfb = program("E2E_XVFB", "Xvfb");
-    let arguments = ["-displayfd", "1", "-screen", "0", "1400x1000x24", "-nolisten", "tcp"];
-    let process = Group::spawn(xvfb, arguments, [], None)?;
-    let number = process.line(DEADLINE, |line| line.trim().parse().ok()).await?;
-    Ok((process, number))
-}
-
-/// Starts a driver. If another process takes its port first, the driver ends at once and is started again.
-async fn driver(engine: Engine, variables: &[(String, String)]) -> Result<(Group, u16)> {
-    let mut started = start_driver(engine, variables.to_vec()).await;
-    for _ in 0..DRIVER_TRIES {
-        if started.is_ok() {
-            break;
-        }
-        started = start_driver(engine, variables.to_vec()).await;
-    }
-    started
-}
-
-async fn start_driver(engine: Engine, variables: Vec<(String, String)>) -> Result<(Group, u16)> {
-    let after = |marker: &'static str| {
-        move |line: &str| -> Option<u16> { line.split_once(marker)?.1.trim_end_matches('.').parse().ok() }
-    };
-    match engine {
-        Engine::Chromium => {
-            let process =
-                Group::spawn(program("E2E_CHROMEDRIVER", "chromedriver"), ["--port=0"], variables, None)?;
-            let port = process.line(DEADLINE, after("started successfully on port ")).await?;
-            Ok((process, port))
-        }
-        Engine::Firefox => {
-            let process =
-                Group::spawn(program("E2E_GECKODRIVER", "geckodriver"), ["--port=0"], variables, None)?;
-            let port = process.line(DEADLINE, after("Listening on 127.0.0.1:")).await?;
-            Ok((process, port))
-        }
-        Engine::WebKit => {
-            let port = free_port()?;
-            let arguments = [format!("--port={port}"), "--host=127.0.0.1".to_owned()];
-            let process =
-                Group::spawn(program("E2E_WEBKITDRIVER", "WebKitWebDriver"), arguments, variables, None)?;
-            // This driver prints nothing when it is ready, so try to connect.
-            let listening = async {
-                while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                    sleep(PAUSE).await;
-                }
-            };
-            timeout(DEADLINE, listening)
-                .await
-                .with_context(|| format!("no driver:\n{}", process.output()))?;
-            Ok((process, port))
-        }
-    }
-}
-
-fn capabilities(engine: Engine, options: &Options, profile: &Path) -> Map<String, Value> {
-    let mut capabilities = Map::new();
-    if let Some(address) = options.proxy {
-        let proxy = json!({"proxyType": "manual", "httpProxy": address.to_string()});
-        capabilities.insert("proxy".to_owned(), proxy);
-    }
-    if options.impatient {
-        capabilities.insert("pageLoadStrategy".to_owned(), json!("none"));
-    }
-    if options.any_certificate {
-        capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));
-    }
-    let mut preferences = Map::new();
-    match engine {
-        Engine::Chromium => {
-            if options.storage_denied {
-                preferences.insert("profile.default_content_setting_values.cookies".to_owned(), json!(2));
-            }
-            // The bubble that offers to save the password would take the focus.
-            preferences.insert("credentials_enable_service".to_owned(), json!(false));
-            let mut arguments: Vec<String> =
-                CHROMIUM_ARGUMENTS.iter().map(|&argument| argument.to_owned()).collect();
-            arguments.push(format!("--user-data-dir={}", profile.join("chromium").display()));
-            let mut chrome = json!({"args": arguments, "prefs": preferences});
-            set_binary(&mut chrome, "E2E_CHROMIUM", None);
-            capabilities.insert("browserName".to_owned(), json!("chrome"));
-            capabilities.insert("goog:chromeOptions".to_owned(), chrome);
-            capabilities.insert("goog:loggingPrefs".to_owned(), json!({"browser": "ALL"}));
-        }
-        Engine::Firefox => {
-            if options.storage_denied {
-                preferences.insert("network.cookie.cookieBehavior".to_owned(), json!(2));
-            }
-            let mut firefox = json!({"args": ["-headless"], "prefs": preferences});
-            set_binary(&mut firefox, "E2E_FIREFOX", None);
-            capabilities.insert("browserName".to_owned(), json!("firefox"));
-            capabilities.insert("moz:firefoxOptions".to_owned(), firefox);
-        }
-        Engine::WebKit => {
-            let mut webkit = json!({"args": ["--automation"]});
-            set_binary(&mut webkit, "E2E_MINIBROWSER", minibrowser());
-            capabilities.insert("webkitgtk:browserOptions".to_owned(), webkit);
-        }
-    }
-    capabilities
-}
-
-fn set_binary(options: &mut Value, variable: &str, otherwise: Option<PathBuf>) {
-    let binary = std::env::var_os(variable).map(PathBuf::from).or(otherwise);
-    if let (Some(binary), Some(options)) = (binary, options.as_object_mut()) {
-        options.insert("binary".to_owned(), json!(binary));
-    }
-}
-
-/// Debian installs MiniBrowser below a folder named after the architecture, and not in `PATH`.
-fn minibrowser() -> Option<PathBuf> {
-    let libraries = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok).map(|entry| entry.path());
-    libraries.map(|folder| folder.join("webkit2gtk-4.1/MiniBrowser")).find(|path| path.exists())
-}
-
-fn program(variable: &str, otherwise: &str) -> OsString {
-    std::env::var_os(variable).unwrap_or_else(|| otherwise.into())
-}
-
 fn screenshots() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
     target.join("screenshots")
 }
-
-/// How often a driver is started again.
-const DRIVER_TRIES: u32 = 2;
-const CHROMIUM_ARGUMENTS: [&str; 8] = [
-    "--headless=new",
-    // Chromium needs it to run as root, as it does in CI.
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-];
 
 /// A browser starts slowly on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(60);

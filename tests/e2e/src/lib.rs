@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 pub mod browser;
+pub mod cookie;
 pub mod deployment;
 pub mod outsider;
 pub mod page;

@@ -1,5 +1,7 @@
 //! Serves the built page as a plain web server does. A test may change its files and settings.
 
+mod document;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
@@ -173,7 +175,7 @@ fn answer(folder: &Path, settings: &Settings, method: &Method, path: &str) -> Re
 fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str, Bytes)> {
     let name = if path == "/" { "/index.html" } else { path };
     let mut body = match name {
-        COMPLAINTS_PATH => [COMPLAINTS, &settings.preload].concat().into_bytes(),
+        document::COMPLAINTS_PATH => [document::COMPLAINTS, &settings.preload].concat().into_bytes(),
         _ => match settings.files.get(name) {
             Some(text) => text.clone().into_bytes(),
             None => std::fs::read(inside(folder, name)?).ok()?,
@@ -181,7 +183,7 @@ fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str,
     };
     let kind = media_type(name);
     if kind.starts_with("text/html") {
-        body = prepared(String::from_utf8_lossy(&body).into_owned(), settings).into_bytes();
+        body = document::prepared(String::from_utf8_lossy(&body).into_owned(), settings).into_bytes();
     }
     if settings.tampered.as_deref() == Some(path) {
         let at = settings.tampered_at.unwrap_or(body.len() / 2);
@@ -212,59 +214,10 @@ fn media_type(path: &str) -> &'static str {
     }
 }
 
-/// The page with its `<meta>` settings. If errors are collected, that script is the first element.
-fn prepared(mut page: String, settings: &Settings) -> String {
-    let mut added = String::new();
-    if settings.collect_complaints {
-        added.push_str(&format!("<script src=\"{COMPLAINTS_PATH}\"></script>"));
-    }
-    for (name, content) in &settings.meta {
-        let element = format!("<meta name=\"{name}\" content=\"{}\">", content.replace('"', "&quot;"));
-        match meta_element(&page, name) {
-            Some(place) => page.replace_range(place, &element),
-            None => added.push_str(&element),
-        }
-    }
-    let head = ["<head>", "<html lang=en>"].into_iter().find_map(|tag| Some(page.find(tag)? + tag.len()));
-    let head = head.unwrap_or_default();
-    page.insert_str(head, &added);
-    page
-}
-
-/// The range of `<meta … name="NAME" …>` in `page`, in any order of attributes and with any quoting,
-/// because a minifier may change both.
-fn meta_element(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
-    page.match_indices("<meta").find_map(|(start, _)| {
-        let length = page.get(start..)?.find('>')? + 1;
-        let element = page.get(start..start + length)?;
-        let named = |form: String| element.contains(&form);
-        let bare = [format!("name={name}>"), format!("name={name} "), format!("name={name}/")];
-        let found = named(format!("name=\"{name}\""))
-            || named(format!("name='{name}'"))
-            || bare.into_iter().any(named);
-        found.then_some(start..start + length)
-    })
-}
-
 const HTML: &str = "text/html; charset=utf-8";
 const OTHER_PAGE: &str = "<!doctype html><title>Another page</title>";
 /// How often a request that hangs looks whether its fault is taken back.
 const PAUSE: Duration = Duration::from_millis(25);
-const COMPLAINTS_PATH: &str = "/__complaints.js";
-
-/// Works in every engine, and under each Content-Security-Policy that allows the page's own scripts.
-const COMPLAINTS: &str = r#"(() => {
-  const list = [];
-  Object.defineProperty(window, '__complaints', { value: list });
-  addEventListener('error', (e) => list.push('error: ' + (e.message || (e.target && (e.target.src || e.target.href)))), true);
-  addEventListener('unhandledrejection', (e) => list.push('unhandled rejection: ' + e.reason));
-  document.addEventListener('securitypolicyviolation', (e) => list.push('policy: ' + e.effectiveDirective + ' ' + e.blockedURI));
-  for (const level of ['error', 'warn']) {
-    const log = console[level];
-    console[level] = (...what) => { list.push(level + ': ' + what.join(' ')); log.apply(console, what); };
-  }
-})();
-"#;
 
 #[cfg(test)]
 mod tests {
@@ -295,22 +248,6 @@ mod tests {
     fn exactly_one_byte_of_the_tampered_file_is_wrong() {
         let settings = Settings { tampered: Some("/a.wasm".to_owned()), ..Settings::default() };
         assert_eq!(served(&settings, "/a.wasm").unwrap().1, "0123446789");
-    }
-
-    #[test]
-    fn settings_are_replaced_in_any_form_and_added_where_they_are_missing() {
-        let mut settings = Settings::default();
-        settings.meta.insert("api-base-url".to_owned(), "http://api".to_owned());
-        let wanted = "<meta name=\"api-base-url\" content=\"http://api\">";
-        for element in [
-            "<meta name=\"api-base-url\" content=\"x\" />",
-            "<meta content=x name=api-base-url>",
-            "<meta name='api-base-url' content='x'>",
-        ] {
-            let page = format!("<head><meta name=\"viewport\">{element}</head>");
-            assert_eq!(prepared(page, &settings), format!("<head><meta name=\"viewport\">{wanted}</head>"));
-        }
-        assert_eq!(prepared("<head></head>".to_owned(), &settings), format!("<head>{wanted}</head>"));
     }
 
     #[test]

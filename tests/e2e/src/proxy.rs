@@ -7,6 +7,7 @@
 mod control;
 mod forward;
 mod log;
+mod route;
 mod rule;
 
 use std::net::SocketAddr;
@@ -24,51 +25,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub use self::log::{Entry, Kind, Log, Outcome};
+pub use self::route::Route;
 pub use self::rule::{Action, Rule};
 use crate::serve::{Cut, Script, Serving};
-
-/// Which requests go to which server. The proxy uses the first route that fits a request.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// The host of the request's address or `Host` header, without its port. `None` fits any host.
-    pub host: Option<String>,
-    /// Paths, each with everything below it. An empty list fits any path.
-    pub paths: Vec<String>,
-    /// The server that gets the request.
-    pub upstream: SocketAddr,
-    /// Whether requests are recorded and faults injected: for the API, but not for the page's files.
-    pub recorded: bool,
-}
-
-impl Route {
-    /// A route to the API for any host and path.
-    pub fn api(upstream: SocketAddr) -> Self {
-        Self { host: None, paths: Vec::new(), upstream, recorded: true }
-    }
-
-    /// A route to the page's files for any host and path.
-    pub fn pages(upstream: SocketAddr) -> Self {
-        Self { recorded: false, ..Self::api(upstream) }
-    }
-
-    /// Limits the route to this host.
-    pub fn host(self, host: &str) -> Self {
-        Self { host: Some(host.to_owned()), ..self }
-    }
-
-    /// Limits the route to these paths and everything below them, so that page and API share one origin.
-    pub fn paths(self, paths: &[&str]) -> Self {
-        Self { paths: paths.iter().map(|&path| path.to_owned()).collect(), ..self }
-    }
-
-    fn fits(&self, host: Option<&str>, path: &str) -> bool {
-        let below = |prefix: &String| {
-            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        (self.host.is_none() || self.host.as_deref() == host)
-            && (self.paths.is_empty() || self.paths.iter().any(below))
-    }
-}
 
 /// A running proxy. Its connections end on drop.
 #[derive(Debug)]
@@ -173,7 +132,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         // The browser's own traffic to the internet. The proxy opens no tunnel.
         return Ok(status_only(StatusCode::FORBIDDEN));
     }
-    let Some(route) = shared.routes.iter().find(|route| route.fits(host_of(&head), head.uri.path())) else {
+    let Some(route) = shared.routes.iter().find(|route| route.fits(&head)) else {
         return Ok(status_only(StatusCode::BAD_GATEWAY));
     };
     if !route.recorded {
@@ -308,12 +267,6 @@ fn status_only(status: StatusCode) -> Response<Script> {
     let mut answer = Response::new(Script::default());
     *answer.status_mut() = status;
     answer
-}
-
-fn host_of(head: &Parts) -> Option<&str> {
-    let header = || head.headers.get(hyper::header::HOST)?.to_str().ok();
-    let authority = head.uri.authority().map(hyper::http::uri::Authority::as_str).or_else(header)?;
-    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
 }
 
 #[cfg(test)]

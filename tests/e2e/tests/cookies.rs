@@ -1,8 +1,9 @@
 //! Custody `cookie`: the refresh token is in a cookie that script cannot read, in real tabs against the real server. Page and
 //! API have one origin, as behind a reverse proxy.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::browser::{Browser, Engine};
+use e2e::cookie::{ensure_no_cookie, ensure_one_cookie};
 use e2e::page::{FETCH, LoginPage, Seen};
 use e2e::pages::Pages;
 use e2e::proxy::{Proxy, Route};
@@ -11,21 +12,8 @@ use e2e::sentences::LOGGED_OUT;
 use e2e::server::{Options, Server};
 use e2e::session::{ensure_no_session, wait_until_stale};
 use e2e::tabs::Tabs;
-use serde_json::Value;
 
 const NO_COOKIE: &str = "This browser did not keep the cookie that your session needs. Log in again. If this repeats, tell whoever runs this page.";
-
-/// What a page's script can read: storage of both kinds, the ledger, and cookies.
-const READABLE: &str = "
-    const rows = await new Promise((resolve, reject) => {
-        const opening = indexedDB.open('yew-jwt-auth');
-        opening.onerror = reject;
-        opening.onsuccess = () => {
-            const all = opening.result.transaction('ledger').objectStore('ledger').getAll();
-            all.onsuccess = () => { opening.result.close(); resolve(all.result); };
-        };
-    });
-    return JSON.stringify([rows, {...localStorage}, {...sessionStorage}, document.cookie]);";
 
 struct Site {
     browser: Browser,
@@ -59,25 +47,13 @@ impl Site {
         page.login(USERNAME, PASSWORD).await?;
         Ok(page)
     }
-
-    /// The refresh cookies that the browser holds, with their attributes.
-    async fn cookies(&self) -> Result<Vec<thirtyfour::Cookie>> {
-        let all = self.browser.driver().get_all_cookies().await?;
-        Ok(all.into_iter().filter(|cookie| cookie.name.starts_with("__Host-rt-")).collect())
-    }
 }
 
 async fn a_session_lives_in_its_cookie(engine: Engine) -> Result<()> {
     let site = Site::start(engine).await?;
     let page = site.log_in().await?;
     ensure!(page.fetch().await?.json().is_some());
-    let cookies = site.cookies().await?;
-    let [cookie] = &cookies[..] else { anyhow::bail!("{cookies:?}") };
-    ensure!(cookie.http_only == Some(true) && cookie.secure == Some(true), "{cookie:?}");
-    ensure!(cookie.path.as_deref() == Some("/"), "{cookie:?}");
-    let readable = site.browser.run(READABLE, Value::Null).await?;
-    let readable = readable.as_str().context("a text")?;
-    ensure!(!readable.contains(&cookie.value), "script can read the token: {readable}");
+    let token = ensure_one_cookie(&site.browser).await?;
 
     // A refresh takes no token from the page, and the cookie's token rotates.
     wait_until_stale(&site.browser).await?;
@@ -88,9 +64,7 @@ async fn a_session_lives_in_its_cookie(engine: Engine) -> Result<()> {
         "{:?}",
         site.proxy.log().wire()
     );
-    let cookies = site.cookies().await?;
-    let [next] = &cookies[..] else { anyhow::bail!("{cookies:?}") };
-    ensure!(next.value != cookie.value, "the token did not rotate");
+    ensure!(ensure_one_cookie(&site.browser).await? != token, "the token did not rotate");
 
     // The session survives a reload, and reaches another tab.
     site.browser.reload().await?;
@@ -105,7 +79,7 @@ async fn a_session_lives_in_its_cookie(engine: Engine) -> Result<()> {
     second.logout().await?;
     let seen = second.wait_until("the logout", |seen| seen.says(LOGGED_OUT)).await?;
     ensure!(seen.alerts.is_empty(), "{seen:#?}");
-    ensure!(site.cookies().await?.is_empty(), "{:?}", site.cookies().await?);
+    ensure_no_cookie(&site.browser).await?;
     tabs.at(0).await?.wait_until("the form there", Seen::signed_out).await?;
     drop(site.server);
     Ok(())

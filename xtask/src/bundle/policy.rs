@@ -16,23 +16,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{s
 
 /// The page with its policy, which comes before everything that it is about.
 pub(super) fn put_into(html: &str) -> Result<String> {
-    let scripts: String = inline_scripts(html).map(|script| format!(" '{}'", hash(script))).collect();
+    let scripts = page::inline_scripts(html).into_iter().filter_map(|range| html.get(range));
+    let scripts: String = scripts.map(|script| format!(" '{}'", hash(script))).collect();
     let policy = POLICY.replace("{scripts}", &scripts);
     let meta = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">");
     let charset = page::tags(html).into_iter().find(|tag| tag.attribute("charset").is_some());
     let charset = charset
         .context("index.html has no <meta charset=\"utf-8\" />: put it first into the page's head.")?;
     Ok(page::replace(html, vec![(charset.range.end..charset.range.end, meta)]))
-}
-
-/// The texts of the scripts that stand in the page itself.
-fn inline_scripts(html: &str) -> impl Iterator<Item = &str> {
-    let scripts =
-        page::tags(html).into_iter().filter(|tag| tag.name == "script" && tag.attribute("src").is_none());
-    scripts.filter_map(move |tag| {
-        let text = html.get(tag.range.end..page::element(html, &tag).end)?;
-        Some(text.trim_end_matches("</script>"))
-    })
 }
 
 fn hash(script: &str) -> String {

@@ -3,65 +3,34 @@
 use std::{
     fs::{self, File},
     path::Path,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use crate::{
-    deploy::settings,
-    http,
-    process::{self, Group},
-    project,
-    report::progress,
-};
+use crate::{deploy::settings, process::Group, project, reference_server::Start};
 
-/// Starts the server and adds the demo user. `changes` replace variables of the file.
+/// Starts the server. `changes` replace variables of the file.
 pub(crate) fn start(
-    python: &Path,
+    interpreter: &Path,
     folder: &Path,
     port: u16,
     changes: &[(String, String)],
     log: Option<&File>,
 ) -> Result<Group> {
     write_secret(folder)?;
-    let variables = settings::with(changes)?;
-    let command = |module: &[&str]| -> Command {
-        let mut command = process::command(project::root().join("deploy/with-secret"));
-        command
-            .arg(python)
-            .arg("-m")
-            .args(module)
-            .envs(variables.iter().cloned())
-            .env("CREDENTIALS_DIRECTORY", folder)
-            .env("PYTHONUNBUFFERED", "1")
-            .current_dir(project::root().join("backend"));
-        command
+    let mut variables = settings::with(changes)?;
+    let workers = variables.iter().find(|(name, _)| name == "WORKERS").map(|(_, value)| value.clone());
+    variables.push(("CREDENTIALS_DIRECTORY".to_owned(), folder.display().to_string()));
+    let start = Start {
+        interpreter,
+        wrapper: Some(&project::root().join("deploy/with-secret")),
+        variables: &variables,
+        workers: workers.as_deref().unwrap_or("1"),
+        port,
+        log,
     };
-    progress("Starting the reference server");
-    let workers = variables.iter().find(|(name, _)| name == "WORKERS").map(|(_, value)| value.as_str());
-    let mut serve = command(&["app", "--workers", workers.unwrap_or("1")]);
-    if let Some(log) = log {
-        serve.stdout(log.try_clone()?).stderr(log.try_clone()?);
-    }
-    let mut server = Group::spawn(&mut serve, "The reference server")?;
-    let patience = Instant::now() + Duration::from_secs(60);
-    while http::status(port, "/health") != Some(200) {
-        server.ensure_running()?;
-        if process::interrupted() {
-            bail!("Interrupted.");
-        }
-        if Instant::now() > patience {
-            bail!("The reference server did not answer within a minute; its own words are above.");
-        }
-        thread::sleep(POLL);
-    }
-    let mut add = command(&["app.users", "add", DEMO_NAME]);
-    process::run(add.env("AUTH_USER_PASSWORD", DEMO_PASSWORD), "Adding the demo user")?;
-    Ok(server)
+    start.run()
 }
 
 /// Writes a new signing key as deploy/with-secret reads it.
@@ -74,7 +43,3 @@ fn write_secret(folder: &Path) -> Result<()> {
     fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(fs::write(&path, BASE64_URL_SAFE_NO_PAD.encode(bytes))?)
 }
-
-pub(crate) const DEMO_NAME: &str = "demo";
-pub(crate) const DEMO_PASSWORD: &str = "demo-password";
-const POLL: Duration = Duration::from_millis(100);

@@ -6,8 +6,7 @@ use std::{
     net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -17,6 +16,7 @@ use crate::{
     deploy::{api, certificate, database::Database, nginx, pages, policy, servers::Servers},
     http,
     process::Group,
+    reference_server,
     report::progress,
 };
 
@@ -62,7 +62,7 @@ impl Deployment {
         progress("Starting PostgreSQL");
         let socket = path.join("database");
         let database = Database::start(&servers.postgresql, &socket)?;
-        let api_port = http::free_port(API_PORT)?;
+        let api_port = http::free_port(reference_server::PORT)?;
         let mut settings = settings.clone();
         settings.push(("AUTH_PORT".to_owned(), api_port.to_string()));
         settings.push(("PGHOST".to_owned(), socket.display().to_string()));
@@ -77,11 +77,9 @@ impl Deployment {
             key: &certificate.key,
         };
         let site = nginx::Site::of_this_machine(&places, policy::of(dist)?);
-        let nginx = nginx::start(&servers.nginx, &site, path, log.as_ref())?;
-        let mut deployment =
-            Self { origin: format!("https://localhost:{port}"), nginx, api, database, folder };
-        deployment.wait_for_nginx(*port)?;
-        Ok(deployment)
+        let mut nginx = nginx::start(&servers.nginx, &site, path, log.as_ref())?;
+        nginx.wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok(), PATIENCE)?;
+        Ok(Self { origin: format!("https://localhost:{port}"), nginx, api, database, folder })
     }
 
     /// Fails if one of the servers has ended.
@@ -105,18 +103,6 @@ impl Deployment {
         fs::write(&path, script(&self.database.restart()))?;
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         Ok(path)
-    }
-
-    fn wait_for_nginx(&mut self, port: u16) -> Result<()> {
-        let patience = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            self.nginx.ensure_running()?;
-            if Instant::now() > patience {
-                bail!("nginx did not listen within 20 seconds; its own words are above.");
-            }
-            thread::sleep(POLL);
-        }
-        Ok(())
     }
 }
 
@@ -150,10 +136,9 @@ fn script(command: &Command) -> String {
     format!("#!/bin/sh\ncd '{folder}' && exec{words}\n")
 }
 
-const API_PORT: u16 = 8000;
 /// The port of the redirect to HTTPS.
 const HTTP_PORT: u16 = 8442;
-const POLL: Duration = Duration::from_millis(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::{cache::Cache, node, page, process};
 
@@ -16,19 +16,9 @@ pub(crate) fn copy(cache: &Cache, dist: &Path, to: &Path, custody: &str) -> Resu
     }
     let index = to.join("index.html");
     let html = fs::read_to_string(&index).with_context(|| format!("{} cannot be read", index.display()))?;
-    let html = with_setting(&html, "api-base-url", "/api")?;
-    fs::write(&index, with_setting(&html, "auth-refresh-token", custody)?)?;
+    let html = page::with_setting(&html, page::API, Some("/api"))?;
+    fs::write(&index, page::with_setting(&html, "auth-refresh-token", Some(custody))?)?;
     compress(cache, to)
-}
-
-fn with_setting(html: &str, name: &str, content: &str) -> Result<String> {
-    let tags = page::tags(html).into_iter();
-    let found: Vec<_> = tags.filter(|tag| tag.name == "meta" && tag.has("name", name)).collect();
-    let [tag] = found.as_slice() else {
-        bail!("index.html must have one <meta name=\"{name}\" content=\"…\">.");
-    };
-    let text = format!("<meta name=\"{name}\" content=\"{content}\">");
-    Ok(page::replace(html, vec![(tag.range.clone(), text)]))
 }
 
 /// Writes `.br` and `.gz` beside each file. Node compresses, as for `cargo xtask size`.
@@ -47,20 +37,3 @@ for (const name of fs.readdirSync(folder).filter((name) => /\.(html|css|js|wasm)
   fs.writeFileSync(path + ".gz", zlib.gzipSync(data, { level: 9 }));
 }
 "#;
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    #[test]
-    fn a_setting_is_replaced_and_never_missing() {
-        let html = "<meta name=\"a\" content=\"1\"><meta name=\"b\" content=\"2\">";
-        assert_eq!(
-            with_setting(html, "b", "3").unwrap(),
-            "<meta name=\"a\" content=\"1\"><meta name=\"b\" content=\"3\">"
-        );
-        assert!(with_setting(html, "c", "3").is_err());
-    }
-}

@@ -12,7 +12,7 @@ use crate::{
         local::{Deployment, Options},
         servers::Servers,
     },
-    http, project, python,
+    http, project, reference_server,
     report::Report,
     test,
 };
@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let cache = Cache::locate()?;
     let browsers = browsers::install(&cache)?;
-    let python = python::environment(&cache, &project::root().join("backend/requirements-dev.lock"))?;
+    let python = reference_server::interpreter_of_tests(&cache)?;
     let mut report = Report::new()?;
     step(&mut report, &cache, &browsers, &python)?;
     report.finish()

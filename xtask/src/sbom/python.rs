@@ -6,13 +6,11 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::{Component, Licence};
-use crate::{cache::Cache, locks, process, project, python};
-
-const LOCK: &str = "backend/requirements.lock";
+use crate::{cache::Cache, locks, process, project, reference_server};
 
 pub(super) fn shipped(cache: &Cache) -> Result<Vec<Component>> {
-    let locked = locks::python(&project::read(LOCK)?)?;
-    let interpreter = python::environment(cache, &project::root().join(LOCK))?;
+    let locked = locks::python(&project::read(reference_server::LOCK)?)?;
+    let interpreter = reference_server::interpreter(cache)?;
     let mut script = process::command(interpreter);
     script.arg(project::root().join("xtask/tools/licences.py"));
     let described = process::output(&mut script)

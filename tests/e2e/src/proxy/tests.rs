@@ -10,6 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+mod control;
+mod hanging;
+mod routes;
+
 const SOON: Duration = Duration::from_secs(5);
 const BODY: &str = r#"{"access_token":"a","refresh_token":"r"}"#;
 
@@ -212,47 +216,6 @@ async fn a_delayed_body_follows_its_head() {
 }
 
 #[tokio::test]
-async fn a_hung_request_waits_in_front_of_the_server_until_it_is_released() {
-    let bench = Bench::with(vec![Rule::any(Action::Hang)]).await;
-    let hung = bench.refresh_in_background();
-    bench.proxy.log().wait_until(|entries| entries.len() == 1, SOON).await.unwrap();
-    assert_eq!((bench.upstream.served(), hung.is_finished()), (0, false));
-    let answer = release(&bench.proxy, hung).await;
-    assert_eq!(body_of(&answer), BODY);
-    assert_eq!(bench.upstream.served(), 1);
-}
-
-#[tokio::test]
-async fn a_hung_answer_is_withheld_although_the_server_did_its_work() {
-    let bench = Bench::with(vec![Rule::any(Action::HangAfter)]).await;
-    let hung = bench.refresh_in_background();
-    let committed = |entries: &[Entry]| entries.iter().any(|entry| entry.upstream_status == Some(200));
-    let entries = bench.proxy.log().wait_until(committed, SOON).await.unwrap();
-    assert_eq!(
-        (entries[0].outcome, bench.upstream.served(), hung.is_finished()),
-        (Outcome::Pending, 1, false)
-    );
-    let answer = release(&bench.proxy, hung).await;
-    assert_eq!(body_of(&answer), BODY);
-}
-
-async fn release(proxy: &Proxy, hung: JoinHandle<String>) -> String {
-    proxy.release_hung();
-    tokio::time::timeout(SOON, hung).await.unwrap().unwrap()
-}
-
-#[tokio::test]
-async fn a_client_that_leaves_is_recorded_as_gone() {
-    let bench = Bench::with(vec![Rule::any(Action::Hang)]).await;
-    let hung = bench.refresh_in_background();
-    bench.proxy.log().wait_until(|entries| entries.len() == 1, SOON).await.unwrap();
-    hung.abort();
-    let gone = |entries: &[Entry]| entries[0].outcome == Outcome::Abandoned;
-    bench.proxy.log().wait_until(gone, SOON).await.unwrap();
-    assert_eq!(bench.proxy.log().wire(), ["POST /refresh abandoned"]);
-}
-
-#[tokio::test]
 async fn json_is_rewritten_at_its_top_level() {
     let set = json!({"refresh_token": null, "expires_in": -1}).as_object().unwrap().clone();
     let action = Action::RewriteJson { remove: vec!["access_token".into()], set };
@@ -306,84 +269,6 @@ async fn a_dead_server_looks_like_a_closed_connection() {
     drop(upstream);
     assert_eq!(send(proxy.address(), "POST /refresh", "", "").await, "");
     assert_eq!(proxy.log().wire(), ["POST /refresh unreachable"]);
-}
-
-#[tokio::test]
-async fn absolute_form_requests_go_to_the_route_of_their_host() {
-    let (pages, api) = (Upstream::start().await, Upstream::start().await);
-    let routes = vec![
-        Route::pages(pages.serving.address).host("app.test"),
-        Route::api(api.serving.address).host("api.test"),
-    ];
-    let proxy = Proxy::with_routes(0, routes).await.unwrap();
-    let page = send(proxy.address(), "GET http://app.test/index.html?x", "", "").await;
-    assert!(page.contains("x-seen-path: /index.html?x\r\n"), "the server gets a path: {page}");
-    let answer = send(proxy.address(), "POST http://api.test:80/token", "", "").await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert_eq!((pages.served(), api.served()), (1, 1));
-    assert_eq!(proxy.log().wire(), ["POST /token 200"], "files of the page are not recorded");
-
-    let outside = send(proxy.address(), "GET http://elsewhere.test/", "", "").await;
-    assert!(outside.starts_with("HTTP/1.1 502"), "{outside}");
-    let tunnel = send(proxy.address(), "CONNECT elsewhere.test:443", "", "").await;
-    assert!(tunnel.starts_with("HTTP/1.1 403"), "{tunnel}");
-}
-
-#[tokio::test]
-async fn page_and_api_can_share_one_origin() {
-    let (pages, api) = (Upstream::start().await, Upstream::start().await);
-    let routes = vec![
-        Route::api(api.serving.address).paths(&["/token", "/sessions"]),
-        Route::pages(pages.serving.address),
-    ];
-    let proxy = Proxy::with_routes(0, routes).await.unwrap();
-    for path in ["/", "/tokens.css", "/sessions/7", "/token"] {
-        send(proxy.address(), &format!("GET {path}"), "", "").await;
-    }
-    assert_eq!((pages.served(), api.served()), (2, 2));
-    assert_eq!(proxy.log().wire(), ["GET /sessions/7 200", "GET /token 200"]);
-}
-
-#[tokio::test]
-async fn a_page_controls_the_proxy_over_http() {
-    let bench = Bench::with(vec![]).await;
-    let preflight = "origin: http://page\r\naccess-control-request-method: PUT\r\n";
-    let allowed = bench.send("OPTIONS /__stand/rules", preflight, "").await;
-    assert!(allowed.starts_with("HTTP/1.1 204"), "{allowed}");
-    assert!(allowed.contains("access-control-allow-methods: GET, PUT, POST, DELETE\r\n"), "{allowed}");
-
-    let rules = r#"[{"method":"POST","path":"/refresh","times":1,"action":{"type":"drop_after"}},
-        {"path":"/token","action":{"type":"respond","status":503,"headers":[["retry-after","2"]],"cors":true}}]"#;
-    let set = bench.send("PUT /__stand/rules", "origin: http://page\r\n", rules).await;
-    assert!(set.starts_with("HTTP/1.1 204"), "{set}");
-    assert_eq!(bench.refresh().await, "");
-    assert!(bench.send("POST /token", "", "").await.contains("retry-after: 2\r\n"));
-
-    let log = bench.send("GET /__stand/log?requests=2&ms=5000", "origin: http://page\r\n", "").await;
-    assert!(log.contains("access-control-allow-origin: http://page\r\n"), "{log}");
-    let entries: Vec<Entry> = serde_json::from_str(body_of(&log)).unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.path.as_str()).collect::<Vec<_>>(), ["/refresh", "/token"]);
-
-    bench.send("DELETE /__stand", "", "").await;
-    assert!(bench.proxy.log().entries().is_empty());
-    assert!(bench.send("POST /token", "", "").await.starts_with("HTTP/1.1 200"), "the rules are gone");
-}
-
-#[tokio::test]
-async fn a_wrong_rule_is_refused_with_the_reason() {
-    let bench = Bench::with(vec![]).await;
-    let refused = bench.send("PUT /__stand/rules", "", r#"[{"action":{"type":"explode"}}]"#).await;
-    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("explode"), "{refused}");
-}
-
-#[tokio::test]
-async fn a_page_releases_what_hangs() {
-    let bench = Bench::with(vec![Rule::new("POST", "/refresh", Action::HangAfter)]).await;
-    let hung = bench.refresh_in_background();
-    let committed = |entries: &[Entry]| entries.iter().any(|entry| entry.upstream_status == Some(200));
-    bench.proxy.log().wait_until(committed, SOON).await.unwrap();
-    bench.send("POST /__stand/release", "", "").await;
-    assert_eq!(body_of(&tokio::time::timeout(SOON, hung).await.unwrap().unwrap()), BODY);
 }
 
 #[tokio::test]

@@ -5,15 +5,12 @@ mod headers;
 mod outage;
 mod sessions;
 
-use std::time::Duration;
-
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 use e2e::browser::{Browser, Engine, Options};
 use e2e::deployment::{Deployment, PASSWORD, USERNAME};
 use e2e::page::LoginPage;
 use e2e::scene::Stored;
 use e2e::session::Row;
-use tokio::time::{Instant, sleep};
 
 /// Where the refresh token is. The deployment has a copy of the pages for each custody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,25 +43,6 @@ impl Visit {
         let page = LoginPage::open(&self.browser, &self.address).await?;
         page.login(USERNAME, PASSWORD).await?;
         Ok(page)
-    }
-
-    /// The refresh cookies that the browser holds, with their attributes.
-    async fn cookies(&self) -> Result<Vec<thirtyfour::Cookie>> {
-        let all = self.browser.driver().get_all_cookies().await?;
-        Ok(all.into_iter().filter(|cookie| cookie.name.starts_with("__Host-rt-")).collect())
-    }
-
-    /// Waits until the browser holds no refresh cookie: the page may learn of its logout before the driver does.
-    async fn ensure_no_cookie(&self) -> Result<()> {
-        let end = Instant::now() + DEADLINE;
-        loop {
-            let cookies = self.cookies().await?;
-            if cookies.is_empty() {
-                return Ok(());
-            }
-            ensure!(Instant::now() < end, "{cookies:?}");
-            sleep(PAUSE).await;
-        }
     }
 
     /// The one session in the ledger that lives.
@@ -108,6 +86,3 @@ async fn a_deployed_page_works(engine: Engine) -> Result<()> {
     }
     Ok(())
 }
-
-const DEADLINE: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(25);

@@ -1,6 +1,7 @@
 //! A worker is killed and PostgreSQL restarted while two tabs fetch.
 
 use anyhow::{Context, Result, ensure};
+use e2e::cookie::refresh_cookies;
 use e2e::page::{FETCH, Seen};
 use e2e::tabs::Tabs;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ pub(crate) async fn ends_no_session(visit: &Visit, custody: Custody) -> Result<(
     }
     let now = visit.session().await?;
     ensure!(now.sid == before.sid && now.generation >= before.generation + 3, "{before:?} {now:?}");
-    ensure!(visit.cookies().await?.len() == usize::from(custody == Custody::Cookie));
+    ensure!(refresh_cookies(&visit.browser).await?.len() == usize::from(custody == Custody::Cookie));
     let page = tabs.at(0).await?;
     visit.browser.reload().await?;
     page.wait_until("signed in after a reload", Seen::signed_in).await?;

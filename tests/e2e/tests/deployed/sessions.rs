@@ -1,7 +1,8 @@
 //! A session from its login to its logout.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::browser::Engine;
+use e2e::cookie::{ensure_no_cookie, ensure_one_cookie, refresh_cookies};
 use e2e::page::{FETCH, Seen};
 use e2e::scene::Stored;
 use e2e::sentences::LOGGED_OUT;
@@ -36,7 +37,7 @@ pub(crate) async fn live(visit: &Visit, custody: Custody) -> Result<()> {
     tabs.at(1).await?.logout().await?;
     let seen = second.wait_until("the logout", |seen| seen.says(LOGGED_OUT)).await?;
     ensure!(seen.alerts.is_empty(), "{seen:#?}");
-    visit.ensure_no_cookie().await?;
+    ensure_no_cookie(&visit.browser).await?;
     ensure!(Stored::of(&visit.browser).await?.is_empty());
     tabs.at(0).await?.wait_until("the form there", Seen::signed_out).await?;
     tabs.close(1).await?;
@@ -74,18 +75,14 @@ async fn ensure_no_violation(visit: &Visit) -> Result<()> {
 
 /// Fails unless the refresh token is where the custody says, and nowhere else.
 async fn ensure_place(visit: &Visit, custody: Custody) -> Result<()> {
-    let (cookies, stored) = (visit.cookies().await?, Stored::of(&visit.browser).await?);
-    match (custody, &*cookies) {
-        (Custody::Cookie, [cookie]) => {
-            ensure!(cookie.http_only == Some(true) && cookie.secure == Some(true), "{cookie:?}");
-            ensure!(cookie.path.as_deref() == Some("/"), "{cookie:?}");
-            let readable = stored.text();
-            ensure!(!readable.contains(&cookie.value), "script can read the token: {readable}");
+    match custody {
+        Custody::Cookie => ensure_one_cookie(&visit.browser).await.map(drop),
+        Custody::Local => {
+            let cookies = refresh_cookies(&visit.browser).await?;
+            ensure!(cookies.is_empty(), "{cookies:?}");
+            Stored::of(&visit.browser).await?.kept().map(drop)
         }
-        (Custody::Local, []) => drop(stored.kept()?),
-        _ => bail!("{cookies:?}"),
     }
-    Ok(())
 }
 
 const PROTOCOL: &str = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
