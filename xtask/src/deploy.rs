@@ -4,6 +4,7 @@ mod api;
 mod certificate;
 mod database;
 mod local;
+mod measure;
 mod nginx;
 mod pages;
 mod policy;
@@ -32,6 +33,7 @@ pub(crate) const HELP: &str = "\
 cargo xtask deploy --local [--port N] [--workers N]
 cargo xtask deploy --to FOLDER --name HOST
 cargo xtask deploy --test
+cargo xtask deploy --measure
 
 The first command starts the deployment of deploy/ on this machine, with a certificate and a database of its own:
 nginx on https://localhost:8443, the reference server and PostgreSQL. Ctrl-C stops all, and the database is gone.
@@ -42,29 +44,37 @@ nginx on https://localhost:8443, the reference server and PostgreSQL. Ctrl-C sto
 The second command builds the pages and nginx's configuration for a machine whose name is HOST into FOLDER.
 deploy/README.md says how to go on with Docker Compose or systemd.
 
-The third command runs the deployment's end-to-end tests with the pages in dist/, as `cargo xtask test` does.";
+The third command runs the deployment's end-to-end tests with the pages in dist/, as `cargo xtask test` does.
+
+The fourth command starts the deployment with the pages in dist/, adds up to a million sessions, and measures logins,
+refreshes and verified requests a second with several numbers of workers (about five minutes). Then it refreshes one token
+many times at once. It prints the tables of deploy/README.md, and fails if an answer was wrong or a token got two
+successors.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let local = args.flag("--local");
     let test = args.flag("--test");
+    let measure = args.flag("--measure");
     let folder = args.value("--to")?;
     let name = args.value("--name")?;
     let port = args.value("--port")?.map_or(Ok(PORT), |port| cli::port(&port))?;
     let workers = args.value("--workers")?;
     args.finish()?;
-    match (local, test, folder, name) {
-        (true, false, None, None) => run_local(port, workers),
-        (false, true, None, None) => tested::run(),
-        (false, false, Some(folder), Some(name)) => write(Path::new(&folder), &name),
-        (false, false, None, None) => {
+    match (local, test, measure, folder, name) {
+        (true, false, false, None, None) => run_local(port, workers),
+        (false, true, false, None, None) => tested::run(),
+        (false, false, true, None, None) => measure::run(),
+        (false, false, false, Some(folder), Some(name)) => write(Path::new(&folder), &name),
+        (false, false, false, None, None) => {
             println!(
                 "deploy/README.md says how to deploy this project by Docker Compose or systemd; `cargo xtask deploy --local` tries it on this machine."
             );
             Ok(())
         }
-        _ => {
-            Err(Usage("Give --local, or --test, or --to and --name; --help explains them.".to_owned()).into())
-        }
+        _ => Err(Usage(
+            "Give --local, or --test, or --measure, or --to and --name; --help explains them.".to_owned(),
+        )
+        .into()),
     }
 }
 

@@ -138,6 +138,22 @@ impl Group {
         Ok(())
     }
 
+    /// Ends the child and all processes that it started.
+    pub(crate) fn end(&mut self) {
+        // Signal the group even if its leader has ended, because the leader's children may still run.
+        let patience = Instant::now() + PATIENCE;
+        self.signal("TERM");
+        while Instant::now() < patience {
+            let _ = self.child.try_wait();
+            if !self.signal("0") {
+                return;
+            }
+            thread::sleep(POLL);
+        }
+        self.signal("KILL");
+        let _ = self.child.wait();
+    }
+
     /// Signals the group by the `kill` of sh: the standard library cannot signal a group, and the workspace
     /// forbids unsafe code.
     fn signal(&self, signal: &str) -> bool {
@@ -154,18 +170,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Signal the group even if its leader has ended, because the leader's children may still run.
-        let patience = Instant::now() + PATIENCE;
-        self.signal("TERM");
-        while Instant::now() < patience {
-            let _ = self.child.try_wait();
-            if !self.signal("0") {
-                return;
-            }
-            thread::sleep(POLL);
-        }
-        self.signal("KILL");
-        let _ = self.child.wait();
+        self.end();
     }
 }
 

@@ -52,6 +52,22 @@ impl Database {
         Ok(database)
     }
 
+    /// Runs SQL, in which `:name` stands for the number of this name, and writes the last rows into a file: a line for each,
+    /// with a space between two columns.
+    pub(crate) fn query(&self, sql: &str, numbers: &[(&str, u32)], output: &Path) -> Result<()> {
+        let input = self.folder.join("query.sql");
+        fs::write(&input, sql)?;
+        let mut command = self.command("psql");
+        command.arg("--host").arg(&self.folder).args(["--username", NAME, "--no-psqlrc", "--quiet"]);
+        command.args(["--tuples-only", "--no-align", "--field-separator", " ", "--set", "ON_ERROR_STOP=1"]);
+        for (name, number) in numbers {
+            command.args(["--set", &format!("{name}={number}")]);
+        }
+        // psql fills in the numbers only in what it reads from a file. As another user it reads no path of this user.
+        command.stdin(File::open(&input)?).stdout(File::create(output)?);
+        process::run(&mut command, "psql")
+    }
+
     /// Whether the server runs. It removes this file when it stops.
     pub(crate) fn runs(&self) -> bool {
         self.data().join("postmaster.pid").exists()

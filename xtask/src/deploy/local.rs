@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     cache::{self, Cache},
-    deploy::{api, certificate, database::Database, nginx, pages, policy, servers::Servers},
+    deploy::{api::Api, certificate, database::Database, nginx, pages, policy, servers::Servers},
     http,
     process::Group,
     reference_server,
@@ -42,7 +42,9 @@ pub(crate) struct Deployment {
     pub(crate) origin: String,
     nginx: Group,
     api: Group,
-    database: Database,
+    pub(crate) database: Database,
+    /// How `api` is started.
+    server: Api,
     folder: Folder,
 }
 
@@ -66,7 +68,8 @@ impl Deployment {
         let mut settings = settings.clone();
         settings.push(("AUTH_PORT".to_owned(), api_port.to_string()));
         settings.push(("PGHOST".to_owned(), socket.display().to_string()));
-        let api = api::start(python, path, api_port, &settings, log.as_ref())?;
+        let server = Api::new(python, path, api_port, &settings, log.as_ref())?;
+        let api = server.start(None)?;
         progress("Starting nginx");
         let places = nginx::Places {
             folder: path,
@@ -79,7 +82,7 @@ impl Deployment {
         let site = nginx::Site::of_this_machine(&places, policy::of(dist)?);
         let mut nginx = nginx::start(&servers.nginx, &site, path, log.as_ref())?;
         nginx.wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok(), PATIENCE)?;
-        Ok(Self { origin: format!("https://localhost:{port}"), nginx, api, database, folder })
+        Ok(Self { origin: format!("https://localhost:{port}"), nginx, api, database, server, folder })
     }
 
     /// Fails if one of the servers has ended.
@@ -89,6 +92,14 @@ impl Deployment {
         if !self.database.runs() {
             bail!("PostgreSQL stopped.");
         }
+        Ok(())
+    }
+
+    /// Restarts the reference server with this number of processes.
+    pub(crate) fn restart_with(&mut self, workers: u32) -> Result<()> {
+        // The port is free only after the end.
+        self.api.end();
+        self.api = self.server.start(Some(workers))?;
         Ok(())
     }
 

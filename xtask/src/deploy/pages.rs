@@ -1,10 +1,22 @@
 //! The built pages as they are deployed: told where the API is, and compressed.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
-use crate::{cache::Cache, node, page, process};
+use crate::{cache::Cache, node, page, process, project};
+
+/// The folder of the pages that an earlier command has built.
+pub(crate) fn built() -> Result<PathBuf> {
+    let dist = project::root().join("dist");
+    if !dist.join("index.html").exists() {
+        bail!("The pages are not built: run `cargo xtask build` first.");
+    }
+    Ok(dist)
+}
 
 /// Copies the built pages into a new folder, with the refresh token in this custody.
 pub(crate) fn copy(cache: &Cache, dist: &Path, to: &Path, custody: &str) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::{apt, process};
 pub(crate) struct Servers {
     pub(crate) nginx: PathBuf,
     pub(crate) openssl: PathBuf,
-    /// The folder of `initdb`, `pg_ctl` and `createdb`.
+    /// The folder of `initdb`, `pg_ctl`, `createdb` and `psql`.
     pub(crate) postgresql: PathBuf,
 }
 
@@ -58,6 +58,6 @@ fn postgresql() -> Option<PathBuf> {
     folders.sort();
     folders.extend(process::find("pg_ctl").and_then(|path| Some(path.parent()?.to_owned())));
     folders.into_iter().find(|folder| {
-        ["initdb", "pg_ctl", "createdb"].iter().all(|name| process::is_executable(&folder.join(name)))
+        ["initdb", "pg_ctl", "createdb", "psql"].iter().all(|name| process::is_executable(&folder.join(name)))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{
     browsers::{self, Browsers},
@@ -10,6 +10,7 @@ use crate::{
     counts::Counter,
     deploy::{
         local::{Deployment, Options},
+        pages,
         servers::Servers,
     },
     http, project, reference_server,
@@ -19,9 +20,7 @@ use crate::{
 
 /// `cargo xtask deploy --test`: the tests alone.
 pub(crate) fn run() -> Result<()> {
-    if !project::root().join("dist/index.html").exists() {
-        bail!("The pages are not built: run `cargo xtask build` first.");
-    }
+    pages::built()?;
     let cache = Cache::locate()?;
     let browsers = browsers::install(&cache)?;
     let python = reference_server::interpreter_of_tests(&cache)?;

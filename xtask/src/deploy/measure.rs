@@ -1,0 +1,106 @@
+//! `cargo xtask deploy --measure`: what the deployment does on this machine, as the tables of deploy/README.md.
+
+mod tables;
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::{
+    cache::Cache,
+    deploy::{
+        local::{Deployment, Options},
+        pages,
+        servers::Servers,
+    },
+    http,
+    process::{self, Group},
+    project, python,
+    report::progress,
+    tools::cargo,
+};
+
+pub(crate) fn run() -> Result<()> {
+    let dist = pages::built()?;
+    let cache = Cache::locate()?;
+    let servers = Servers::install()?;
+    let python = python::environment(&cache, &project::root().join("backend/requirements.lock"))?;
+    // Compiled first, so that no compiler runs while the deployment is measured.
+    process::run(cargo().args(["build"]).args(LOAD), "Compiling the load")?;
+    let scratch = project::scratch().join("measure");
+    fs::create_dir_all(&scratch)?;
+    let options = Options {
+        dist,
+        python,
+        port: http::free_port(PORT)?,
+        settings: Vec::new(),
+        local_custody: false,
+        log: Some(scratch.join("deployment.log")),
+    };
+    let mut deployment = Deployment::start(&cache, &servers, &options)?;
+    let mut rows = Vec::new();
+    let mut before = 0;
+    for sessions in SESSIONS {
+        progress(&format!("Adding sessions until there are {sessions}"));
+        let numbers = [("before", before), ("sessions", sessions)];
+        deployment.database.query(ADD, &numbers, &scratch.join("added"))?;
+        before = sessions;
+        for workers in WORKERS {
+            rows.push(rates(&mut deployment, &scratch, sessions, workers)?);
+        }
+    }
+    progress("Refreshing one token many times at once");
+    let races = load(&["races", &deployment.origin], &scratch)?;
+    ensure_one_successor(&deployment, &scratch)?;
+    println!("\n{}\n{}", tables::rates(&rows), tables::races(&races)?);
+    Ok(())
+}
+
+/// A row of the table.
+fn rates(deployment: &mut Deployment, scratch: &Path, sessions: u32, workers: u32) -> Result<String> {
+    deployment.restart_with(workers)?;
+    let drawn = scratch.join("sessions");
+    deployment.database.query(DRAW, &[("sessions", sessions)], &drawn)?;
+    progress(&format!("Measuring {sessions} sessions with WORKERS={workers}"));
+    let rates = load(&["rates", &deployment.origin, &drawn.display().to_string()], scratch)?;
+    let row = tables::row(sessions, workers, &rates)?;
+    progress(&row);
+    Ok(row)
+}
+
+/// What the program in tests/e2e/src/bin/load prints. Its one sentence is the error.
+fn load(arguments: &[&str], scratch: &Path) -> Result<Value> {
+    let (output, errors) = (scratch.join("load.json"), scratch.join("load.errors"));
+    let mut command = cargo();
+    command.args(["run", "--quiet"]).args(LOAD).arg("--").args(arguments);
+    command.stdout(File::create(&output)?).stderr(File::create(&errors)?);
+    let status = Group::spawn(&mut command, "The load")?.wait()?;
+    ensure!(status.success(), "{}", fs::read_to_string(&errors)?.trim());
+    serde_json::from_str(&fs::read_to_string(&output)?).context("The load printed something else than JSON.")
+}
+
+/// Asks the database too, because a successor might have been made that no answer brought.
+fn ensure_one_successor(deployment: &Deployment, scratch: &Path) -> Result<()> {
+    let wrong = scratch.join("wrong");
+    deployment.database.query(MORE_THAN_ONE, &[], &wrong)?;
+    let wrong = fs::read_to_string(&wrong)?;
+    if !wrong.trim().is_empty() {
+        bail!(
+            "The database has other than two tokens of sessions that were refreshed once: {}.",
+            wrong.trim()
+        );
+    }
+    Ok(())
+}
+
+const LOAD: [&str; 5] = ["--locked", "--package", "e2e", "--bin", "load"];
+const ADD: &str = include_str!("measure/add.sql");
+const DRAW: &str = include_str!("measure/draw.sql");
+const MORE_THAN_ONE: &str = include_str!("measure/more-than-one.sql");
+const SESSIONS: [u32; 3] = [1_000, 100_000, 1_000_000];
+const WORKERS: [u32; 3] = [1, 2, 4];
+const PORT: u16 = 8460;
