@@ -2,10 +2,13 @@
 
 import json
 import re
+import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -113,6 +116,35 @@ def test_connections_beyond_the_bound_replace_the_one_that_waits_longest(
             held.sendall(half if number % 2 else HEALTH)
         # The newest connection is served at once, whatever the others hold.
         assert httpx2.get(f"{running.url}/health").json() == {"status": "ok"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
+def test_a_crowd_does_not_take_all_file_descriptors(tmp_path: Path) -> None:
+    import resource
+
+    env = environment(tmp_path / "auth.db", AUTH_MAX_CONNECTIONS=str(LIMIT))
+    with server(env) as crowded, ExitStack() as stack:
+        resource.prlimit(crowded.process.pid, resource.RLIMIT_NOFILE, (400, 400))
+        # All of them come at once, while the server does something else.
+        crowded.process.send_signal(signal.SIGSTOP)
+        for _ in range(1000):
+            held = stack.enter_context(socket.socket())
+            held.setblocking(False)
+            held.connect_ex(("127.0.0.1", httpx2.URL(crowded.url).port))
+        crowded.process.send_signal(signal.SIGCONT)
+        _wait_until_it_answers(crowded.url)
+    assert "out of system resource" not in "".join(crowded.output)
+
+
+def _wait_until_it_answers(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            assert httpx2.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
+            return
+        except httpx2.TransportError:
+            # The crowd took its place.
+            assert time.monotonic() < deadline
 
 
 def test_a_client_that_asks_and_does_not_read_is_cut_off(address: tuple[str, int]) -> None:
