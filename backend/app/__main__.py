@@ -26,6 +26,9 @@ STOP_SECONDS = 2
 # reset. Fewer resets cause fewer repeats.
 KEEP_ALIVE_SECONDS = 75
 MAX_WORKERS = 64
+# asyncio accepts as many connections in one go, before the bound on connections can close any. With
+# uvicorn's 2048 a crowd takes all file descriptors, and each failure to accept writes to the log.
+BACKLOG = 64
 
 
 def main() -> int:
@@ -81,6 +84,7 @@ def _serve(host: str, sockets: list[socket.socket], workers: int) -> None:
         server_header=False,
         # Only a deployment behind a proxy needs forwarded addresses.
         proxy_headers=False,
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )

@@ -2,10 +2,13 @@
 
 import json
 import re
+import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -59,6 +62,7 @@ def _status(answer: str) -> int:
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n"
 REFRESH = b"POST /refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNKED = REFRESH + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize("request_", [HEALTH, REFRESH + b"Content-Length: 9\r\n\r\n{"])
@@ -114,6 +118,35 @@ def test_connections_beyond_the_bound_replace_the_one_that_waits_longest(
         assert httpx2.get(f"{running.url}/health").json() == {"status": "ok"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
+def test_a_crowd_does_not_take_all_file_descriptors(tmp_path: Path) -> None:
+    import resource
+
+    env = environment(tmp_path / "auth.db", AUTH_MAX_CONNECTIONS=str(LIMIT))
+    with server(env) as crowded, ExitStack() as stack:
+        resource.prlimit(crowded.process.pid, resource.RLIMIT_NOFILE, (400, 400))
+        # All of them come at once, while the server does something else.
+        crowded.process.send_signal(signal.SIGSTOP)
+        for _ in range(1000):
+            held = stack.enter_context(socket.socket())
+            held.setblocking(False)
+            held.connect_ex(("127.0.0.1", httpx2.URL(crowded.url).port))
+        crowded.process.send_signal(signal.SIGCONT)
+        _wait_until_it_answers(crowded.url)
+    assert "out of system resource" not in "".join(crowded.output)
+
+
+def _wait_until_it_answers(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            assert httpx2.get(f"{url}/health", timeout=PATIENCE_SECONDS).status_code == 200
+            return
+        except httpx2.TransportError:
+            # The crowd took its place.
+            assert time.monotonic() < deadline
+
+
 def test_a_client_that_asks_and_does_not_read_is_cut_off(address: tuple[str, int]) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -154,6 +187,8 @@ AMBIGUOUS = {
     "a folded line with a tab": HEALTH + b"X: a\r\n\tb\r\n\r\n",
     "a bare line feed": b"GET /health HTTP/1.1\nHost: x\n\n",
     "a blank before the colon": HEALTH + b"X : a\r\n\r\n",
+    "an encoding in HTTP/1.0": REFRESH.replace(b"1.1", b"1.0")
+    + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     "two hosts": HEALTH + b"Host: y\r\n\r\n",
     "no host": b"GET /health HTTP/1.1\r\n\r\n",
     "no HTTP": b"\x16\x03\x01 hello\r\n\r\n",
@@ -178,6 +213,8 @@ def test_a_request_that_two_servers_could_read_differently_is_a_400(
         HEALTH + b"a: b\r\n" * 4000 + b"\r\n",
         HEALTH + b"a: b\r\n" * 101 + b"\r\n",
         HEALTH + b"a: " + b"b" * 40_000,
+        CHUNKED + b"2\r\n{}\r\n0\r\na: " + b"b" * 40_000,
+        CHUNKED + b"2;" + b"b" * 40_000,
         b"GET /" + b"a" * 40_000,
     ],
 )
@@ -185,6 +222,18 @@ def test_too_many_or_too_large_headers_are_a_431(address: tuple[str, int], reque
     answer = _ask(address, request_)
     assert _status(answer) == 431
     assert all(header in answer for header in HEADERS)
+
+
+def test_a_trailer_is_not_a_header(address: tuple[str, int]) -> None:
+    body = b'14\r\n{"refresh_token":""}\r\n0\r\n'
+    # As a header this malformed key would be a 400.
+    assert _status(_ask(address, CHUNKED + body + b"Idempotency-Key: !\r\n\r\n")) == 401
+
+
+def test_a_body_may_be_larger_than_headers(address: tuple[str, int]) -> None:
+    chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+    answer = _ask(address, CHUNKED + 3 * chunk + b"2\r\n{}\r\n0\r\n\r\n")
+    assert _status(answer) == 422
 
 
 def test_as_many_headers_as_browsers_send_are_fine(address: tuple[str, int]) -> None:

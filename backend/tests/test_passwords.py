@@ -153,3 +153,17 @@ def test_a_password_whose_client_has_gone_is_dropped_before_it_is_hashed(
     # Neither a turn nor a place in the queue was lost.
     assert anyio.run(passwords.verify, "secret", stored)
     assert passwords._waiting == 0
+
+
+def test_a_password_whose_client_has_gone_is_not_hashed_in_a_free_turn() -> None:
+    passwords, stored = _one_at_a_time(queue=9)
+
+    async def gone() -> None:
+        pass
+
+    async def login() -> None:
+        with pytest.raises(ClientGoneError):
+            await passwords.verify("secret", stored, gone=gone)
+        assert await passwords.verify("secret", stored, gone=anyio.sleep_forever)
+
+    anyio.run(login)

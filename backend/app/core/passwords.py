@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from anyio import Semaphore, WouldBlock, create_task_group, to_thread
+from anyio import CancelScope, Semaphore, WouldBlock, create_task_group, to_thread
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -63,7 +63,7 @@ class Passwords:
 
         Raises:
             BusyError: too many passwords wait already.
-            ClientGoneError: the client went away while the password waited.
+            ClientGoneError: the client went away before its password's turn.
         """
         async with self._turn(gone):
             return await to_thread.run_sync(self._verify, password, stored_hash, like)
@@ -89,6 +89,8 @@ class Passwords:
 
     @asynccontextmanager
     async def _turn(self, gone: Gone | None) -> AsyncIterator[None]:
+        if gone is not None and await _has_returned(gone):
+            raise ClientGoneError
         try:
             self._turns.acquire_nowait()
         except WouldBlock:
@@ -128,6 +130,16 @@ class Passwords:
 
     def _replace(self, current: str, new: str, stored_hash: str) -> str | None:
         return self.hash(new) if self._verify(current, stored_hash, None) else None
+
+
+async def _has_returned(wait: Gone) -> bool:
+    """Whether this need not wait any more."""
+    with CancelScope() as scope:
+        # Takes effect at the first thing that has to be waited for.
+        scope.cancel()
+        await wait()
+        return True
+    return False
 
 
 def usable(password: str) -> str:

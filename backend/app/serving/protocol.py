@@ -61,15 +61,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        if self._reading_head:
-            # Counted before the parser sees it, because the parser keeps an endless header.
-            self._head_bytes += len(data)
-            if self._deadline is None:
-                self._set_deadline(self._settings.header_seconds)
+        # Counted before the parser sees it, because the parser keeps an endless header. Trailers
+        # are headers behind a body, so they count too.
+        self._head_bytes += len(data)
+        if self._reading_head and self._deadline is None:
+            self._set_deadline(self._settings.header_seconds)
         super().data_received(data)
         # A body may have come with its headers, so this is checked after the parser has run.
-        if self._reading_head and self._head_bytes > MAX_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, "The headers are too large")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer is dropped (RFC 9110 section 6.5.1). The application would take it for a header
+        # that a proxy in front has not seen.
+        if self._reading_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes -= len(body)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         names = [name for name, _ in self.headers]
@@ -81,7 +91,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")
         encodings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if names.count(b"host") != 1 or encodings not in ([], [b"chunked"]):
+        # HTTP/1.0 has no encodings (RFC 9112 section 6.1).
+        allowed = [[]] if self.parser.get_http_version() == "1.0" else [[], [b"chunked"]]
+        if names.count(b"host") != 1 or encodings not in allowed:
             # RFC 9112 sections 3.2 and 6.1.
             raise ValueError("ambiguous headers")
         self._reading_head = False
