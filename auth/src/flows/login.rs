@@ -70,13 +70,12 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
         // Another tab's login may replace the cookie before the first refresh, whose answer would be that user's.
         return Err(Error::AlreadySigningIn);
     }
-    let sent = engine.platform.now();
-    let answer = answer_in_time(engine, request).await?;
+    let (answer, received) = answer_in_time(engine, request).await?;
     let is_refusal = answer.is_markup() || engine.contract.login_refusal(&answer).is_some();
     let (grant, received) = if is_by_cookie_alone(engine) && answer.is_success() && !is_refusal {
         first_access_token(engine).await?
     } else {
-        (granted(engine, &answer)?, sent.midpoint(answer.received))
+        (granted(engine, &answer)?, received)
     };
     let begun = begin(looks, username, grant, received).await;
     drop(turn);
@@ -94,21 +93,25 @@ async fn first_access_token(engine: &Rc<Engine>) -> Result<(Grant, Instant), Err
     let contract = &engine.contract;
     let refresh = contract.refresh.as_ref().ok_or(Error::Unintelligible)?;
     let request = wire::by_cookie(&engine.base, contract, refresh)?;
-    let sent = engine.platform.now();
-    let answer = answer_in_time(engine, request).await?;
+    let (answer, received) = answer_in_time(engine, request).await?;
     if answer.status == 401 {
         // The server has just set the cookie, so the browser has refused it.
         return Err(Error::SessionEnded(EndReason::NoCookie));
     }
-    let grant = Grant::read(&answer, contract, Place::Cookie)?;
-    Ok((grant, sent.midpoint(answer.received)))
+    Ok((Grant::read(&answer, contract, Place::Cookie)?, received))
 }
 
-/// The login's answer within its deadline. One that comes later is listened for, and its session ended at the server.
-async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<Answer, Error> {
+/// An answer within the login's deadline, and when its tokens were made. One that comes later is listened for, and its session
+/// ended at the server.
+async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<(Answer, Instant), Error> {
+    let sent = engine.platform.now();
     let answer = engine.http(request);
     match select(answer, engine.platform.sleep(DEADLINE)).await {
-        Either::Left((answer, _)) => Ok(answer?),
+        Either::Left((answer, _)) => {
+            let answer = answer?;
+            let received = sent.midpoint(answer.received);
+            Ok((answer, received))
+        }
         Either::Right(((), late)) => {
             let this = engine.clone();
             engine.spawn(async move {
