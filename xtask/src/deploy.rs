@@ -47,7 +47,7 @@ deploy/README.md says how to go on with Docker Compose or systemd.
 The third command runs the deployment's end-to-end tests with the pages in dist/, as `cargo xtask test` does.
 
 The fourth command starts the deployment with the pages in dist/, adds up to a million sessions, and measures logins,
-refreshes and verified requests a second with several numbers of workers (about five minutes). Then it refreshes one token
+refreshes and verified requests a second with several numbers of workers (about eight minutes). Then it refreshes one token
 many times at once. It prints the tables of deploy/README.md, and fails if an answer was wrong or a token got two
 successors.";
 
