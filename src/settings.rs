@@ -92,7 +92,7 @@ impl Settings {
                 return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
             }
             if settings.base.is_exposed() {
-                let takes = "cookie only over HTTPS, because browsers keep no such cookie of plain HTTP";
+                let takes = "cookie only over HTTPS or at http://localhost, because browsers keep no such cookie of other pages";
                 return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
             }
             let contract = &settings.contract;

@@ -25,8 +25,10 @@ use crate::wire::{Answer, BaseUrl, Contract, Error, HttpError, HttpRequest, Plac
 mod one_cookie;
 mod tell;
 
-pub(crate) use one_cookie::LOCK_BOUND;
 pub(crate) use tell::{Logout, TRIES, can_tell, can_tell_with, pause_before, revoke};
+
+/// The longest time that a lock is waited for, in milliseconds.
+pub(crate) const LOCK_BOUND: u32 = 12_000;
 
 /// What the flows share.
 pub(crate) struct Engine {

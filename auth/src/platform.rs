@@ -57,7 +57,7 @@ pub trait Platform: 'static {
 
     /// Waits for the exclusive lock `name` among all tabs, without a bound of its own: dropping the
     /// future leaves the queue, dropping the guard gives the turn to the next. `None` at once where the browser
-    /// has no Web Locks. Economy, not safety.
+    /// has no Web Locks. The lock saves requests. Only a server with one cookie for all sessions needs it for safety.
     fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>>;
 
     /// Tells the other tabs `text`. Late, lost, doubled: a message only saves work. A `secret` one carries

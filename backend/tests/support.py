@@ -34,6 +34,9 @@ NEW_PASSWORD = "another battery, another staple"
 ORIGIN = "http://localhost:8080"
 # The deadline of each single wait in a test. A test that passes never waits this long.
 PATIENCE_SECONDS = 20
+# The beginnings of requests that are written to a socket.
+HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n"
+REFRESH = b"POST /refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 def make_settings(database_url: str, **changes: Any) -> Settings:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from .support import PATIENCE_SECONDS, ServerProcess, environment, server
+from .support import HEALTH, PATIENCE_SECONDS, REFRESH, ServerProcess, environment, server
 
 LIMIT = 20
 HEADERS = (
@@ -60,8 +60,6 @@ def _status(answer: str) -> int:
     return int(answer.split()[1])
 
 
-HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n"
-REFRESH = b"POST /refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 CHUNKED = REFRESH + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

@@ -119,7 +119,8 @@ pub(crate) fn replace(page: &str, mut edits: Vec<(Range<usize>, String)>) -> Str
     result
 }
 
-/// The page with another content of one setting, or with the same one in the form in which people and scripts look for it.
+/// The page with `content` in the tag of one setting. Without `content` the tag keeps its own, and is written as
+/// `<meta name="…" content="…">`. Fails unless there is exactly one such tag.
 pub(crate) fn with_setting(page: &str, name: &str, content: Option<&str>) -> Result<String> {
     let tags = tags(page).into_iter();
     let found: Vec<_> = tags.filter(|tag| tag.name == "meta" && tag.has("name", name)).collect();

@@ -91,8 +91,7 @@ pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
 fn wasm_runner_key() -> Result<String> {
     let folder = project::root().join("wasm-runner");
     let mut parts = vec![wasm_bindgen_versions(&project::read("Cargo.lock")?)?.into_bytes()];
-    for file in ["Cargo.toml", "src/lib.rs", "src/bin/wasm-bindgen.rs", "src/bin/wasm-bindgen-test-runner.rs"]
-    {
+    for file in ["Cargo.toml", "src/bin/wasm-bindgen.rs", "src/bin/wasm-bindgen-test-runner.rs"] {
         let path = folder.join(file);
         parts.push(fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?);
     }

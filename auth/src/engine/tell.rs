@@ -48,7 +48,10 @@ pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>, logout: Opt
                 this.apply(|belief, _| belief.told(outcome.is_ok()));
             }
             match outcome {
-                Ok(()) => return strike_out(&this, logout.and_then(|logout| logout.owed)).await,
+                // Nobody can name it to the server any more.
+                Ok(()) | Err(Error::SessionChanged) => {
+                    return strike_out(&this, logout.and_then(|logout| logout.owed)).await;
+                }
                 Err(error) if !error.retry_helps() => return,
                 Err(_) => this.platform.sleep(pause_before(&this, n)).await,
             }
@@ -66,12 +69,12 @@ async fn strike_out(engine: &Engine, owed: Option<Sid>) {
     let _owed_still = engine.ledger.transact(Some(&session), paid).await;
 }
 
-/// Tells the server, unless its one cookie is another session's by now: then nobody can name this one any more.
+/// Tells the server. [`Error::SessionChanged`] if its one cookie is another session's by now.
 async fn tell_in_turn(engine: &Engine, tokens: &mut Tokens) -> Result<(), Error> {
-    let _turn = engine.cookie_turn().await;
+    let _turn = engine.cookie_turn().await.map_err(|_| Error::Unavailable)?;
     match engine.has_cookie_of(tokens).await? {
         true => tell_server(engine, tokens).await,
-        false => Ok(()),
+        false => Err(Error::SessionChanged),
     }
 }
 
@@ -127,7 +130,9 @@ async fn renew(engine: &Engine, tokens: &mut Tokens) -> Result<bool, Error> {
 /// A call with the session's tokens, which may go on when the page is gone.
 async fn carry(engine: &Engine, endpoint: &Endpoint, tokens: &Tokens) -> Result<Answer, Error> {
     let request = wire::carrying(&engine.base, &engine.contract, endpoint, tokens)?;
-    engine.exchange(HttpRequest { outlives_page: true, ..request }, ATTEMPT_DEADLINE).await
+    // With the page goes the lock, and a late answer could delete the one cookie of the next login.
+    let outlives_page = !engine.contract.has_one_cookie();
+    engine.exchange(HttpRequest { outlives_page, ..request }, ATTEMPT_DEADLINE).await
 }
 
 /// Milliseconds between two tries: half a second and a random part, which grows with `n` from up to 1 s to up to 30 s.

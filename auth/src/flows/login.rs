@@ -65,27 +65,45 @@ fn is_blank(c: char) -> bool {
 async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
     let engine = looks.engine();
     let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
-    let turn = engine.cookie_turn().await;
+    let turn = engine.cookie_turn().await.map_err(|_| Error::TimedOut)?;
     if is_by_cookie_alone(engine) && turn.is_none() {
         // Another tab's login may replace the cookie before the first refresh, whose answer would be that user's.
-        return Err(Error::AlreadySigningIn);
+        return Err(Error::TimedOut);
     }
-    let (answer, received) = answer_in_time(engine, request).await?;
-    let is_refusal = answer.is_markup() || engine.contract.login_refusal(&answer).is_some();
+    let answer = answer_in_time(engine, request).await;
+    // The browser takes a cookie with the headers, whatever becomes of the body.
+    let replaced =
+        answer.as_ref().map_or_else(|error| *error == Error::Interrupted, |(it, _)| it.is_success());
+    let begun = match answer {
+        Ok((answer, received)) => signed_in(looks, username, &answer, received).await,
+        Err(error) => Err(error),
+    };
+    if begun.is_err() && replaced {
+        engine.lose_cookie().await;
+    }
+    begun
+}
+
+/// What follows from a login's answer.
+async fn signed_in(
+    looks: &Rc<Looks>,
+    username: &str,
+    answer: &Answer,
+    received: Instant,
+) -> Result<(), Error> {
+    let engine = looks.engine();
+    let is_refusal = answer.is_markup() || engine.contract.login_refusal(answer).is_some();
     let (grant, received) = if is_by_cookie_alone(engine) && answer.is_success() && !is_refusal {
         first_access_token(engine).await?
     } else {
-        (granted(engine, &answer)?, received)
+        (granted(engine, answer)?, received)
     };
-    let begun = begin(looks, username, grant, received).await;
-    drop(turn);
-    begun
+    begin(looks, username, grant, received).await
 }
 
 /// Whether a login puts its only token into a cookie.
 fn is_by_cookie_alone(engine: &Engine) -> bool {
-    let cookie = engine.contract.refresh_cookie.as_ref();
-    engine.place() == Place::Cookie && cookie.is_some_and(|cookie| cookie.alone)
+    engine.keeps_one_cookie() && engine.contract.refresh_cookie.as_ref().is_some_and(|cookie| cookie.alone)
 }
 
 /// The first access token of a session whose login brought a cookie alone: a refresh gives it.
@@ -111,6 +129,11 @@ async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<(An
             let answer = answer?;
             let received = sent.midpoint(answer.received);
             Ok((answer, received))
+        }
+        // Within its turn a login may replace the one cookie, and no later.
+        Either::Right(((), late)) if engine.keeps_one_cookie() => {
+            drop(late);
+            Err(Error::TimedOut)
         }
         Either::Right(((), late)) => {
             let this = engine.clone();
@@ -154,7 +177,7 @@ fn refuse(engine: &Rc<Engine>, answer: &Answer) {
 async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -> Result<(), Error> {
     let engine = looks.engine();
     let sid = Sid::minted(&random_text(&*engine.platform));
-    let user = User { name: name.into(), id: grant.user().map(Into::into) };
+    let user = User { name: name.into(), id: grant.user(&engine.contract).map(Into::into) };
     let token = grant.refresh.or_else(|| engine.cookie_of(&sid));
     let token = token.filter(|_| engine.contract.refresh.is_some());
     let mut row = Row::new(sid.clone(), user.clone(), engine.mint(), engine.platform.now().wall);
@@ -164,6 +187,13 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     let entry = Entry { row: row.clone(), token: token.clone() };
     let replaced = Rc::default();
     let entered = match enter(engine, entry, &replaced).await {
+        // Only the ledger says whose the one cookie is.
+        Ok(Entered { stored: false, .. }) | Err(LedgerError::Denied | LedgerError::Broken)
+            if engine.keeps_one_cookie() =>
+        {
+            take_back(looks, sid, token, replaced.take());
+            return Err(Error::StorageSilent);
+        }
         Ok(entered) => entered,
         Err(LedgerError::Denied | LedgerError::Broken) => Entered::nowhere(),
         Err(LedgerError::Aborted) => {

@@ -19,7 +19,7 @@ use crate::protocol::decide::{Decision, Turn};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Flight;
 use crate::protocol::session::Session;
-use crate::wire::{self, Answer, EndReason, Error, Grant, Place, RefreshToken};
+use crate::wire::{self, Answer, EndReason, Error, Grant, Place};
 
 /// The longest time a caller waits for refreshes, in milliseconds.
 pub(crate) const LONGEST_WAIT: u32 = 15_000;
@@ -173,7 +173,8 @@ impl Refresher {
     }
 
     /// Step 1. Queue: waits for the session's lock, for `LOCK_BOUND` at most. The lock saves requests. Safety does not
-    /// depend on it, so the refresh goes on without it when the bound runs out.
+    /// depend on it, so the refresh goes on without it when the bound runs out, unless the server has one cookie for all
+    /// sessions.
     async fn queue(&self, session: &Session) -> (Option<Guard>, Turn) {
         if session.is_this_tabs() {
             return (None, Turn::NoLocks);
@@ -190,6 +191,9 @@ impl Refresher {
         let again = |after, because| Round::Again { known, after, because };
         if self.engine.contract.refresh.is_none() || (session.is_this_tabs() && !session.is_renewable()) {
             return Round::Done(Err(self.end(session, EndReason::Expired).await));
+        }
+        if turn == Turn::RanOut && self.engine.contract.has_one_cookie() {
+            return again(PAUSE, Error::Unavailable);
         }
         match self.write_the_unwritten(&session.id).await {
             Ok(()) => {}
@@ -220,9 +224,8 @@ impl Refresher {
         if self.is_out_of_date(session, &attempt, decided_at) {
             return again(0, Error::Unavailable);
         }
-        let contract = &self.engine.contract;
-        let fits = |token| contract.refresh_cookie.as_ref().is_some_and(|cookie| cookie.fits(token));
-        if attempt.token.is_in_cookie() && !fits(&attempt.token) {
+        let cookie = self.engine.contract.refresh_cookie.as_ref();
+        if attempt.token.is_in_cookie() && !cookie.is_some_and(|cookie| cookie.fits(&attempt.token)) {
             // It was made for another contract, and no call could carry it.
             return Round::Done(Err(self.end(session, EndReason::NoLongerKept).await));
         }
@@ -234,7 +237,7 @@ impl Refresher {
             // The answer to another session's cookie.
             Ok(Ok(grant)) if grant.is_of_another_cookie(&attempt.token) => Error::Unintelligible,
             // A login that this page does not know of has replaced the one cookie.
-            Ok(Ok(grant)) if self.is_of_another_user(session, &attempt.token, &grant) => {
+            Ok(Ok(grant)) if self.is_of_another_user(session, &grant) => {
                 return Round::Done(Err(self.end(session, EndReason::ReplacedElsewhere).await));
             }
             Ok(Ok(grant)) => {
@@ -247,9 +250,10 @@ impl Refresher {
         self.refused(session, &attempt, answer.as_ref().ok(), error).await
     }
 
-    fn is_of_another_user(&self, session: &Session, token: &RefreshToken, grant: &Grant) -> bool {
-        let differs = |id: &str| grant.is_of_another_user(&self.engine.contract, id);
-        token.is_in_cookie() && session.user.id.as_deref().is_some_and(differs)
+    fn is_of_another_user(&self, session: &Session, grant: &Grant) -> bool {
+        let contract = &self.engine.contract;
+        let users = session.user.id.as_deref().zip(grant.user(contract));
+        contract.has_one_cookie() && users.is_some_and(|(known, said)| known != said)
     }
 
     /// Step 3. Send token and key; the key only to a server that announced it, since an unknown header

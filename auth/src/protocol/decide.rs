@@ -214,8 +214,9 @@ fn previous(row: &Row, vault: impl Fn(u32) -> Found) -> Option<Attempt> {
 }
 
 fn attempt(row: &Row, generation: u32, token: RefreshToken, key: Key, fixed: bool) -> Attempt {
-    // A server gives any token of a cookie's family its current one, so a repeat does no harm.
-    let harmless = row.idempotent || fixed || token.is_in_cookie();
+    // A server that knows the session by a key beside the cookie gives any token of its family the current one.
+    let has_key = token.handle().is_some_and(|handle| handle.count() > 1);
+    let harmless = row.idempotent || fixed || has_key;
     let patience = ATTEMPT_DEADLINE.saturating_mul(row.timeouts.saturating_add(1));
     Attempt {
         session: row.sid.clone(),

@@ -149,6 +149,10 @@ impl Row {
         self.ended.is_none()
     }
 
+    pub(crate) fn has_ended_by(&self, reason: EndReason) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.reason == reason.name())
+    }
+
     /// Why the session ended, as another tab tells it.
     pub(crate) fn ended_elsewhere(&self) -> Option<EndReason> {
         self.ended.as_ref().map(|ended| EndReason::elsewhere(&ended.reason))

@@ -41,7 +41,7 @@ impl EndReason {
             }
             Self::LoggedOutElsewhere => "You logged out in another tab.",
             Self::ReplacedElsewhere => {
-                "A login in another tab ended your session here. Log in again to continue."
+                "Another login in this browser ended your session here. Log in again to continue."
             }
             Self::Lost => "This browser no longer has your session. Log in again.",
             Self::NoLongerKept => {

@@ -57,15 +57,14 @@ impl Grant {
         Ok(Self { access, refresh, lifetime, idempotent, cookie, named, subject: claims.subject })
     }
 
-    /// The user's identifier: the field that the contract names, else the access token's `sub`.
-    pub(crate) fn user(&self) -> Option<&str> {
-        self.named.as_deref().or(self.subject.as_deref())
-    }
-
-    /// Whether it says that its user is not the one of `id`. A field that the contract names says it alone.
-    pub(crate) fn is_of_another_user(&self, contract: &Contract, id: &str) -> bool {
-        let said = if contract.fields.user.is_some() { &self.named } else { &self.subject };
-        said.is_some() && self.named.as_deref() != Some(id) && self.subject.as_deref() != Some(id)
+    /// The user's identifier: the field that the contract names, else the access token's `sub`. `sub` comes first where one
+    /// cookie serves all sessions, because each answer to a refresh has it.
+    pub(crate) fn user(&self, contract: &Contract) -> Option<&str> {
+        let (named, subject) = (self.named.as_deref(), self.subject.as_deref());
+        match contract.has_one_cookie() {
+            true => subject.or(named),
+            false => named.or(subject),
+        }
     }
 
     /// Whether it names another session than the one whose cookie `sent` is about.

@@ -1,6 +1,6 @@
 //! Where the contract and a login's answer do not fit, in a line for whoever sets up the page.
 
-use super::contract::{Contract, Encoding, Place, RefreshCookie};
+use super::contract::{Contract, Encoding, Place};
 use super::error::Error;
 use super::grant::{Grant, has_refresh_token};
 use super::http::Answer;
@@ -17,7 +17,7 @@ pub(crate) fn login_mismatch(
     let fields = &contract.fields;
     let cookie = contract.refresh_cookie.as_ref().filter(|_| place == Place::Cookie);
     // No script sees whether that cookie came.
-    let has_one_cookie = cookie.is_some_and(RefreshCookie::is_one_for_all);
+    let has_one_cookie = cookie.is_some() && contract.has_one_cookie();
     match outcome {
         Err(Error::Unintelligible) => {
             let wrong = lacks(answer, &fields.access_token, "");

@@ -95,7 +95,8 @@ fn says_nothing(answer: &Answer) -> bool {
 pub(crate) fn misses_cookie(answer: &Answer) -> bool {
     let text = answer.text();
     let said = Body::read(answer, &text);
-    answer.status == 401 && Matcher::status(401).says(words::NO_COOKIE).fits(&said)
+    // What is no JSON object is a proxy's.
+    answer.status == 401 && said.object.is_some() && Matcher::status(401).says(words::NO_COOKIE).fits(&said)
 }
 
 mod matcher;

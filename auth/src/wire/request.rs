@@ -76,8 +76,13 @@ pub(crate) fn carrying(
     if !is_in_cookie {
         return Ok(request);
     }
+    Ok(with_echo(request, contract))
+}
+
+/// Lets a request carry the refresh cookie, and repeat the readable one in its header.
+fn with_echo(request: HttpRequest, contract: &Contract) -> HttpRequest {
     let echo = contract.refresh_cookie.as_ref().and_then(|cookie| cookie.echo.clone());
-    Ok(HttpRequest { echo, ..with_cookie(request, contract) })
+    HttpRequest { echo, ..with_cookie(request, contract) }
 }
 
 /// A call that the cookie of all sessions alone stands for.
@@ -86,9 +91,7 @@ pub(crate) fn by_cookie(
     contract: &Contract,
     endpoint: &Endpoint,
 ) -> Result<HttpRequest, Error> {
-    let echo = contract.refresh_cookie.as_ref().and_then(|cookie| cookie.echo.clone());
-    let request = call(base, endpoint, Vec::new(), Vec::new())?;
-    Ok(HttpRequest { echo, ..with_cookie(request, contract) })
+    Ok(with_echo(call(base, endpoint, Vec::new(), Vec::new())?, contract))
 }
 
 /// A question to the refresh endpoint that carries no token.

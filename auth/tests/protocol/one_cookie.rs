@@ -3,7 +3,7 @@
 
 mod worlds;
 
-use auth::{Client, Contract, Custody, EndReason, Error, RefreshCookie, RefreshCustody, State};
+use auth::{Client, Contract, Custody, EndReason, Error, RefreshCookie, RefreshCustody, Rotation, State};
 use futures_util::future::join;
 
 use crate::server::{ONE_COOKIE, OneCookie};
@@ -18,7 +18,7 @@ pub(crate) fn world(kind: OneCookie) -> World {
 
 pub(crate) fn contract(alone: bool) -> Contract {
     let cookie = RefreshCookie { handle: Vec::new(), alone, ..Contract::default().refresh_cookie.unwrap() };
-    Contract { refresh_cookie: Some(cookie), ..Contract::default() }
+    Contract { refresh_cookie: Some(cookie), rotation: Rotation::Never, ..Contract::default() }
 }
 
 fn signed_in_as_ann() -> (World, Tab, Client) {
@@ -119,6 +119,28 @@ fn a_login_waits_for_another_tabs_refresh() {
 }
 
 #[test]
+fn nothing_overtakes_a_slow_login() {
+    let (world, _tab, client) = signed_in_as_ann();
+    let other = world.tab().open_with(contract(false), COOKIE);
+    world.pass(900_000);
+    world.take_log();
+    // The cookie is bob's after 10 ms, and his session is in the ledger 25 s later.
+    world.next("/token", [Fault::Slow(0, 25_000)]);
+    let request = me();
+    let (login, refused) = world.run(join(other.login("bob", "secret"), async {
+        world.timer(1_000).await;
+        let refused = client.send(&request).await;
+        client.logout();
+        refused
+    }));
+    assert_eq!((login, refused.err()), (Ok(()), Some(Error::Unavailable)));
+    world.pass(300_000);
+    let log = world.take_log();
+    assert!(!log.iter().any(|entry| entry.starts_with("POST /logout")), "bob is not logged out: {log:?}");
+    assert_eq!(world.run(other.send(&me())).unwrap().body, br#"{"user":"bob"}"#);
+}
+
+#[test]
 fn another_users_cookie_gives_no_token_to_this_session() {
     let (world, _tab, client) = signed_in_as_ann();
     log_in_outside(&world, "bob");
@@ -152,6 +174,54 @@ fn an_unusable_answer_to_a_login_logs_nobody_out() {
     world.settle();
     assert_eq!(world.count("POST /logout"), 0);
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn a_login_that_came_too_late_replaces_no_cookie() {
+    let world = world(OneCookie::Beside);
+    let client = world.tab().open_with(contract(false), COOKIE);
+    world.next("/token", [Fault::Slow(0, 40_000)]);
+    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::TimedOut));
+    world.run(client.login("ann", "secret")).unwrap();
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().body, br#"{"user":"ann"}"#);
+    assert_eq!(world.count("POST /logout"), 0);
+}
+
+#[test]
+fn a_login_that_replaces_the_cookie_and_fails_ends_the_session_before() {
+    for fault in [Fault::Cut, Fault::Body("{}".to_owned())] {
+        let (world, _tab, client) = signed_in_as_ann();
+        let other = world.tab().open_with(contract(false), COOKIE);
+        world.next("/token", [fault]);
+        assert!(world.run(other.login("bob", "secret")).is_err());
+        world.pass(1_000);
+        let over = State::SignedOut(Some(EndReason::ReplacedElsewhere));
+        assert_eq!((client.state(), other.state()), (over.clone(), over));
+        assert_eq!(world.count("POST /logout"), 0);
+    }
+}
+
+#[test]
+fn a_login_that_no_ledger_takes_is_refused() {
+    for deny in [World::deny_ledger, World::break_ledger] {
+        let world = world(OneCookie::Beside);
+        deny(&world);
+        let tab = world.tab();
+        let client = tab.open_with(contract(false), COOKIE);
+        assert_eq!(world.run(client.login("ann", "secret")), Err(Error::StorageSilent));
+        world.settle();
+        assert!(tab.is_wiped());
+    }
+}
+
+#[test]
+fn a_proxys_words_about_cookies_end_nothing() {
+    let (world, _tab, client) = signed_in_as_ann();
+    world.pass(900_000);
+    world.next("/refresh", [Fault::says(401, "Missing cookie"), Fault::says(503, "{}")]);
+    let _trouble = world.run(client.send(&me()));
+    assert_eq!(client.state(), signed_in("ann"));
 }
 
 fn alone() -> (World, Tab, Client) {
@@ -198,7 +268,7 @@ fn a_first_refresh_in_trouble_fails_the_login() {
 fn a_login_by_the_cookie_alone_needs_its_turn() {
     let (world, _tab, client) = alone();
     world.without_locks();
-    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::AlreadySigningIn));
+    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::TimedOut));
     assert!(world.take_log().is_empty());
 }
 

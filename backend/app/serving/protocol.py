@@ -36,7 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._settings = _settings()
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._bytes_besides_body = 0
         self._reading_head = True
         self._answering = False
         # When the connection began to wait for its client; None while it answers.
@@ -61,14 +61,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        # Counted before the parser sees it, because the parser keeps an endless header. Trailers
-        # are headers behind a body, so they count too.
-        self._head_bytes += len(data)
+        # Counted before the parser sees it, because the parser keeps an endless header. Trailers,
+        # and the lengths and extensions of chunks, count as headers.
+        self._bytes_besides_body += len(data)
         if self._reading_head and self._deadline is None:
             self._set_deadline(self._settings.header_seconds)
         super().data_received(data)
         # A body may have come with its headers, so this is checked after the parser has run.
-        if self._head_bytes > MAX_HEAD_BYTES:
+        if self._bytes_besides_body > MAX_HEAD_BYTES:
             self._refuse(431, "The headers are too large")
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -78,7 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
-        self._head_bytes -= len(body)
+        self._bytes_besides_body -= len(body)
         super().on_body(body)
 
     def on_headers_complete(self) -> None:
@@ -104,7 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._reading_head = True
-        self._head_bytes = 0
+        self._bytes_besides_body = 0
         self._waiting_since = self.loop.time() if self.cycle.response_complete else None
         self._set_deadline(None)
         super().on_message_complete()
@@ -157,7 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stalled = None
 
     def _too_late(self) -> None:
-        if self._head_bytes or not self._reading_head:
+        if self._bytes_besides_body or not self._reading_head:
             self._refuse(408, "The request took too long")
         else:
             self.transport.abort()

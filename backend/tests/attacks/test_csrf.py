@@ -57,8 +57,8 @@ def _pretend(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     check = vars(tokens)["require_own_page"]
 
     def weaker(request: Request) -> None:
-        headers = [*request.scope["headers"], (name.encode(), value.encode())]
-        headers = [header for header in headers if header[0] != name.encode()] + headers[-1:]
+        others = [header for header in request.scope["headers"] if header[0] != name.encode()]
+        headers = [*others, (name.encode(), value.encode())]
         check(Request({**request.scope, "headers": headers}))
 
     monkeypatch.setattr(tokens, "require_own_page", weaker)
@@ -94,6 +94,7 @@ def _log_in(browser: Browser) -> str:
 
 
 def _is_signed_in(browser: Browser, sid: str) -> bool:
+    # A new login lists itself, so a second entry is the browser's session.
     return browser.cookies[cookie_name({"sid": sid})].value != "" and bool(
         browser.world.sessions(browser.world.tokens()["access_token"])[1:]
     )

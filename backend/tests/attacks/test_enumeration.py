@@ -32,7 +32,7 @@ def _answer(world: World, name: str, password: str) -> object:
 
 
 def _hashing(world: World, name: str, password: str) -> object:
-    """What was hashed: all that costs time in a login."""
+    """What was hashed: most of a login's time."""
     work: list[str] = []
     original = Argon2Hasher.verify
 

@@ -17,12 +17,10 @@ from app.serving import protocol
 from app.serving.protocol import BoundedProtocol
 from app.web import middleware
 
-from ..support import PATIENCE_SECONDS, World
+from ..support import HEALTH, PATIENCE_SECONDS, REFRESH, World
 from .weakened import Attack, Outcome, Weakening, attacks, replace
 
 DEADLINE_SECONDS = 0.3
-HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n"
-REFRESH = b"POST /refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
 @contextmanager
@@ -57,9 +55,10 @@ def _stays_open(request: bytes) -> Attack:
             connection.settimeout(10 * DEADLINE_SECONDS)
             connection.sendall(request)
             try:
-                return connection.recv(1000) == b"nothing ever comes"
+                connection.recv(1000)
             except TimeoutError:
                 return True
+            return False
 
     return attack
 
@@ -99,7 +98,7 @@ def _a_long_password_is_hashed(world: World) -> bool:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(Argon2Hasher, "verify", watch)
         world.login(password="x" * 50_000)
-    return max(hashed) > passwords.MIN_PASSWORD_CHARS
+    return 50_000 in hashed
 
 
 NO_CAP = replace(middleware, "MAX_BODY_BYTES", 10**9)

@@ -19,7 +19,7 @@ use crate::{
     },
     http,
     process::{self, Group},
-    project, python,
+    project, reference_server,
     report::progress,
     tools::cargo,
 };
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<()> {
     let dist = pages::built()?;
     let cache = Cache::locate()?;
     let servers = Servers::install()?;
-    let python = python::environment(&cache, &project::root().join("backend/requirements.lock"))?;
+    let python = reference_server::interpreter(&cache)?;
     // Compiled first, so that no compiler runs while the deployment is measured.
     process::run(cargo().args(["build"]).args(LOAD), "Compiling the load")?;
     let scratch = project::scratch().join("measure");
@@ -41,7 +41,9 @@ pub(crate) fn run() -> Result<()> {
         local_custody: false,
         log: Some(scratch.join("deployment.log")),
     };
-    let mut deployment = Deployment::start(&cache, &servers, &options)?;
+    let deployment = Deployment::start(&cache, &servers, &options);
+    let mut deployment =
+        deployment.context("The servers' words are in target/xtask/measure/deployment.log.")?;
     let mut rows = Vec::new();
     let mut before = 0;
     for sessions in SESSIONS {
@@ -86,11 +88,11 @@ fn load(arguments: &[&str], scratch: &Path) -> Result<Value> {
 /// Asks the database too, because a successor might have been made that no answer brought.
 fn ensure_one_successor(deployment: &Deployment, scratch: &Path) -> Result<()> {
     let wrong = scratch.join("wrong");
-    deployment.database.query(MORE_THAN_ONE, &[], &wrong)?;
+    deployment.database.query(WRONG_TOKENS, &[], &wrong)?;
     let wrong = fs::read_to_string(&wrong)?;
     if !wrong.trim().is_empty() {
         bail!(
-            "The database has other than two tokens of sessions that were refreshed once: {}.",
+            "These sessions were refreshed once, and have another number of tokens than two: {}.",
             wrong.trim()
         );
     }
@@ -100,7 +102,7 @@ fn ensure_one_successor(deployment: &Deployment, scratch: &Path) -> Result<()> {
 const LOAD: [&str; 5] = ["--locked", "--package", "e2e", "--bin", "load"];
 const ADD: &str = include_str!("measure/add.sql");
 const DRAW: &str = include_str!("measure/draw.sql");
-const MORE_THAN_ONE: &str = include_str!("measure/more-than-one.sql");
+const WRONG_TOKENS: &str = include_str!("measure/wrong-tokens.sql");
 const SESSIONS: [u32; 3] = [1_000, 100_000, 1_000_000];
 const WORKERS: [u32; 3] = [1, 2, 4];
 const PORT: u16 = 8460;

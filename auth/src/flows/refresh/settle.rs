@@ -139,7 +139,15 @@ impl Refresher {
                     false => EndReason::Reuse,
                 })
             }
-            (Some(answer), _) if attempt.token.is_in_cookie() && wire::misses_cookie(answer) => {
+            // No rule says more than that the token was not seen, or is not good.
+            (Some(answer), _)
+                if attempt.token.is_in_cookie()
+                    && matches!(
+                        meaning,
+                        None | Some(Meaning::PageNotAccepted | Meaning::NotAccepted | Meaning::Expired)
+                    )
+                    && wire::misses_cookie(answer) =>
+            {
                 Some(EndReason::NoCookie)
             }
             // The server gave another token for it, so the one that was sent is spent. Sent again it would look stolen.

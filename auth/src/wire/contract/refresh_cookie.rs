@@ -1,5 +1,6 @@
 //! Refresh tokens in cookies that script cannot read.
 
+use super::Contract;
 use crate::wire::http::Text;
 use crate::wire::token::RefreshToken;
 
@@ -7,7 +8,7 @@ use crate::wire::token::RefreshToken;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshCookie {
     /// The fields of a login's answer that name the session's cookie: first the session's name, then what proves that it is
-    /// the page's own. Refresh and logout repeat them. None: the server has one cookie for all sessions of a browser, and
+    /// the page's own. Refresh and logout repeat them. Empty: the server has one cookie for all sessions of a browser, and
     /// each login replaces it.
     pub handle: Vec<Text>,
     /// Whether a login brings the cookie and no access token, so that a refresh gives the first one.
@@ -20,12 +21,16 @@ pub struct RefreshCookie {
     pub echo: Option<(Text, Text)>,
 }
 
-impl RefreshCookie {
-    pub(crate) fn is_one_for_all(&self) -> bool {
-        self.handle.is_empty()
+impl Contract {
+    /// Whether each login replaces the cookie of the session before.
+    pub(crate) fn has_one_cookie(&self) -> bool {
+        self.refresh_cookie.as_ref().is_some_and(|cookie| cookie.handle.is_empty())
     }
+}
 
-    /// Whether `token` is a handle of such a cookie. A session from before a redeploy may have another kind.
+impl RefreshCookie {
+    /// Whether `token` is a handle with as many values as this cookie has. A session from before a redeploy may have another
+    /// kind.
     pub(crate) fn fits(&self, token: &RefreshToken) -> bool {
         token.handle().is_some_and(|values| values.count() == self.handle.len().max(1))
     }

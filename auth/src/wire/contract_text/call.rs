@@ -95,6 +95,9 @@ pub(super) fn refresh_cookie(part: &Part<'_>) -> RefreshCookie {
         part.takes("handle", "names of fields that the answer itself has, not within others and no header");
     }
     let alone = part.field("alone", "true or false", Raw::flag).unwrap_or(false);
+    if alone && !handle.is_empty() {
+        part.takes("alone", "false, because a login that brings a handle brings an access token too");
+    }
     let fields = part.object("fields").map(|part| pairs(&part)).unwrap_or_default();
     let echo = part.object("echo").and_then(|part| {
         part.knows_only(&["cookie", "header"]);

@@ -212,6 +212,10 @@ fn a_mistake_names_its_field_and_what_it_takes() {
         (r#"{"fields": {"user": "header:X-User"}}"#, "fields.user takes the name of a field, and no header"),
         (r#"{"refresh_cookie": true}"#, "refresh_cookie takes an object"),
         (r#"{"refresh_cookie": {"name": "x"}}"#, "refresh_cookie.name is unknown"),
+        (
+            r#"{"refresh_cookie": {"handle": "sid", "alone": true}}"#,
+            "refresh_cookie.alone takes false, because a login that brings a handle",
+        ),
         (r#"{"refresh_cookie": {"alone": 1}}"#, "refresh_cookie.alone takes true or false"),
         (r#"{"refresh_cookie": {"handle": "data.sid"}}"#, "refresh_cookie.handle takes names of fields"),
         (r#"{"refresh_cookie": {"handle": ["sid", "sid"]}}"#, "refresh has two fields with the name sid"),

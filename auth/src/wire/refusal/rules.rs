@@ -103,6 +103,7 @@ const ACCOUNTS: &[Rule] = &[
 
 const LOGIN: &[Rule] = &[
     Said(&[Says(SECOND_STEP)], PageNotAccepted),
+    At(&[200, 202], &[Says(SECOND_STEP)], PageNotAccepted),
     // Second steps that two servers name by a field alone.
     At(&[401], &[Has("mfaId")], PageNotAccepted),
     At(&[401], &[Has("data.flows")], PageNotAccepted),

@@ -59,17 +59,16 @@ fn stories() -> impl Strategy<Value = Story> {
         Just(Bad::Lost),
         Just(Bad::LostAnswer),
         Just(Bad::Cut),
-        (0..12_000u64).prop_map(Bad::Slow),
+        (0..40_000u64).prop_map(Bad::Slow),
         Just(Bad::Trouble),
     ];
     let path = prop_oneof![Just("/token"), Just("/refresh"), Just("/logout")];
     let acts = prop::collection::vec((at, 0..TABS, act), 2..12);
     let fates = prop::collection::vec((path, bad), 0..5);
-    (any::<bool>(), any::<bool>(), acts, fates).prop_map(|(alone, locks, acts, fates)| Story {
-        alone,
-        locks,
-        acts,
-        fates,
+    (any::<bool>(), any::<bool>(), acts, fates).prop_map(|(alone, locks, mut acts, fates)| {
+        // Another page's login between such a login and its first refresh cannot be seen.
+        acts.retain(|(_, _, act)| !alone || !matches!(act, Act::LoginOutside));
+        Story { alone, locks, acts, fates }
     })
 }
 
@@ -146,7 +145,9 @@ impl Scene {
                 }
                 client.logout();
             }
-            Act::Fetch => self.fetch(&client).await,
+            Act::Fetch => {
+                self.fetch(&client).await;
+            }
             Act::Reload => {
                 let again = self.tabs[*tab].open_with(contract(self.alone), COOKIE);
                 self.clients.borrow_mut()[*tab] = again;
@@ -160,15 +161,17 @@ impl Scene {
         }
     }
 
-    async fn fetch(&self, client: &Client) {
+    /// Whether the answer was data.
+    async fn fetch(&self, client: &Client) -> bool {
         let before = client.state();
-        let answer = client.send(&me()).await;
-        if let (State::SignedIn { user: Some(user), .. }, Ok(answer)) = (before, answer)
+        let Ok(answer) = client.send(&me()).await else { return false };
+        if let State::SignedIn { user: Some(user), .. } = before
             && answer.status == 200
         {
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             assert_eq!(body, format!(r#"{{"user":"{user}"}}"#), "another user's token was used");
         }
+        answer.status == 200
     }
 }
 
@@ -187,9 +190,10 @@ fn holds(story: &Story) {
     let clients = scene.clients.borrow().clone();
     for client in clients {
         let was_signed_in = matches!(client.state(), State::SignedIn { .. });
-        scene.world.run(scene.fetch(&client));
+        // The first request may find that the session has changed.
+        let fetch = || scene.world.run(scene.fetch(&client));
+        let goes_on = fetch() || fetch();
         let is_over = matches!(client.state(), State::SignedOut(Some(_)) | State::SignedInElsewhere { .. });
-        let goes_on = matches!(client.state(), State::SignedIn { .. });
         assert!(!was_signed_in || is_over || goes_on, "{:?}", client.state());
     }
 }

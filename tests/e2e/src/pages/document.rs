@@ -15,24 +15,17 @@ pub(super) fn prepared(mut page: String, settings: &Settings) -> String {
             None => added.push_str(&element),
         }
     }
-    let head = ["<head>", "<html lang=en>"].into_iter().find_map(|tag| Some(page.find(tag)? + tag.len()));
-    let head = head.unwrap_or_default();
+    let head = page.find("<head>").map_or(0, |start| start + "<head>".len());
     page.insert_str(head, &added);
     page
 }
 
-/// The range of `<meta … name="NAME" …>` in `page`, in any order of attributes and with any quoting,
-/// because a minifier may change both.
+/// The range of `<meta … name="NAME" …>` in `page`.
 fn meta_element(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
     page.match_indices("<meta").find_map(|(start, _)| {
         let length = page.get(start..)?.find('>')? + 1;
         let element = page.get(start..start + length)?;
-        let named = |form: String| element.contains(&form);
-        let bare = [format!("name={name}>"), format!("name={name} "), format!("name={name}/")];
-        let found = named(format!("name=\"{name}\""))
-            || named(format!("name='{name}'"))
-            || bare.into_iter().any(named);
-        found.then_some(start..start + length)
+        element.contains(&format!("name=\"{name}\"")).then_some(start..start + length)
     })
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::DEADLINE;
 
-/// How long the page waits for a lock that is not released (`LOCK_BOUND` in `auth/src/refresh.rs`).
+/// How long the page waits for a lock that is not released (`LOCK_BOUND` in `auth/src/engine.rs`).
 const LOCK_BOUND: Duration = Duration::from_secs(12);
 
 pub(crate) async fn an_answer_is_asked_for_again_at_once(scene: &Scene) -> Result<()> {

@@ -179,7 +179,7 @@ async fn fastapi_jwt_auth_with_a_refresh_cookie() -> Result<()> {
 async fn fastapi_users_with_a_login_cookie() -> Result<()> {
     walk(&Case {
         app: "fastapi_users_app",
-        contract: r#"{"preset": "fastapi-users", "login": {"path": "/auth/cookie/login"}, "refresh": {"path": "/auth/refresh", "refresh_token": "field:token"}, "logout": {"path": "/auth/cookie/logout", "refresh_token": "field:token", "access_token": null}, "refresh_cookie": {"alone": true}}"#,
+        contract: r#"{"preset": "fastapi-users", "login": {"path": "/auth/cookie/login"}, "refresh": {"path": "/auth/refresh", "refresh_token": "field:token"}, "logout": {"path": "/auth/cookie/logout", "refresh_token": "field:token", "access_token": null}, "rotation": "never", "refresh_cookie": {"alone": true}}"#,
         package: "fastapi-users",
         username: "demo@example.org",
         login: "POST /auth/cookie/login",

@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION token(session int, refreshes int) RETURNS text LANGUA
     RETURN lpad(session || '-' || refreshes, 43, '0');
 CREATE OR REPLACE FUNCTION token_hash(session int, refreshes int) RETURNS bytea LANGUAGE sql STABLE
     RETURN sha256(convert_to(token(session, refreshes), 'UTF8'));
--- 22 characters of base64url, as random as a hash.
+-- 22 characters of base64url, as random as a hash. -1 is no number of refreshes, and gives another hash.
 CREATE OR REPLACE FUNCTION sid(session int) RETURNS text LANGUAGE sql STABLE
     RETURN left(translate(encode(token_hash(session, -1), 'base64'), '+/', '-_'), 22);
 

@@ -44,7 +44,7 @@ fn race_row(race: &Value) -> Option<String> {
     Some(format!("| {requests} | {name} | {} | {successors} |\n", answers.join(", ")))
 }
 
-/// Two digits at least, and none after the point that the measure does not have.
+/// One digit after the point below 10, and none above.
 fn rounded(value: f64) -> String {
     if value < 10.0 { format!("{value:.1}") } else { grouped(value.round() as u64) }
 }

@@ -42,7 +42,7 @@ impl Race {
         if matches!(self, Self::KeyEach) {
             statuses.push(401);
         }
-        // The server counts who loses the race twice, and refuses what is too much for one session.
+        // The loser of a race may be counted twice, and beyond the cap the server refuses.
         if 2 * requests > REFRESHES_AT_ONCE {
             statuses.push(429);
         }

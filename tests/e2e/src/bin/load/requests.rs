@@ -44,18 +44,19 @@ pub(crate) struct Tokens {
 /// A login. The names and the password here have no character that a form must encode.
 pub(crate) fn login(user: &str, custody: &str) -> Call {
     let form = format!("grant_type=password&username={user}&password={PASSWORD}&refresh_custody={custody}");
-    let builder = own_page(post("/api/token")).header("Content-Type", "application/x-www-form-urlencoded");
+    let builder =
+        own_page(Request::post("/api/token")).header("Content-Type", "application/x-www-form-urlencoded");
     with_body(builder, form)
 }
 
 /// A refresh in storage custody. The key names the attempt.
 pub(crate) fn refresh(token: &str, key: &str) -> Call {
-    with_json(post("/api/refresh").header("Idempotency-Key", key), json!({"refresh_token": token}))
+    with_json(Request::post("/api/refresh").header("Idempotency-Key", key), json!({"refresh_token": token}))
 }
 
 /// A refresh in cookie custody.
 pub(crate) fn refresh_by_cookie(sid: &str, session_key: &str, cookie: &str) -> Call {
-    let builder = own_page(post("/api/refresh")).header("Cookie", cookie);
+    let builder = own_page(Request::post("/api/refresh")).header("Cookie", cookie);
     with_json(builder, json!({"sid": sid, "session_key": session_key}))
 }
 
@@ -77,10 +78,6 @@ pub(crate) fn expect_success(answer: &Answer) -> Result<()> {
         StatusCode::OK => Ok(()),
         other => Err(anyhow!("status {}: {}", other.as_u16(), String::from_utf8_lossy(&answer.body).trim())),
     }
-}
-
-fn post(path: &str) -> Builder {
-    Request::post(path)
 }
 
 /// What a browser adds for a page of the same origin, which cookie custody demands.

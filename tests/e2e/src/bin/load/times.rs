@@ -1,4 +1,4 @@
-//! What is told of many measured times.
+//! Percentiles of measured times.
 
 use std::time::Duration;
 
