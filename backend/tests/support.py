@@ -207,11 +207,19 @@ class ServerProcess:
 
 @contextmanager
 def server(
-    env: Mapping[str, str], *arguments: str, module: str = "app", announces: str = "Listening on"
+    env: Mapping[str, str],
+    *arguments: str,
+    module: str = "app",
+    announces: str = "Listening on",
+    files: int | None = None,
 ) -> Iterator[ServerProcess]:
-    """A real server on a free port. It is ended when the block ends, also after an error."""
+    """A real server on a free port. It is ended when the block ends, also after an error.
+
+    ``files`` limits its file descriptors.
+    """
+    limited = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(files)] if files else []
     process = subprocess.Popen(
-        [sys.executable, "-m", module, "--port", "0", *arguments],
+        [*limited, sys.executable, "-m", module, "--port", "0", *arguments],
         cwd=BACKEND,
         env=dict(env),
         stdout=subprocess.PIPE,

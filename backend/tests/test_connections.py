@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -116,13 +115,9 @@ def test_connections_beyond_the_bound_replace_the_one_that_waits_longest(
         assert httpx2.get(f"{running.url}/health").json() == {"status": "ok"}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
 def test_a_crowd_does_not_take_all_file_descriptors(tmp_path: Path) -> None:
-    import resource
-
     env = environment(tmp_path / "auth.db", AUTH_MAX_CONNECTIONS=str(LIMIT))
-    with server(env) as crowded, ExitStack() as stack:
-        resource.prlimit(crowded.process.pid, resource.RLIMIT_NOFILE, (400, 400))
+    with server(env, files=400) as crowded, ExitStack() as stack:
         # All of them come at once, while the server does something else.
         crowded.process.send_signal(signal.SIGSTOP)
         for _ in range(1000):

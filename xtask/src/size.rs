@@ -85,7 +85,8 @@ fn table(sizes: &[Size]) -> String {
     table
 }
 
-fn grouped(number: u64) -> String {
+/// A number with a comma between thousands.
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -72,8 +72,10 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
     }
     let answer = answer_in_time(engine, request).await;
     // The browser takes a cookie with the headers, whatever becomes of the body.
-    let replaced =
-        answer.as_ref().map_or_else(|error| *error == Error::Interrupted, |(it, _)| it.is_success());
+    let replaced = match &answer {
+        Ok((answer, _)) => answer.is_success() && !answer.is_markup(),
+        Err(error) => *error == Error::Interrupted,
+    };
     let begun = match answer {
         Ok((answer, received)) => signed_in(looks, username, &answer, received).await,
         Err(error) => Err(error),

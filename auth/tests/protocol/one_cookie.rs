@@ -1,6 +1,7 @@
 //! Servers that have one cookie for all sessions of a browser. Each login replaces it, so a call by cookie may be about
 //! another session than the one that it is meant for.
 
+mod alone;
 mod worlds;
 
 use auth::{Client, Contract, Custody, EndReason, Error, RefreshCookie, RefreshCustody, Rotation, State};
@@ -129,9 +130,7 @@ fn nothing_overtakes_a_slow_login() {
     let request = me();
     let (login, refused) = world.run(join(other.login("bob", "secret"), async {
         world.timer(1_000).await;
-        let refused = client.send(&request).await;
-        client.logout();
-        refused
+        client.send(&request).await
     }));
     assert_eq!((login, refused.err()), (Ok(()), Some(Error::Unavailable)));
     world.pass(300_000);
@@ -164,9 +163,9 @@ fn a_server_that_misses_its_cookie_is_heard() {
 #[test]
 fn an_unusable_answer_to_a_login_logs_nobody_out() {
     let (world, tab, client) = signed_in_as_ann();
-    // This logout needs no token but the cookie.
-    let text = r#"{"refresh_cookie": {}, "logout": {"refresh_token": "field:x"}}"#;
-    let other = tab.open_with(Contract::from_text(text).unwrap(), COOKIE);
+    // This logout carries nothing but the origin's cookies.
+    let text = r#"{"logout": {"refresh_token": null}, "cookies": true}"#;
+    let other = tab.open_with(Contract::from_text(text).unwrap(), Custody::default());
     world.next("/token", [Fault::says(200, "{}"), Fault::says(204, "")]);
     for _ in 0..2 {
         assert_eq!(world.run(other.login("ann", "secret")), Err(Error::Unintelligible));
@@ -174,6 +173,33 @@ fn an_unusable_answer_to_a_login_logs_nobody_out() {
     world.settle();
     assert_eq!(world.count("POST /logout"), 0);
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn a_captive_portals_answer_to_a_login_ends_nothing() {
+    let (world, _tab, client) = signed_in_as_ann();
+    let other = world.tab().open_with(contract(false), COOKIE);
+    world.next("/token", [Fault::says(200, "<html>")]);
+    assert!(world.run(other.login("bob", "secret")).is_err());
+    world.pass(1_000);
+    assert_eq!(client.state(), signed_in("ann"));
+}
+
+#[test]
+fn a_logout_does_not_overtake_a_slow_login() {
+    let (world, _tab, client) = signed_in_as_ann();
+    let other = world.tab().open_with(contract(false), COOKIE);
+    world.settle();
+    world.take_log();
+    world.next("/token", [Fault::Slow(0, 25_000)]);
+    let (login, ()) = world.run(join(other.login("bob", "secret"), async {
+        world.timer(1_000).await;
+        client.logout();
+    }));
+    assert_eq!(login, Ok(()));
+    world.pass(300_000);
+    assert_eq!(world.take_log(), ["POST /token 200"]);
+    assert_eq!(other.state(), signed_in("bob"));
 }
 
 #[test]
@@ -222,64 +248,6 @@ fn a_proxys_words_about_cookies_end_nothing() {
     world.next("/refresh", [Fault::says(401, "Missing cookie"), Fault::says(503, "{}")]);
     let _trouble = world.run(client.send(&me()));
     assert_eq!(client.state(), signed_in("ann"));
-}
-
-fn alone() -> (World, Tab, Client) {
-    let world = world(OneCookie::Alone);
-    let tab = world.tab();
-    let client = tab.open_with(contract(true), COOKIE);
-    (world, tab, client)
-}
-
-#[test]
-fn a_login_that_brings_the_cookie_alone_gets_its_access_token_by_a_refresh() {
-    let (world, _tab, client) = alone();
-    world.run(client.login("ann", "secret")).unwrap();
-    assert_eq!(client.state(), signed_in("ann"));
-    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
-    world.pass(900_000);
-    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
-    let refreshed = ["POST /refresh 200", "GET /me 200"];
-    assert_eq!(world.take_log(), [&["POST /token 204"], &refreshed[..], &refreshed].concat());
-}
-
-#[test]
-fn a_login_whose_cookie_the_browser_refuses_says_so_and_stores_nothing() {
-    let (world, tab, client) = alone();
-    world.refuse_cookies();
-    let refused = world.run(client.login("ann", "secret"));
-    assert_eq!(refused, Err(Error::SessionEnded(EndReason::NoCookie)));
-    world.settle();
-    assert!(tab.is_wiped() && client.state() == State::SignedOut(None));
-}
-
-#[test]
-fn a_first_refresh_in_trouble_fails_the_login() {
-    let (world, tab, client) = alone();
-    world.next("/refresh", [Fault::says(503, "")]);
-    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::ServerError { status: 503 }));
-    world.settle();
-    assert!(tab.is_wiped());
-    world.run(client.login("ann", "secret")).unwrap();
-    assert_eq!(client.state(), signed_in("ann"));
-}
-
-#[test]
-fn a_login_by_the_cookie_alone_needs_its_turn() {
-    let (world, _tab, client) = alone();
-    world.without_locks();
-    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::TimedOut));
-    assert!(world.take_log().is_empty());
-}
-
-#[test]
-fn a_login_that_is_no_success_is_no_cookie() {
-    let (world, _tab, client) = alone();
-    for (status, body) in [(401, ""), (200, "<html>"), (400, r#"{"error":"invalid_grant"}"#)] {
-        world.next("/token", [Fault::says(status, body)]);
-        assert!(world.run(client.login("ann", "wrong")).is_err());
-    }
-    assert_eq!(world.count("POST /refresh"), 0);
 }
 
 #[test]

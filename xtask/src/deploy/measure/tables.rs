@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use crate::size::grouped;
+
 /// A row: for each operation the answers in a second, and the median and the 99th percentile in ms.
 pub(crate) fn row(sessions: u32, workers: u32, rates: &Value) -> Result<String> {
     let mut row = format!("| {} | {workers} |", grouped(sessions.into()));
@@ -47,19 +49,6 @@ fn race_row(race: &Value) -> Option<String> {
 /// One digit after the point below 10, and none above.
 fn rounded(value: f64) -> String {
     if value < 10.0 { format!("{value:.1}") } else { grouped(value.round() as u64) }
-}
-
-/// A number with a comma between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
