@@ -20,12 +20,17 @@ pub(super) fn prepared(mut page: String, settings: &Settings) -> String {
     page
 }
 
-/// The range of `<meta … name="NAME" …>` in `page`.
+/// The range of `<meta … name="NAME" …>` in `page`, with the name in quotes of either kind or in none.
 fn meta_element(page: &str, name: &str) -> Option<std::ops::Range<usize>> {
     page.match_indices("<meta").find_map(|(start, _)| {
         let length = page.get(start..)?.find('>')? + 1;
         let element = page.get(start..start + length)?;
-        element.contains(&format!("name=\"{name}\"")).then_some(start..start + length)
+        let attributes = element.replace(['"', '\''], "");
+        let wanted = format!("name={name}");
+        attributes
+            .split([' ', '\n', '/', '>'])
+            .any(|attribute| attribute == wanted)
+            .then_some(start..start + length)
     })
 }
 
