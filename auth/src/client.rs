@@ -51,8 +51,8 @@ impl Client {
     /// Takes up the session that an earlier life of the page, or another tab, stored.
     ///
     /// An access token that may still be fresh causes no traffic. Otherwise the state stays
-    /// [`State::Restoring`] until the server has answered, or cannot be reached: 15 s at most, and as
-    /// long again for a ledger that gives no answer. In
+    /// [`State::Restoring`] until the server has answered, or cannot be reached: 15 s at most, and up to
+    /// 20 s more for a ledger that gives no answer. In
     /// [`State::SignedInElsewhere`] a second call takes up the other user's session.
     pub fn start(&self) {
         start::start(&self.0.looks, &self.0.refresher);

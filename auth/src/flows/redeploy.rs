@@ -107,12 +107,12 @@ async fn end_stored(engine: Rc<Engine>) -> bool {
         page = engine.ledger.current_page(None).await;
     }
     let stored = page.as_ref().ok().and_then(Page::live).filter(|row| keeps_no_more(&engine, row));
-    let Some(sid) = stored.map(|row| row.sid.clone()) else { return true };
+    let Some((sid, user)) = stored.map(|row| (row.sid.clone(), row.user.clone())) else { return true };
     let (heard, token) = end_row(&engine, &sid, 0..TRIES).await;
     if heard {
         engine.apply(|belief, effects| {
             belief.close(&sid, EndReason::NoLongerKept, effects);
-            belief.no_longer_kept();
+            belief.no_longer_kept(Some(&user), effects);
             effects.announce = true;
         });
         if let Some(token) = token {

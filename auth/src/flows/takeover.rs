@@ -97,7 +97,8 @@ impl Earlier {
         if let Some(token) = owed.take() {
             revoke(engine, token, None);
             if engine.custody.refresh == RefreshCustody::Memory {
-                engine.apply(|belief, _| belief.no_longer_kept());
+                let user = page.row.as_ref().map(|row| &row.user);
+                engine.apply(|belief, effects| belief.no_longer_kept(user, effects));
             }
         }
         if let Some(now) = &page.now {

@@ -126,10 +126,16 @@ impl Belief {
         }
     }
 
-    /// The page's custody is `memory` now, and the session that an earlier one had stored was ended.
-    pub(crate) fn no_longer_kept(&mut self) {
-        if let Phase::SignedOut(reason @ None) = &mut self.phase {
-            *reason = Some(EndReason::NoLongerKept);
+    /// The session of `user` that an earlier custody had stored was ended, because this custody does not keep it.
+    pub(crate) fn no_longer_kept(&mut self, user: Option<&User>, effects: &mut Effects) {
+        let is_shown = match &self.phase {
+            // A request of this page may have come across the ended row first.
+            Phase::SignedOut(reason) => matches!(reason, None | Some(EndReason::LoggedOutElsewhere)),
+            Phase::Elsewhere(other) => user.is_some_and(|user| other.is(user)),
+            Phase::Unknown { .. } | Phase::Joining { .. } | Phase::SignedIn(_) => false,
+        };
+        if is_shown {
+            self.turn_to(Phase::SignedOut(Some(EndReason::NoLongerKept)), effects);
         }
     }
 

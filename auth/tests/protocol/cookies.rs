@@ -170,6 +170,19 @@ fn a_session_whose_token_script_can_read_is_ended_when_the_page_keeps_sessions_i
 }
 
 #[test]
+fn another_users_session_that_the_page_ends_is_not_offered_any_more() {
+    let (world, tab, ann) = World::new().sign_in_with(LOCAL);
+    let bob = world.tab().open_with(Contract::default(), LOCAL);
+    world.run(bob.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(ann.state(), State::SignedInElsewhere { user: "bob".into() });
+    let client = tab.open_with(Contract::default(), COOKIE);
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::NoLongerKept)));
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
 fn a_session_in_a_cookie_goes_on_under_a_custody_that_script_can_read() {
     for custody in [LOCAL, Custody { refresh: RefreshCustody::Database, ..LOCAL }] {
         let (world, tab, _client) = in_cookie();

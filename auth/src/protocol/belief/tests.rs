@@ -85,6 +85,28 @@ fn a_logout_or_an_end_forgets_the_tokens_and_gives_the_reason() {
 }
 
 #[test]
+fn a_session_that_is_no_longer_kept_is_told_of_in_its_users_page() {
+    for (name, user, state) in [
+        ("out", "ann", "out: NoLongerKept"),
+        ("elsewhere", "bob", "out: NoLongerKept"),
+        ("elsewhere", "cid", "elsewhere: bob"),
+        ("in", "ann", "in: ann"),
+    ] {
+        let (mut belief, mut effects) = (phase(name), Effects::default());
+        belief.no_longer_kept(Some(&User::named(user)), &mut effects);
+        assert_eq!(word(&belief.state()), state, "{name}, {user}");
+    }
+    for (reason, state) in
+        [(EndReason::LoggedOutElsewhere, "out: NoLongerKept"), (EndReason::Expired, "out: Expired")]
+    {
+        let (mut belief, mut effects) = (phase("in"), Effects::default());
+        belief.close(&sid("a"), reason, &mut effects);
+        belief.no_longer_kept(Some(&User::named("ann")), &mut effects);
+        assert_eq!(word(&belief.state()), state, "a request may have come across the ended row first");
+    }
+}
+
+#[test]
 fn a_session_that_joins_is_shown_once_it_has_a_token() {
     let (mut belief, mut effects) = (phase("joining"), Effects::default());
     belief.handed_over(&sid("b"), 0, access(), false, &mut effects);

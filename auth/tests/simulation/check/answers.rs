@@ -2,7 +2,7 @@
 
 use auth::{Answer, HttpError};
 
-use crate::check::Answered;
+use crate::check::{Answered, Call};
 use crate::server::Deed;
 use crate::token::{Token, tokens_in};
 use crate::world::World;
@@ -16,21 +16,23 @@ impl World {
         let mut check = self.check.borrow_mut();
         let call = &mut check.calls[id];
         call.outcome = outcome;
+        call.answered = Some(self.now().monotonic);
         // A browser that repeats a login makes two; the one that is answered counts.
         if call.path == "/token" {
             call.login = brought.map(|token| token.family).or(call.login);
         }
         let (life, path, ok) = (call.life, call.path.clone(), matches!(outcome, Answered::Status(200..300)));
-        let (token, now) = (call.token, self.time());
+        let (token, operation, now) = (call.token, call.operation, self.time());
         let held = check.tab(life).held;
         // "A 401 for generation g: if the same session has moved on, send again … and do not refresh."
         let newer = |sent: Token| held.is_some_and(|held| held.is_newer_than(sent));
-        let call = &mut check.calls[id];
-        if outcome == Answered::Status(401) && token.is_some_and(newer) {
-            call.late = Some(now);
+        // The request may have gone out with that newer one before: a sibling handed over an older one since.
+        let spent = |call: &Call| operation.is_some() && call.operation == operation && call.token == held;
+        let is_spent = check.calls.iter().any(spent);
+        if outcome == Answered::Status(401) && token.is_some_and(newer) && !is_spent {
+            check.calls[id].late = Some(now);
         }
-        let operation = call.operation;
-        let login = call.login.filter(|_| ok);
+        let login = check.calls[id].login.filter(|_| ok);
         // An answer that came too late makes no session of the page's.
         let late = operation.is_some_and(|operation| check.operations[operation].outcome.is_some());
         let Some(family) = login.filter(|_| !late) else {

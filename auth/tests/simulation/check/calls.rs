@@ -61,6 +61,7 @@ impl World {
             path: path.clone(),
             token,
             outcome: Answered::NotYet,
+            answered: None,
             disturbed: false,
             unheard: false,
             operation,

@@ -21,6 +21,7 @@ impl World {
         let check = self.check.borrow();
         let of_operation = |call: &&Call| call.operation == Some(operation);
         let earlier = check.calls[..id].iter().filter(of_operation);
+        let answered = earlier.clone().last().and_then(|call| call.answered);
         let mut earlier: Vec<_> = earlier.map(|call| (call.token, call.outcome, call.late)).collect();
         let with_it = earlier.iter().filter(|(sent, ..)| *sent == Some(token)).count();
         let refused = matches!(earlier.last(), Some((_, Answered::Status(401), None)));
@@ -40,6 +41,9 @@ impl World {
         let granted = check.tabs.get(&life).map(|seen| &seen.granted);
         let last = earlier.last().and_then(|(token, ..)| *token);
         let last_was_granted = last.zip(granted).is_some_and(|(last, granted)| granted.contains_key(&last));
+        // It had this token already when the last one was refused, but had not used it yet.
+        let had_newer = granted.and_then(|granted| granted.get(&token)).zip(answered);
+        let had_newer = had_newer.is_some_and(|(granted, answered)| *granted < answered);
         drop(check);
         match (earlier.len(), earlier.last()) {
             (_, None) => self.check_age(life, token, operation),
@@ -54,7 +58,7 @@ impl World {
                     self.cover("late 401");
                 }
             }
-            (2, Some((_, Answered::Status(401), _))) if !last_was_granted || last_was_late => {
+            (2, Some((_, Answered::Status(401), _))) if !last_was_granted || last_was_late || had_newer => {
                 self.cover("request sent a third time");
             }
             (1, Some((_, first, _))) => {
