@@ -9,6 +9,18 @@
     document.head.append(meta);
   };
 
+  // A visitor who has a session, as far as this browser remembers (src/browser/remembered.rs), must not see the form, not even
+  // while the document arrives. early.js shows the signed-in view.
+  try {
+    const base = new URL(document.querySelector("[name=api-base-url]").content, location).href.replace(/\/+$/, "");
+    const [tab, profile] = [sessionStorage, localStorage].map((area) => area["yew-jwt-auth:" + base + ":user"]);
+    const user = tab || profile;
+    if (user == (profile || tab)) self.remembered = user;
+    document.documentElement.hidden = !!self.remembered;
+  } catch (_) {
+    // Storage is denied, or the setting is wrong.
+  }
+
   // The built page's policy names no server, because only this setting does. The page of `trunk serve` has no policy.
   if (document.querySelector("[http-equiv=Content-Security-Policy]"))
     try {
@@ -16,6 +28,12 @@
       const server = new URL(api, location).origin;
       // A policy has no word for an IPv6 address.
       if (!server.includes("[")) restrict(["connect-src 'self'", location.origin, server].join(" "));
+      // The first call finds a connection.
+      const link = document.createElement("link");
+      link.rel = "preconnect";
+      link.href = server;
+      link.crossOrigin = "";
+      document.head.append(link);
     } catch (_) {
       // The page itself says that the setting is wrong.
     }
@@ -31,7 +49,11 @@
       }
     }
   } catch (_) {}
-  if (framed) restrict("script-src 'none'");
+  if (framed) {
+    restrict("script-src 'none'");
+    // It must not even show its form.
+    document.documentElement.hidden = true;
+  }
 
   const WHOM = "tell whoever runs this page.";
   const NOT_SET_UP = "This page is not set up correctly: " + WHOM;
@@ -112,10 +134,11 @@
     if (boot) {
       const title = document.createElement("h1");
       title.textContent = document.title;
-      boot.before(title);
       boot.className = "message";
       boot.setAttribute("role", "alert");
       boot.textContent = sentence;
+      boot.parentNode.replaceChildren(title, boot);
+      document.documentElement.hidden = false;
     }
   };
 
@@ -129,13 +152,11 @@
         "The page is in a frame of another origin.",
       ]),
     );
-  else
+  else {
     addEventListener("error", ({ target }) => {
       if (target.type == "module") startFailed(target.src);
     }, true);
-
-  // A style sheet that hangs keeps the page blank. (Firefox waits for one even after it is removed.)
-  setTimeout(() => {
-    for (const link of document.querySelectorAll("[rel=stylesheet]")) if (!link.sheet) link.remove();
-  }, 10000);
+    // A policy may forbid early.js.
+    addEventListener("DOMContentLoaded", () => (document.documentElement.hidden = false));
+  }
 }

@@ -4,11 +4,11 @@ use auth::State;
 use yew::prelude::*;
 
 use crate::components::{
-    Data, Failure, FetchButton, Guard, LoginForm, LogoutButton, Message, Notices, OwnSessions, Progress,
-    WAIT_IS_OVER,
+    Data, Failure, FetchButtonProps, Guard, LoginForm, Message, Notices, OwnSessions, WAIT_IS_OVER,
+    fetch_button, logout_button, progress,
 };
 use crate::focus::focus;
-use crate::hooks::{use_protected, use_session};
+use crate::hooks::{use_client, use_protected, use_session, use_user};
 use crate::provider::AuthProvider;
 use crate::settings::Settings;
 
@@ -24,14 +24,21 @@ pub fn App() -> Html {
             </section>
         },
         Ok(settings) => html! {
-            <AuthProvider settings={settings.clone()}>
-                <Notices exposed={settings.base.is_exposed()} />
-                <Guard fallback={html! { <LoginForm username_label={settings.username_label.clone()} /> }}>
-                    <Home path={settings.data_path.clone()} />
-                    <OwnSessions />
-                </Guard>
-            </AuthProvider>
+            <AuthProvider settings={settings.clone()}>{ screen(settings) }</AuthProvider>
         },
+    }
+}
+
+/// What is shown of a session, below the provider.
+pub(crate) fn screen(settings: &Settings) -> Html {
+    html! {
+        <>
+            <Notices exposed={settings.base.is_exposed()} />
+            <Guard fallback={html! { <LoginForm username_label={settings.username_label.clone()} /> }}>
+                <Home path={settings.data_path.clone()} />
+                <OwnSessions />
+            </Guard>
+        </>
     }
 }
 
@@ -44,7 +51,7 @@ struct HomeProps {
 /// The view of a signed-in user.
 #[component]
 fn Home(HomeProps { path }: &HomeProps) -> Html {
-    let protected = use_protected(path.clone());
+    let (client, state, protected) = (use_client(), use_session(), use_protected(path.clone()));
     let (heading, button) = (use_node_ref(), use_node_ref());
     use_effect_with((), {
         let heading = heading.clone();
@@ -55,27 +62,32 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
             || set_title("Log in")
         }
     });
-    let user = match use_session() {
-        State::SignedIn { user: Some(user), .. } => {
+    let user = match use_user() {
+        Some(user) => {
             html! { <>{ "Signed in as " }<strong translate="no"><bdi key={user.to_string()}>{ user }</bdi></strong></> }
         }
-        _ => html! { "Signed in" },
+        None => html! { "Signed in" },
     };
-    let is_empty = protected.error.is_none() && protected.data.as_deref() == Some("");
-    let note = if protected.ready_again {
-        Some(WAIT_IS_OVER)
+    let text = if protected.busy {
+        Some("Fetching protected data…")
     } else {
-        is_empty.then_some("The server answered without any data.")
+        (state == State::Restoring).then_some("Restoring your session…")
+    };
+    let note = match (protected.ready_again, protected.error, protected.data.as_deref()) {
+        (true, ..) => Some(WAIT_IS_OVER),
+        (_, None, Some("")) => Some("The server answered without any data."),
+        (_, None, Some(_)) => Some("The data has arrived."),
+        _ => None,
     };
     let waiting = protected.error.and_then(|error| error.wait()).is_some();
     html! {
         <section class="card home" aria-labelledby="home-title">
             <h1 id="home-title" tabindex="-1" ref={heading}>{ user }</h1>
             <div class="actions">
-                <FetchButton busy={protected.busy || waiting} onfetch={protected.fetch.clone()} node={button.clone()} />
-                <LogoutButton />
+                { fetch_button(&FetchButtonProps { busy: protected.busy, waiting, onfetch: protected.fetch, node: button.clone() }) }
+                { logout_button(client) }
             </div>
-            <Progress text={protected.busy.then_some("Fetching protected data…")} {note} />
+            { progress(text.map(AttrValue::from), note.map(AttrValue::from)) }
             if let Some(error) = protected.error {
                 <Failure {error} onwaited={protected.waited.clone()} next={button} />
             }

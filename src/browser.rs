@@ -6,6 +6,7 @@ mod hint;
 mod http;
 mod ledger;
 mod lock;
+pub(crate) mod remembered;
 pub mod resume;
 mod storage;
 pub(crate) mod worker;

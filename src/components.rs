@@ -21,11 +21,19 @@ pub use data::Data;
 pub use elsewhere::Elsewhere;
 pub use failure::Failure;
 pub use fetch_button::FetchButton;
+pub(crate) use fetch_button::{FetchButtonProps, fetch_button};
 pub use guard::Guard;
 pub use login_form::LoginForm;
 pub use logout_button::LogoutButton;
+pub(crate) use logout_button::logout_button;
 pub use message::Message;
 pub use notices::Notices;
 pub use own_sessions::OwnSessions;
 pub use progress::Progress;
+pub(crate) use progress::progress;
 pub(crate) use words::words;
+
+/// The class of a view's main button. It shows that a call is under way.
+pub(crate) fn primary(busy: bool) -> &'static str {
+    if busy { "primary running" } else { "primary" }
+}

@@ -1,12 +1,15 @@
 //! Hooks for components below an [`AuthProvider`](crate::AuthProvider).
 
 mod calls;
+mod known;
 mod own_sessions;
 
 use auth::{Answer, Client, Error, Request, State};
 use yew::prelude::*;
 
+use self::calls::Got;
 pub(crate) use self::calls::{Calls, use_calls};
+use self::known::known;
 pub use self::own_sessions::{SessionList, use_own_sessions};
 use crate::provider::Session;
 
@@ -25,6 +28,20 @@ pub fn use_session() -> State {
             state: State::SignedIn { .. } | State::SignedInElsewhere { .. }, concealed: true, ..
         } => State::Restoring,
         Session { state, .. } => state,
+    }
+}
+
+/// The name of the session's user: the server's word, or until that has come what this browser remembers of the session.
+/// `None` without a session, and if neither is known.
+///
+/// # Panics
+///
+/// Outside an [`AuthProvider`](crate::AuthProvider).
+#[hook]
+pub fn use_user() -> Option<AttrValue> {
+    match use_provided() {
+        Session { state: State::SignedIn { user: Some(user), .. }, .. } => Some(user.into()),
+        Session { remembered, .. } => remembered,
     }
 }
 
@@ -82,32 +99,31 @@ pub struct Protected {
 pub fn use_protected(path: impl Into<AttrValue>) -> Protected {
     let path = path.into();
     let client = use_client();
-    let data = use_state_eq(|| None);
+    let data: Got<Option<AttrValue>> = use_mut_ref(|| None);
     let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
-    let fetch = {
-        let data = data.setter();
-        use_callback((client, caller, path), move |(): (), (client, caller, path)| {
-            let (client, path, data) = (client.clone(), path.to_string(), data.clone());
-            caller.call(async move {
-                let answer = client.send(&Request::get(path)).await.and_then(Answer::success);
-                let text = answer.and_then(|answer| match answer.text().trim() {
-                    "" => Ok(AttrValue::default()),
-                    _ => answer.json().map(|text| text.into_owned().into()),
-                });
-                match text {
-                    Ok(text) => data.set(Some(text)),
-                    Err(error) => {
-                        if is_refusal(error) {
-                            data.set(None);
-                        }
-                        return Err(error);
-                    }
-                }
-                Ok(())
+    let got = data.borrow().clone();
+    let fetch = Callback::from(move |()| {
+        let (client, path, data) = (client.clone(), path.to_string(), data.clone());
+        caller.call(async move {
+            known(&client).await;
+            let answer = client.send(&Request::get(path)).await.and_then(Answer::success);
+            let text = answer.and_then(|answer| match answer.text().trim() {
+                "" => Ok(AttrValue::default()),
+                _ => answer.json().map(|text| text.into_owned().into()),
             });
-        })
-    };
-    Protected { data: (*data).clone(), error, busy, fetch, waited, ready_again }
+            let text = match text {
+                Ok(text) => Some(text),
+                Err(error) if is_refusal(error) => {
+                    data.replace(None);
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            };
+            data.replace(text);
+            Ok(())
+        });
+    });
+    Protected { data: got, error, busy, fetch, waited, ready_again }
 }
 
 /// Whether the session is over, or the server itself refused the resource. Any other error, such as a proxy's redirect,

@@ -46,7 +46,12 @@ mod device;
 mod focus;
 mod hooks;
 mod json;
+#[cfg(feature = "csr")]
+mod mount;
+#[cfg(feature = "ssr")]
+mod prerender;
 mod provider;
+mod render;
 mod settings;
 mod times;
 
@@ -60,7 +65,11 @@ pub use components::{
     OwnSessions, Progress,
 };
 pub use device::device_name;
-pub use hooks::{Protected, SessionList, use_client, use_own_sessions, use_protected, use_session};
+pub use hooks::{Protected, SessionList, use_client, use_own_sessions, use_protected, use_session, use_user};
 pub use json::indent;
+#[cfg(feature = "csr")]
+pub use mount::mount;
+#[cfg(feature = "ssr")]
+pub use prerender::Views;
 pub use provider::AuthProvider;
 pub use settings::{InvalidSettings, Settings};

@@ -1,15 +1,15 @@
 //! Provides the session to the components below it.
 
-use std::pin::pin;
-use std::task::{Context, Waker};
+use std::cell::RefCell;
 
-use auth::{Client, State};
+use auth::{AccessCustody, Client, RefreshCustody, State};
 use wasm_bindgen_futures::spawn_local;
+use web_sys::HtmlElement;
 use yew::prelude::*;
-use yew::scheduler::flush;
 
-use crate::browser::{Browser, resume, worker};
+use crate::browser::{Browser, remembered, resume, worker};
 use crate::focus::focused;
+use crate::render::render;
 use crate::settings::Settings;
 
 /// The provider's context for components. It holds no token; tokens stay inside the client.
@@ -17,6 +17,10 @@ use crate::settings::Settings;
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) state: State,
+    /// The user that this browser remembers, while the session has not been found or nobody has answered for it yet.
+    pub(crate) remembered: Option<AttrValue>,
+    /// Whose session this page showed last.
+    pub(crate) last_user: Option<AttrValue>,
     /// The page has stopped (frozen or put away), and no check has found since that the session still
     /// exists.
     pub(crate) concealed: bool,
@@ -39,6 +43,14 @@ impl PartialEq for AuthProviderProps {
     }
 }
 
+/// What the provider keeps between renderings.
+#[derive(Default)]
+struct Seen {
+    last_user: Option<AttrValue>,
+    concealed: bool,
+    had_focus: Option<HtmlElement>,
+}
+
 /// Holds the session. Restores a stored session at the start.
 #[component]
 pub fn AuthProvider(props: &AuthProviderProps) -> Html {
@@ -46,20 +58,41 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         let Settings { base, contract, custody, .. } = props.settings.clone();
         Client::new(Browser, base, contract, custody)
     });
-    let base = props.settings.base.as_str().to_owned();
-    let state = use_state_eq(|| client.state());
-    let concealed = use_state_eq(|| false);
-    let had_focus = use_mut_ref(|| None);
+    let base = &props.settings.base;
+    let custody = props.settings.custody;
+    let is_shared = custody.refresh != RefreshCustody::Memory;
+    let survives = is_shared || custody.access != AccessCustody::Memory;
+    let (seen, render_again) = (use_mut_ref(Seen::default), use_force_update());
     use_effect_with((), {
-        let (client, state, concealed) = (client.clone(), state.clone(), concealed.setter());
-        let had_focus = had_focus.clone();
+        let (client, seen, base) = (client.clone(), seen.clone(), base.clone());
         move |()| {
-            let subscription = client.subscribe(move |now| {
-                if matches!(now, State::SignedOut(_) | State::SignedInElsewhere { .. }) {
-                    let forgotten = worker::forget(base.clone());
-                    spawn_local(async { _ = forgotten.await });
+            let subscription = client.subscribe({
+                let (seen, render_again) = (seen.clone(), render_again.clone());
+                let elsewhere = RefCell::new(None);
+                move |now| {
+                    match &now {
+                        State::SignedIn { user: Some(user), kept, .. } => {
+                            seen.borrow_mut().last_user = Some(user.clone().into());
+                            if *kept && survives {
+                                remembered::write(&base, user, is_shared);
+                            }
+                        }
+                        State::SignedOut(_) => remembered::forget(&base),
+                        State::SignedInElsewhere { user } => _ = elsewhere.replace(Some(user.clone())),
+                        // The person in front of the page agreed to go on as that user.
+                        State::Restoring => {
+                            if let Some(user) = elsewhere.take() {
+                                remembered::write(&base, &user, false);
+                            }
+                        }
+                        State::SignedIn { user: None, .. } => {}
+                    }
+                    if matches!(now, State::SignedOut(_) | State::SignedInElsewhere { .. }) {
+                        let forgotten = worker::forget(base.as_str().to_owned());
+                        spawn_local(async { _ = forgotten.await });
+                    }
+                    render_again.force_update();
                 }
-                state.set(now);
             });
             client.start();
             let pausing = client.clone();
@@ -69,11 +102,13 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
                     // At the second of two stops no element has the focus, because the element that had it
                     // is concealed already. Keep the one from the first stop.
                     if let Some(focused) = focused() {
-                        had_focus.replace(Some(focused));
+                        seen.borrow_mut().had_focus = Some(focused);
                     }
                 }
-                concealed.set(now);
+                seen.borrow_mut().concealed = now;
+                render_again.force_update();
                 if now {
+                    // The page may be put away before Yew's next turn, and would show its content at its return.
                     render();
                 }
             };
@@ -85,25 +120,27 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
             move || drop((subscription, watch))
         }
     });
-    use_effect_with(*concealed, move |concealed| {
-        // The focused element lost the focus when it left the document, so give it back.
-        if !concealed
-            && let Some(element) = had_focus.take()
-            && element.is_connected()
-            && focused().is_none()
-        {
-            let _ = element.focus();
+    let (state, concealed) = (client.state(), seen.borrow().concealed);
+    use_effect_with(concealed, {
+        let seen = seen.clone();
+        move |concealed| {
+            // The focused element lost the focus when it left the document, so give it back.
+            if *concealed {
+                return;
+            }
+            let had_focus = seen.borrow_mut().had_focus.take();
+            if let Some(element) = had_focus.filter(|element| element.is_connected() && focused().is_none()) {
+                let _ = element.focus();
+            }
         }
     });
-    let session = Session { client: (*client).clone(), state: (*state).clone(), concealed: *concealed };
+    let unknown = matches!(state, State::Restoring | State::SignedIn { user: None, .. });
+    let session = Session {
+        client: (*client).clone(),
+        state,
+        remembered: remembered::read(base).filter(|_| unknown).map(AttrValue::from),
+        last_user: seen.borrow().last_user.clone(),
+        concealed,
+    };
     html! { <ContextProvider<Session> context={session}>{ props.children.clone() }</ContextProvider<Session>> }
-}
-
-/// Renders all pending changes before it returns.
-///
-/// By default Yew renders after the event handler, for 16 ms at most, and continues at a timer. If the
-/// page were put away in between, private content would still be visible at its return.
-fn render() {
-    // The first poll renders everything. The future would then wait for a timer that has nothing to do.
-    let _ = pin!(flush()).poll(&mut Context::from_waker(Waker::noop()));
 }

@@ -4,7 +4,6 @@
 use std::fmt;
 
 use auth::{BaseUrl, Contract, Custody, Endpoint, InvalidContract, RefreshCustody, is_path};
-use web_sys::Document;
 use yew::AttrValue;
 
 /// The settings of an [`AuthProvider`](crate::AuthProvider).
@@ -65,29 +64,40 @@ impl Settings {
     /// `auth-contract` (what [`Contract::from_text`] reads), `auth-data-path` and `auth-username-label`. All but the
     /// first are optional.
     pub fn from_page() -> Result<Self, InvalidSettings> {
-        const ADDRESS: &str = "api-base-url";
         let document = web_sys::window().and_then(|window| window.document());
+        let origin = document.as_ref().and_then(|document| document.location()?.origin().ok());
+        let content = |name: &str| {
+            let tag = document.as_ref()?.query_selector(&format!("meta[name=\"{name}\"]")).ok()??;
+            tag.get_attribute("content")
+        };
+        Self::read(&content, origin.as_deref())
+    }
+
+    /// Reads the settings of a page at `origin` from the `content` of the tag of each name.
+    pub(crate) fn read(
+        content: &dyn Fn(&str) -> Option<String>,
+        origin: Option<&str>,
+    ) -> Result<Self, InvalidSettings> {
+        const ADDRESS: &str = "api-base-url";
         let missing = || {
             InvalidSettings::takes(
                 ADDRESS,
                 "the API's address, such as https://api.example.org, or a path that begins with a slash",
             )
         };
-        let document = document.ok_or_else(missing)?;
-        let address = content(&document, ADDRESS).ok_or_else(missing)?;
-        let address = absolute(address.trim(), &document).ok_or_else(missing)?;
+        let address = content(ADDRESS).ok_or_else(missing)?;
+        let address = absolute(address.trim(), origin).ok_or_else(missing)?;
         let mut settings = Self::new(address.parse().map_err(|_| missing())?);
         settings.custody = Custody {
-            access: choice(&document, "auth-access-token", "session or memory")?,
-            refresh: choice(&document, REFRESH_TOKEN, "local, database, cookie or memory")?,
+            access: choice(content, "auth-access-token", "session or memory")?,
+            refresh: choice(content, REFRESH_TOKEN, "local, database, cookie or memory")?,
         };
-        if let Some(text) = content(&document, CONTRACT) {
+        if let Some(text) = content(CONTRACT) {
             let wrong = |wrong: InvalidContract| InvalidSettings { name: CONTRACT, wrong: wrong.to_string() };
             settings.contract = Contract::from_text(&text).map_err(wrong)?;
         }
         if settings.custody.refresh == RefreshCustody::Cookie {
-            let own = document.location().and_then(|location| location.origin().ok());
-            if own.as_deref() != Some(settings.base.origin()) {
+            if origin != Some(settings.base.origin()) {
                 let takes = "cookie only if the API is at the page's own origin, such as \"/api\"";
                 return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
             }
@@ -102,12 +112,12 @@ impl Settings {
                 return Err(InvalidSettings::takes(REFRESH_TOKEN, takes));
             }
         }
-        if let Some(path) = content(&document, DATA_PATH) {
+        if let Some(path) = content(DATA_PATH) {
             let path = Some(path.trim().to_owned()).filter(|path| is_path(path));
             let takes = "a path of visible ASCII that begins with one slash";
             settings.data_path = path.ok_or_else(|| InvalidSettings::takes(DATA_PATH, takes))?.into();
         }
-        if let Some(label) = content(&document, USERNAME_LABEL) {
+        if let Some(label) = content(USERNAME_LABEL) {
             let label = label.trim().to_owned();
             let label = Some(label).filter(|label| !label.is_empty());
             settings.username_label =
@@ -122,26 +132,20 @@ const CONTRACT: &str = "auth-contract";
 const DATA_PATH: &str = "auth-data-path";
 const USERNAME_LABEL: &str = "auth-username-label";
 
-fn content(document: &Document, name: &str) -> Option<String> {
-    let tag = document.query_selector(&format!("meta[name=\"{name}\"]")).ok()??;
-    tag.get_attribute("content")
-}
-
-fn absolute(address: &str, document: &Document) -> Option<String> {
+fn absolute(address: &str, origin: Option<&str>) -> Option<String> {
     let own_origin = address.is_empty() || (address.starts_with('/') && !address.starts_with("//"));
     if !own_origin {
         return Some(address.to_owned());
     }
-    let origin = document.location()?.origin().ok()?;
-    Some(origin + address)
+    Some([origin?, address].concat())
 }
 
 fn choice<T: Default + std::str::FromStr>(
-    document: &Document,
+    content: &dyn Fn(&str) -> Option<String>,
     name: &'static str,
     takes: &str,
 ) -> Result<T, InvalidSettings> {
-    match content(document, name) {
+    match content(name) {
         None => Ok(T::default()),
         Some(text) => text.trim().parse().map_err(|_| InvalidSettings::takes(name, takes)),
     }

@@ -5,7 +5,9 @@
 use futures_executor::block_on;
 use yew::LocalServerRenderer;
 use yew::prelude::*;
-use yew_jwt_auth::{AuthProvider, Data, FetchButton, Guard, LoginForm, Message, Progress, Settings};
+use yew_jwt_auth::{
+    AuthProvider, Data, FetchButton, Guard, InvalidSettings, LoginForm, Message, Progress, Settings, Views,
+};
 
 #[derive(PartialEq, Properties)]
 struct ShowProps {
@@ -61,14 +63,13 @@ fn the_boxes_are_labelled_and_known_to_password_managers() {
 }
 
 #[test]
-fn what_is_guarded_is_not_shown_while_a_session_is_being_restored() {
+fn a_first_visitor_reads_nothing_of_a_session_that_is_being_restored() {
     let html = rendered(html! {
         <AuthProvider settings={settings()}>
             <Guard fallback={html! { "the form" }}>{ "private" }</Guard>
         </AuthProvider>
     });
-    assert!(!html.contains("private") && !html.contains("the form"), "{html}");
-    assert!(html.contains("Restoring your session"), "{html}");
+    assert_eq!(html, "the form");
 }
 
 #[test]
@@ -98,9 +99,45 @@ fn data_is_escaped() {
 
 #[test]
 fn a_busy_button_says_so_and_keeps_its_name() {
-    for busy in [true, false] {
-        let html = rendered(html! { <FetchButton {busy} onfetch={Callback::noop()} /> });
-        assert!(tag(&html, "<button").contains(&format!(r#"aria-disabled="{busy}""#)), "{html}");
+    for (busy, waiting) in [(true, false), (false, true), (false, false)] {
+        let html = rendered(html! { <FetchButton {busy} {waiting} onfetch={Callback::noop()} /> });
+        let button = tag(&html, "<button");
+        assert!(button.contains(&format!(r#"aria-disabled="{}""#, busy || waiting)), "{html}");
+        assert_eq!(button.contains("running"), busy, "only what is under way has a spinner: {html}");
         assert!(html.contains(">Fetch Protected Data</button>"), "{html}");
     }
+}
+
+fn views(settings: &[(&str, &str)]) -> Result<Views, InvalidSettings> {
+    let content = |name: &str| {
+        let found = settings.iter().find(|(known, _)| *known == name);
+        found.map(|(_, content)| (*content).to_owned())
+    };
+    block_on(Views::render(&content))
+}
+
+#[test]
+fn the_first_views_are_the_form_and_the_signed_in_view_without_a_name() {
+    let Views { form, home } = views(&[("api-base-url", "/api")]).expect("valid settings");
+    assert!(form.contains(">Login</button>") && !form.contains("Restoring"), "{form}");
+    for shown in
+        [">Fetch Protected Data</button>", ">Logout</button>", "<bdi></bdi>", "Restoring your session…"]
+    {
+        assert!(home.contains(shown), "{shown} in {home}");
+    }
+    assert!(!home.contains("<form") && !form.contains("Logout"), "{form} {home}");
+    for view in [form, home] {
+        assert!(!view.contains('\n'), "the build reads one line a view: {view}");
+    }
+}
+
+#[test]
+fn the_first_views_follow_the_settings() {
+    let contract = r#"{"asks": [{"name": "otp", "label": "Code"}], "sessions": null}"#;
+    let settings = [("api-base-url", "/api"), ("auth-username-label", "E-mail"), ("auth-contract", contract)];
+    let Views { form, home } = views(&settings).expect("valid settings");
+    assert!(form.contains(r#"placeholder="E-mail""#) && form.contains(">Code</label>"), "{form}");
+    assert!(!home.contains("Your sessions"), "{home}");
+    let wrong = views(&[("api-base-url", "ftp://nowhere")]).expect_err("no address of an API");
+    assert!(wrong.to_string().contains("api-base-url"), "{wrong}");
 }

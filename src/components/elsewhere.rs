@@ -15,7 +15,7 @@ pub struct ElsewhereProps {
 #[component]
 pub fn Elsewhere(ElsewhereProps { user }: &ElsewhereProps) -> Html {
     let client = use_client();
-    let onclick = use_callback(client, |_: MouseEvent, client| client.start());
+    let onclick = move |_: MouseEvent| client.start();
     // Isolated (UAX #9), because a name may hold marks that turn the direction of what follows.
     let name = || html! { <bdi translate="no" key={user.to_string()}>{ user.clone() }</bdi> };
     html! {

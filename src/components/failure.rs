@@ -27,15 +27,15 @@ pub struct FailureProps {
 #[component]
 pub fn Failure(FailureProps { error, id, unfocused, onwaited, next }: &FailureProps) -> Html {
     let node = use_node_ref();
-    let ondone = use_callback(
-        (onwaited.clone(), node.clone(), next.clone()),
-        |(), (onwaited, node, next): &(Callback<()>, NodeRef, NodeRef)| {
-            if has_focus(node) {
-                focus(next);
+    let ondone = {
+        let (onwaited, node, next) = (onwaited.clone(), node.clone(), next.clone());
+        Callback::from(move |()| {
+            if has_focus(&node) {
+                focus(&next);
             }
             onwaited.emit(());
-        },
-    );
+        })
+    };
     html! {
         <>
             <Message id={id.clone()} text={error.message()} unfocused={*unfocused} {node} />

@@ -4,8 +4,8 @@ use auth::State;
 use yew::prelude::*;
 use yew::suspense::{Suspension, SuspensionHandle};
 
+use super::Elsewhere;
 use super::restoring::Restoring;
-use super::{Elsewhere, Progress};
 use crate::hooks::use_provided;
 
 /// Properties of [`Guard`].
@@ -18,8 +18,9 @@ pub struct GuardProps {
     pub children: Html,
 }
 
-/// Shows its children while there is a session. Drops them as soon as the session ends or becomes
-/// another user's. If another user signed in in another tab, shows [`Elsewhere`] above the fallback.
+/// Shows its children while there is a session, and the fallback otherwise. Drops the children as soon as the session ends or
+/// becomes another user's. While the session is being restored it shows what this browser remembers: the children if it had
+/// a session, which may be over by now, and the fallback if not. Calls of the hooks wait until the page knows. If another user signed in in another tab, shows [`Elsewhere`] above the fallback.
 ///
 /// While the page is frozen or in the back/forward cache, the children and [`Elsewhere`] are out of the
 /// document, but keep their state. They return when a check after the page's return has found that the
@@ -32,11 +33,11 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
     let session = use_provided();
     let users = use_mut_ref(Users::default);
     let user = users.borrow_mut().number_of(&session.state);
+    let is_remembered = session.state == State::Restoring && session.remembered.is_some();
     match session.state {
-        State::Restoring => html! { <Progress text="Restoring your session…" /> },
-        // Both states render the same structure, so that text typed into the fallback survives a change
+        // The states without a session render the same structure, so that text typed into the fallback survives a change
         // from one to the other.
-        state @ (State::SignedOut(_) | State::SignedInElsewhere { .. }) => html! {
+        state if !is_remembered && !matches!(state, State::SignedIn { .. }) => html! {
             <>
                 if let State::SignedInElsewhere { user } = state {
                     <Suspense>
@@ -47,7 +48,7 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
                 { fallback.clone() }
             </>
         },
-        State::SignedIn { .. } => html! {
+        _ => html! {
             <Suspense key={user} fallback={html! { <Restoring /> }}>
                 <Veil drawn={session.concealed} />
                 { children.clone() }

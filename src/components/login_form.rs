@@ -2,9 +2,9 @@ use auth::{EndReason, Error, FormFields, State};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::{Failure, Progress, WAIT_IS_OVER, words};
+use super::{Failure, WAIT_IS_OVER, primary, progress, words};
 use crate::focus::focus;
-use crate::hooks::{Calls, use_calls, use_client, use_session};
+use crate::hooks::{Calls, use_calls, use_client, use_provided};
 
 /// Properties of [`LoginForm`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -21,7 +21,8 @@ pub struct LoginFormProps {
 #[component]
 pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
     let client = use_client();
-    let reason = match use_session() {
+    let session = use_provided();
+    let reason = match session.state {
         State::SignedOut(reason) => reason,
         _ => None,
     };
@@ -36,8 +37,9 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
     };
 
     let submit = {
-        let given = (client.clone(), caller, username.clone(), password.clone(), asked.clone());
-        use_callback(given, |event: Event, (client, caller, username, password, asked)| {
+        let (client, asked) = (client.clone(), asked.clone());
+        let (username, password) = (username.clone(), password.clone());
+        Callback::from(move |event: Event| {
             event.prevent_default();
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let (Some(username), Some(password)) = inputs else { return };
@@ -58,11 +60,17 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
     // Depend on whether there is a reason, not on the reason: the reason changes when the server has been
     // told of the logout, or could not be told. The user may be typing a password then.
     use_effect_with(reason.is_some(), {
-        let username = username.clone();
+        let (username, password) = (username.clone(), password.clone());
         // After a session's end no element has the focus. The user's next step is this form.
         move |ended| {
-            if *ended {
-                focus(&username)
+            let input = username.cast::<HtmlInputElement>().filter(|_| *ended);
+            let Some(input) = input else { return };
+            match session.last_user.filter(|_| input.value().is_empty() && !reason.is_some_and(is_logout)) {
+                Some(name) => {
+                    input.set_value(&name);
+                    focus(&password);
+                }
+                None => focus(&username),
             }
         }
     });
@@ -110,11 +118,12 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
                         </>
                     }
                 }) }
+                <button type="submit" class={primary(busy)} ref={login.clone()} {onclick} aria-disabled={(busy || error.and_then(|error| error.wait()).is_some()).to_string()}>{ "Login" }</button>
+                // Below the button, so that nothing moves that the user was about to press.
                 if let Some(error) = error {
-                    <Failure key={failures} id="login-error" {error} unfocused={marked != FormFields::default()} onwaited={waited} next={login.clone()} />
+                    <Failure key={failures} id="login-error" {error} unfocused={marked != FormFields::default()} onwaited={waited} next={login} />
                 }
-                <button type="submit" class="primary" ref={login} {onclick} aria-disabled={(busy || error.and_then(|error| error.wait()).is_some()).to_string()}>{ "Login" }</button>
-                <Progress text={busy.then_some("Signing in…")} note={ready_again.then_some(WAIT_IS_OVER)} />
+                { progress(busy.then(|| "Signing in…".into()), ready_again.then(|| WAIT_IS_OVER.into())) }
             </form>
         </section>
     }
@@ -127,4 +136,9 @@ fn role(reason: EndReason) -> &'static str {
         EndReason::LoggedOut | EndReason::LoggedOutElsewhere => "status",
         _ => "alert",
     }
+}
+
+/// Whether the user ended the session. The form forgets the name then, because the next user may be another one.
+fn is_logout(reason: EndReason) -> bool {
+    matches!(reason, EndReason::LoggedOut | EndReason::LoggedOutElsewhere | EndReason::LoggedOutHereOnly)
 }

@@ -1,3 +1,4 @@
+use auth::Client;
 use yew::prelude::*;
 
 use crate::hooks::use_client;
@@ -6,7 +7,10 @@ use crate::hooks::use_client;
 /// server in the background.
 #[component]
 pub fn LogoutButton() -> Html {
-    let client = use_client();
-    let onclick = use_callback(client, |_: MouseEvent, client| client.logout());
-    html! { <button type="button" {onclick}>{ "Logout" }</button> }
+    logout_button(use_client())
+}
+
+/// [`LogoutButton`] as a function, because a component of its own weighs more.
+pub(crate) fn logout_button(client: Client) -> Html {
+    html! { <button type="button" onclick={move |_| client.logout()}>{ "Logout" }</button> }
 }

@@ -2,7 +2,7 @@ use auth::OwnSession;
 use js_sys::{Date, Object, Reflect};
 use yew::prelude::*;
 
-use super::{Failure, Progress, WAIT_IS_OVER};
+use super::{Failure, WAIT_IS_OVER, progress};
 use crate::device::device_name;
 use crate::focus::focus;
 use crate::hooks::use_own_sessions;
@@ -18,15 +18,15 @@ pub fn OwnSessions() -> Html {
     let sessions = use_own_sessions();
     let open = use_state_eq(|| false);
     let opener = use_node_ref();
-    let toggle = use_callback(
-        (open.clone(), sessions.fetch.clone()),
-        |_: MouseEvent, (open, fetch): &(UseStateHandle<bool>, Callback<()>)| {
-            if !**open {
+    let toggle = {
+        let (open, fetch) = (open.clone(), sessions.fetch.clone());
+        move |_: MouseEvent| {
+            if !*open {
                 fetch.emit(());
             }
-            open.set(!**open);
-        },
-    );
+            open.set(!*open);
+        }
+    };
     use_effect_with(sessions.ended, {
         let opener = opener.clone();
         move |ended| {
@@ -41,10 +41,11 @@ pub fn OwnSessions() -> Html {
     }
     let off = sessions.busy || sessions.error.and_then(|error| error.wait()).is_some();
     let everywhere = sessions.logout_everywhere.reform(|_: MouseEvent| ());
-    let note = if sessions.ready_again {
-        Some(WAIT_IS_OVER)
-    } else {
-        sessions.ended.then_some("The session was ended.")
+    let note = match (sessions.ready_again, sessions.ended, sessions.error, &sessions.list) {
+        (true, ..) => Some(WAIT_IS_OVER),
+        (_, true, ..) => Some("The session was ended."),
+        (_, _, None, Some(_)) if *open => Some("The list has arrived."),
+        _ => None,
     };
     html! {
         <section class="card sessions" aria-labelledby="sessions-title">
@@ -52,7 +53,7 @@ pub fn OwnSessions() -> Html {
                 <button type="button" id="sessions-title" ref={opener.clone()} onclick={toggle}
                     aria-expanded={open.to_string()} aria-controls="sessions">{ "Your sessions" }</button>
             </h2>
-            <Progress text={sessions.busy.then_some("Asking the server about your sessions…")} {note} />
+            { progress(sessions.busy.then(|| "Asking the server about your sessions…".into()), note.map(AttrValue::from)) }
             <div id="sessions" hidden={!*open}>
                 if let Some(error) = sessions.error {
                     <Failure {error} onwaited={sessions.waited.clone()} next={opener} />
@@ -86,7 +87,7 @@ fn item(session: &OwnSession, off: bool, end: &Callback<String>) -> Html {
     };
     html! {
         // Keyed by all that is shown, because translators replace text nodes.
-        <li key={format!("{session:?}")}>
+        <li key={[&session.sid, &*device, used.unwrap_or_default(), since.unwrap_or_default()].join(" ")}>
             <div>
                 <p>
                     <strong><bdi>{ device.into_owned() }</bdi></strong>

@@ -17,9 +17,15 @@ pub struct ProgressProps {
 /// while it is empty, because only changes inside an existing region are announced (WCAG 4.1.3).
 #[component]
 pub fn Progress(ProgressProps { text, note }: &ProgressProps) -> Html {
+    progress(text.clone(), note.clone())
+}
+
+/// [`Progress`] as a function, because a component of its own weighs more.
+pub(crate) fn progress(text: Option<AttrValue>, note: Option<AttrValue>) -> Html {
+    let class = if text.is_some() { "progress running" } else { "progress" };
     html! {
-        <p role="status" class={classes!("progress", text.is_some().then_some("running"))}>
-            if let Some(text) = text.clone().or_else(|| note.clone()) {
+        <p role="status" {class}>
+            if let Some(text) = text.or(note) {
                 { words(&text) }
             }
         </p>

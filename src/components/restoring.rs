@@ -1,7 +1,8 @@
 use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
-use super::{LogoutButton, Message, Progress};
+use super::{Message, logout_button, progress};
+use crate::hooks::use_client;
 
 /// Seconds until the page says that storage does not answer. One check takes 2 s at most and is
 /// repeated, so storage that has been silent for this long may never answer.
@@ -11,7 +12,7 @@ const PATIENCE: u32 = 15;
 /// storage does not answer, tells the user to reload the page or log out.
 #[component]
 pub(super) fn Restoring() -> Html {
-    let late = use_state_eq(|| false);
+    let (client, late) = (use_client(), use_state_eq(|| false));
     use_effect_with((), {
         let late = late.setter();
         move |()| {
@@ -28,12 +29,12 @@ pub(super) fn Restoring() -> Html {
     });
     html! {
         <>
-            <Progress text="Restoring your session…" />
+            { progress(Some("Restoring your session…".into()), None) }
             if *late {
                 <section class="card">
                     <Message text="This browser's storage does not answer, so your session cannot be shown. \
                                    Reload the page, or log out." />
-                    <div class="actions"><LogoutButton /></div>
+                    <div class="actions">{ logout_button(client) }</div>
                 </section>
             }
         </>

@@ -1,6 +1,6 @@
 //! A component's calls to the server, one at a time, and their state for rendering.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -27,67 +27,59 @@ pub(crate) struct Calls {
 }
 
 /// Makes one call at a time.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(crate) struct Caller {
-    busy: UseStateSetter<bool>,
-    failed: UseStateSetter<(u32, Option<Error>)>,
-    ready_again: UseStateSetter<bool>,
-    // Set in the same task as the click, because a second click may come before the next rendering.
-    under_way: Rc<RefCell<bool>>,
-    failures: Rc<RefCell<u32>>,
-    wait: Option<u32>,
+    last: Rc<Cell<Last>>,
+    render: UseForceUpdateHandle,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Last {
+    busy: bool,
+    error: Option<Error>,
+    failures: u32,
+    ready_again: bool,
 }
 
 impl Caller {
-    /// Makes a call. Does nothing while another call is under way or the server has asked to wait.
+    /// Makes a call, and renders the component again when it begins and when it has ended. Does nothing while another call
+    /// is under way or the server has asked to wait.
     pub(crate) fn call(&self, call: impl Future<Output = Result<(), Error>> + 'static) {
         // Boxed, so that `begin` is compiled once instead of once for each type of call.
         self.begin(Box::pin(call));
     }
 
     fn begin(&self, call: Pin<Box<dyn Future<Output = Result<(), Error>>>>) {
-        if self.wait.is_some() || self.under_way.replace(true) {
+        let last = self.last.get();
+        if last.busy || last.error.and_then(|error| error.wait()).is_some() {
             return;
         }
-        self.busy.set(true);
-        self.show(None);
-        self.ready_again.set(false);
+        self.set(Last { busy: true, error: None, ready_again: false, ..last });
         let caller = self.clone();
         spawn_local(async move {
-            let outcome = call.await;
-            *caller.under_way.borrow_mut() = false;
-            caller.busy.set(false);
-            caller.show(outcome.err());
+            let error = call.await.err();
+            let last = caller.last.get();
+            let failures = last.failures.wrapping_add(error.is_some().into());
+            caller.set(Last { busy: false, error, failures, ..last });
         });
     }
 
-    fn show(&self, error: Option<Error>) {
-        let mut failures = self.failures.borrow_mut();
-        *failures = failures.wrapping_add(error.is_some().into());
-        self.failed.set((*failures, error));
+    fn set(&self, last: Last) {
+        self.last.set(last);
+        self.render.force_update();
     }
 }
 
 #[hook]
 pub(crate) fn use_calls() -> Calls {
-    let busy = use_state_eq(|| false);
-    let failed = use_state_eq(|| (0, None));
-    let ready_again = use_state_eq(|| false);
-    let (failures, error): (u32, Option<Error>) = *failed;
-    let caller = Caller {
-        busy: busy.setter(),
-        failed: failed.setter(),
-        ready_again: ready_again.setter(),
-        under_way: use_mut_ref(|| false),
-        failures: use_mut_ref(|| 0),
-        wait: error.and_then(|error| error.wait()),
-    };
+    let caller = Caller { last: use_memo((), |()| Cell::default()), render: use_force_update() };
+    let Last { busy, error, failures, ready_again } = caller.last.get();
     let waited = {
         let caller = caller.clone();
-        use_callback((), move |(), ()| {
-            caller.show(None);
-            caller.ready_again.set(true);
-        })
+        Callback::from(move |()| caller.set(Last { error: None, ready_again: true, ..caller.last.get() }))
     };
-    Calls { busy: *busy, error, failures, waited, ready_again: *ready_again, caller }
+    Calls { busy, error, failures, waited, ready_again, caller }
 }
+
+/// What a component got by its calls. They render the component when they end, so this needs no rendering of its own.
+pub(crate) type Got<T> = Rc<RefCell<T>>;

@@ -3,7 +3,8 @@ use std::rc::Rc;
 use auth::{Error, OwnSession};
 use yew::prelude::*;
 
-use super::calls::{Calls, use_calls};
+use super::calls::{Calls, Got, use_calls};
+use super::known::known;
 use super::use_client;
 use crate::browser::is_online;
 
@@ -42,60 +43,57 @@ pub struct SessionList {
 pub fn use_own_sessions() -> SessionList {
     let client = use_client();
     let offered = client.lists_sessions();
-    let list = use_state_eq(|| None::<Rc<[OwnSession]>>);
-    let ended = use_state_eq(|| false);
+    let got: Got<Listed> = use_mut_ref(Listed::default);
     let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
+    let Listed { list, ended } = got.borrow().clone();
     let fetch = {
-        let (list, ended) = (list.setter(), ended.setter());
-        use_callback((client.clone(), caller.clone()), move |(): (), (client, caller)| {
-            let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
+        let (client, caller, got) = (client.clone(), caller.clone(), got.clone());
+        Callback::from(move |()| {
+            let (client, got) = (client.clone(), got.clone());
             caller.call(async move {
-                ended.set(false);
+                got.borrow_mut().ended = false;
+                known(&client).await;
                 let listed = client.own_sessions().await.map_err(|error| match error {
                     // Without a connection no request tells what the server offers.
                     Error::NotOffered if !is_online() => Error::Unreachable,
                     error => error,
                 });
-                list.set(Some(listed?.into()));
+                got.borrow_mut().list = Some(listed?.into());
                 Ok(())
             });
         })
     };
     let end = {
-        let ended = ended.setter();
-        let given = (client.clone(), caller.clone(), list.clone());
-        use_callback(given, move |sid: String, (client, caller, list)| {
-            let (client, list, ended) = (client.clone(), list.clone(), ended.clone());
+        let (client, caller, got) = (client.clone(), caller.clone(), got.clone());
+        Callback::from(move |sid: String| {
+            let (client, got) = (client.clone(), got.clone());
             caller.call(async move {
-                ended.set(false);
+                got.borrow_mut().ended = false;
+                known(&client).await;
                 client.end_session(&sid).await?;
-                let left = list.iter().flat_map(|list| &**list).filter(|session| session.sid != sid);
-                list.set(Some(left.cloned().collect()));
-                ended.set(true);
+                let mut got = got.borrow_mut();
+                let left = got.list.iter().flat_map(|list| &**list).filter(|session| session.sid != sid);
+                got.list = Some(left.cloned().collect());
+                got.ended = true;
                 Ok(())
             });
         })
     };
-    let logout_everywhere = {
-        let ended = ended.setter();
-        use_callback((client, caller), move |(): (), (client, caller)| {
-            let (client, ended) = (client.clone(), ended.clone());
-            caller.call(async move {
-                ended.set(false);
-                client.logout_everywhere().await
-            });
-        })
-    };
-    SessionList {
-        offered,
-        list: (*list).clone(),
-        ended: *ended,
-        error,
-        busy,
-        fetch,
-        end,
-        logout_everywhere,
-        waited,
-        ready_again,
-    }
+    let logout_everywhere = Callback::from(move |()| {
+        let (client, got) = (client.clone(), got.clone());
+        caller.call(async move {
+            got.borrow_mut().ended = false;
+            known(&client).await;
+            client.logout_everywhere().await
+        });
+    });
+    SessionList { offered, list, ended, error, busy, fetch, end, logout_everywhere, waited, ready_again }
+}
+
+/// What the calls have brought.
+#[derive(Clone, Default)]
+struct Listed {
+    list: Option<Rc<[OwnSession]>>,
+    /// Whether the last call ended a session.
+    ended: bool,
 }

@@ -158,7 +158,7 @@ async fn a_success_without_content_says_so() {
     assert!(find("pre").is_none() && find("[role=alert]").is_none());
     fetched(respond(200, "application/json", "{}")).await;
     until("data", || text("pre") == "{}").await;
-    assert_eq!(text(".home [role=status]"), "");
+    assert_eq!(text(".home [role=status]"), "The data has arrived.");
 }
 
 #[wasm_bindgen_test]

@@ -90,7 +90,7 @@ async fn what_is_closed_is_hidden_and_fetched_anew_when_it_is_opened() {
     opener.click();
     until("the server's own list", || devices().split(", ").count() > 0 && !devices().contains("Laptop"))
         .await;
-    assert_eq!(status(), "", "nothing was ended by this");
+    assert_eq!(status(), "The list has arrived.", "nothing was ended by this");
     assert!(!find("#sessions").unwrap().has_attribute("hidden"));
     assert_eq!(wire(2).await, ["DELETE /sessions/twice 404", "GET /sessions 200"]);
 }

@@ -72,7 +72,15 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
         .env_remove("NO_COLOR")
         .current_dir(&root);
     process::run(&mut command, "The release build")?;
-    bundle::finish(&stage, api, esbuild)?;
+    progress("Rendering the first view");
+    let mut prerender = tools::cargo();
+    prerender.args(["run", "--quiet", "--locked", "--offline", "--features", "ssr"]).args([
+        "--bin",
+        "prerender",
+        "--",
+    ]);
+    let tools = bundle::Tools { wasm_opt: process::command(bin.join("wasm-opt")), esbuild, prerender };
+    bundle::finish(&stage, api, tools)?;
 
     let dist = root.join("dist");
     replace(&stage, &dist)?;

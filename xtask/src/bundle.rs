@@ -19,20 +19,30 @@ use crate::page::{self, Tag};
 
 mod minify;
 mod policy;
+mod shorten;
+mod views;
+
+/// The commands that the bundle is made with.
+pub(crate) struct Tools {
+    pub(crate) wasm_opt: Command,
+    pub(crate) esbuild: Command,
+    /// Prints the page's first views.
+    pub(crate) prerender: Command,
+}
 
 /// Rewrites Trunk's output in place.
-pub(crate) fn finish(folder: &Path, api: Option<&str>, esbuild: Command) -> Result<()> {
+pub(crate) fn finish(folder: &Path, api: Option<&str>, tools: Tools) -> Result<()> {
+    let Tools { wasm_opt, esbuild, prerender } = tools;
     let index = folder.join("index.html");
     let html = fs::read_to_string(&index).context("Trunk wrote no index.html.")?;
     let html = without_trunks_tags(&page::with_setting(&html, page::API, api)?);
-    let wasm = rename(&only(folder, ".wasm")?, "_bg.wasm")?;
-    let glue = only(folder, ".js")?;
-    let styles = files(folder, ".css")?;
-    let html = minify::files(folder, esbuild, &html, &start(&glue, &wasm), &glue, &styles)?;
+    let html = views::put_into(&html, prerender)?;
+    let (wasm, glue) = (only(folder, ".wasm")?, only(folder, ".js")?);
+    shorten::names(&wasm, &glue, wasm_opt)?;
+    let wasm = rename(&wasm, "_bg.wasm")?;
+    let html = minify::files(folder, esbuild, &html, &start(&glue, &wasm), &glue)?;
     let glue = rename(&glue, ".js")?;
-    let styles =
-        styles.iter().map(|file| Ok((file_name(file), rename(file, ".css")?))).collect::<Result<Vec<_>>>()?;
-    let html = page::compact(&with_files(&html, &glue, &wasm, &styles)?);
+    let html = page::compact(&with_files(&html, &glue, &wasm)?);
     fs::write(&index, policy::put_into(&html)?).context("index.html cannot be written")
 }
 
@@ -88,25 +98,13 @@ fn without_trunks_tags(html: &str) -> String {
     page::replace(html, tags.map(|tag| (page::element(html, &tag), String::new())).collect())
 }
 
-fn with_files(html: &str, glue: &Asset, wasm: &Asset, styles: &[(String, Asset)]) -> Result<String> {
-    let mut edits = Vec::new();
-    for tag in page::tags(html) {
-        let href = tag.attribute("href").unwrap_or_default().trim_start_matches("./");
-        if let Some((_, style)) = styles.iter().find(|(old, _)| tag.name == "link" && old == href) {
-            let Asset { name, integrity } = style;
-            let link = format!("<link rel=\"stylesheet\" href=\"./{name}\" integrity=\"{integrity}\">");
-            edits.push((tag.range, link));
-        }
-    }
-    if edits.len() != styles.len() {
-        bail!("index.html does not link every style sheet that Trunk wrote.");
-    }
+fn with_files(html: &str, glue: &Asset, wasm: &Asset) -> Result<String> {
     let head = html.find("</head>").context("index.html has no </head>.")?;
-    edits.push((head..head, format!(
+    let tags = format!(
         "<link rel=\"preload\" href=\"./{}\" as=\"fetch\" type=\"application/wasm\" crossorigin><script type=\"module\" src=\"./{}\" integrity=\"{}\"></script>",
         wasm.name, glue.name, glue.integrity
-    )));
-    Ok(page::replace(html, edits))
+    );
+    Ok(page::replace(html, vec![(head..head, tags)]))
 }
 
 fn only(folder: &Path, ending: &str) -> Result<PathBuf> {

@@ -58,14 +58,15 @@ pub(crate) fn element(page: &str, tag: &Tag<'_>) -> Range<usize> {
     tag.range.start..end
 }
 
-/// The ranges of the texts of the scripts that stand in the page itself.
-pub(crate) fn inline_scripts(page: &str) -> Vec<Range<usize>> {
-    let inline = tags(page).into_iter().filter(|tag| tag.name == "script" && tag.attribute("src").is_none());
+/// The ranges of the texts of the elements of this kind, `script` or `style`, whose text stands in the page itself.
+pub(crate) fn inline(page: &str, kind: &str) -> Vec<Range<usize>> {
+    let inline = tags(page).into_iter().filter(|tag| tag.name == kind && tag.attribute("src").is_none());
+    let end = format!("</{kind}>");
     inline
         .map(|tag| {
             let element = element(page, &tag);
             let text = page.get(element.clone()).unwrap_or_default();
-            tag.range.end..element.end - if text.ends_with(SCRIPT_END) { SCRIPT_END.len() } else { 0 }
+            tag.range.end..element.end - if text.ends_with(&end) { end.len() } else { 0 }
         })
         .collect()
 }
@@ -102,8 +103,6 @@ fn push_compact(result: &mut String, text: &str) {
     }
     result.push_str(&compact);
 }
-
-const SCRIPT_END: &str = "</script>";
 
 /// The page with each range replaced by its text. The ranges must not overlap.
 pub(crate) fn replace(page: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
@@ -262,7 +261,7 @@ mod tests {
     #[test]
     fn only_scripts_without_an_address_are_inline() {
         let page = "<script src=a.js></script><script>alert(1)</script><script>";
-        let found: Vec<&str> = inline_scripts(page).into_iter().map(|range| &page[range]).collect();
+        let found: Vec<&str> = inline(page, "script").into_iter().map(|range| &page[range]).collect();
         assert_eq!(found, ["alert(1)", ""]);
     }
 }

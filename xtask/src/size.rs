@@ -65,8 +65,7 @@ fn measure(dist: &Path) -> Result<Vec<Size>> {
         }
         sum
     };
-    let kinds =
-        [("index.html", "index.html"), ("style sheet", ".css"), ("JavaScript", ".js"), ("wasm", ".wasm")];
+    let kinds = [("index.html", "index.html"), ("JavaScript", ".js"), ("wasm", ".wasm")];
     Ok(kinds.into_iter().map(size).collect())
 }
 
@@ -135,7 +134,7 @@ const measure = (name) => {
   const brotli = zlib.brotliCompressSync(data, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 11 } });
   return { name, raw: data.length, gzip: zlib.gzipSync(data, { level: 9 }).length, brotli: brotli.length };
 };
-console.log(JSON.stringify(fs.readdirSync(dist).filter((name) => /\.(html|css|js|wasm)$/.test(name)).map(measure)));
+console.log(JSON.stringify(fs.readdirSync(dist).filter((name) => /\.(html|js|wasm)$/.test(name)).map(measure)));
 "#;
 
 #[cfg(test)]

@@ -27,8 +27,10 @@ pub struct Seen {
     pub boxes: Vec<String>,
     /// Texts with `role="alert"`.
     pub alerts: Vec<String>,
-    /// Texts with `role="status"`, without the empty ones.
+    /// Texts with `role="status"`, without the empty ones and those that only say that something has arrived.
     pub statuses: Vec<String>,
+    /// Whether the page's code has started. Until then the page shows what was built into it.
+    pub running: bool,
     /// Texts with `role="timer"`.
     pub timers: Vec<String>,
     /// Accessible name, or role, of the element that has the focus.
@@ -73,12 +75,17 @@ impl Seen {
 
     /// Whether the page shows the login form with its button enabled.
     pub fn signed_out(&self) -> bool {
-        self.has_button(LOGIN)
+        self.running && self.has_button(LOGIN)
     }
 
-    /// Whether the page shows the signed-in view.
+    /// Whether the page shows the signed-in view, and knows by now that there is a session.
     pub fn signed_in(&self) -> bool {
-        self.has_button(LOGOUT)
+        self.running && self.has_button(LOGOUT) && !self.says(RESTORING)
+    }
+
+    /// Whether the page shows its first view, without its code.
+    pub fn painted(&self) -> bool {
+        !self.running && !self.buttons.is_empty()
     }
 }
 
@@ -91,6 +98,14 @@ impl<'a> LoginPage<'a> {
     /// Opens the page at `address`, without waiting for a particular state of it.
     pub async fn open(browser: &'a Browser, address: &str) -> Result<Self> {
         browser.open(address).await?;
+        Ok(Self { browser })
+    }
+
+    /// Opens the page at `address`, whose loading may not end, in a browser that does not wait for that.
+    pub async fn begin(browser: &'a Browser, address: &str) -> Result<Self> {
+        browser.driver().goto(address).await?;
+        let arrived = "return location.href.startsWith(args) && document.body !== null";
+        browser.wait_for("the document", arrived, address.into(), DEADLINE).await?;
         Ok(Self { browser })
     }
 
@@ -169,13 +184,13 @@ impl<'a> LoginPage<'a> {
         self.wait_until("settled", |seen| seen.disabled.is_empty() || !seen.timers.is_empty()).await
     }
 
-    /// Waits for the button with this name and presses it.
+    /// Waits for the code and the button with this name, and presses it.
     pub async fn press(&self, name: &str) -> Result<()> {
         let button = self.control("button, [role=button]", name).await?;
         button.click().await.with_context(|| format!("cannot press {name}"))
     }
 
-    /// Waits for the text box with this name.
+    /// Waits for the code and the text box with this name.
     pub async fn text_box(&self, name: &str) -> Result<WebElement> {
         self.control(BOXES, name).await
     }
@@ -184,7 +199,7 @@ impl<'a> LoginPage<'a> {
         let find = format!(
             "{NAMES}
              const [kind, wanted] = arguments;
-             const fits = (e) => visible(e) && usable(e) && name(e) === wanted;
+             const fits = (e) => running && visible(e) && usable(e) && name(e) === wanted;
              return [...document.querySelectorAll(kind)].find(fits) ?? null;"
         );
         let end = Instant::now() + DEADLINE;
@@ -213,6 +228,8 @@ pub const SESSIONS: &str = "Your sessions";
 pub const SHOW_MORE: &str = "Show more";
 /// The name of the button that ends all of the user's sessions.
 pub const LOGOUT_EVERYWHERE: &str = "Log out everywhere";
+/// What the page says while it looks for its session.
+pub const RESTORING: &str = "Restoring your session…";
 /// The label of the first text box.
 pub const USERNAME: &str = "Username";
 /// The label of the second text box.
@@ -221,6 +238,7 @@ pub const PASSWORD: &str = "Password";
 const BOXES: &str = "input:not([type=checkbox]):not([type=hidden]), textarea";
 
 const NAMES: &str = "
+    const running = !document.getElementById('boot');
     const visible = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility === 'visible';
     const usable = (e) => !e.disabled && e.getAttribute('aria-disabled') !== 'true';
     const text = (e) => (e.innerText ?? e.textContent ?? '').trim();
@@ -237,7 +255,8 @@ const SEEN: &str = "
       disabled: buttons.filter((e) => !usable(e)).map(name),
       boxes: all('input:not([type=checkbox]):not([type=hidden]), textarea').map(name),
       alerts: texts('[role=alert]'),
-      statuses: texts('[role=status]'),
+      statuses: texts('[role=status]').filter((t) => !/^The (data|list) has arrived[.]$/.test(t)),
+      running,
       timers: texts('[role=timer]'),
       focus: focused === null || focused === document.body ? '' : name(focused) || focused.getAttribute('role') || '',
       data: texts('pre')[0] ?? null,

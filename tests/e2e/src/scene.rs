@@ -37,10 +37,12 @@ pub struct Scene {
 /// Everything that the page's origin has stored in this profile and tab.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Stored {
-    /// `localStorage`.
+    /// `localStorage`, without the name that the page remembers.
     pub local: BTreeMap<String, String>,
-    /// `sessionStorage`.
+    /// `sessionStorage`, without the name that the page remembers.
     pub session: BTreeMap<String, String>,
+    /// The name of the user that the page remembers, of the profile and of the tab.
+    pub names: BTreeMap<String, String>,
     /// Everything else that can hold text: cookies, other databases, caches, the history's state,
     /// `window.name`.
     pub elsewhere: Vec<String>,
@@ -61,12 +63,16 @@ impl Stored {
 
     /// Whether both are equal outside of the ledger.
     pub fn holds(&self, other: &Self) -> bool {
-        (&self.local, &self.session, &self.elsewhere) == (&other.local, &other.session, &other.elsewhere)
+        self.local == other.local
+            && self.session == other.session
+            && self.names == other.names
+            && self.elsewhere == other.elsewhere
     }
 
     /// All stored data as one text, for a search for a text that must not be stored.
     pub fn text(&self) -> String {
-        format!("{:?} {:?} {:?} {:?}", self.local, self.session, self.elsewhere, self.ledger)
+        let Self { local, session, names, elsewhere, ledger } = self;
+        format!("{local:?} {session:?} {names:?} {elsewhere:?} {ledger:?}")
     }
 }
 
@@ -269,6 +275,16 @@ const STORED: &str = "
       }
     } catch {}
     try { for (const name of await caches.keys()) elsewhere.push('cache ' + name); } catch {}
-    const all = (area) => { try { return {...window[area]}; } catch { return {}; } };
-    return {local: all('localStorage'), session: all('sessionStorage'), elsewhere, ledger};
+    const names = {};
+    const all = (area) => {
+      const all = {};
+      try {
+        for (const [key, text] of Object.entries(window[area])) {
+          if (key.endsWith(':user')) names[area + ' ' + key] = text;
+          else all[key] = text;
+        }
+      } catch {}
+      return all;
+    };
+    return {local: all('localStorage'), session: all('sessionStorage'), names, elsewhere, ledger};
 ";

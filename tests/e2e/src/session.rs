@@ -214,7 +214,7 @@ pub async fn wait_until_stale(browser: &Browser) -> Result<()> {
 }
 
 const TIME_IS_UP: &str = "
-    const record = JSON.parse(Object.values({...sessionStorage})[0]);
+    const record = JSON.parse(Object.entries(sessionStorage).find(([key]) => key.endsWith(':access'))[1]);
     return Date.now() - record.received > record.lifetime * 1000 + 20;
 ";
 

@@ -77,6 +77,7 @@ fn tokens(access: &str, refresh: &str) -> Action {
 async fn ensure_contained(scene: &Scene, access: &str, refresh: &str) -> Result<()> {
     let stored = scene.stored().await?;
     ensure!(stored.elsewhere.is_empty(), "{:?}", stored.elsewhere);
+    ensure!(stored.names.values().all(|name| name == USERNAME), "{:?}", stored.names);
     let record = |area: &std::collections::BTreeMap<String, String>, field: &str| -> Result<String> {
         ensure!(area.len() == 1, "{:?}", area.keys());
         let text = area.values().next().context("a record")?;

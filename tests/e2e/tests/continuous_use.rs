@@ -64,8 +64,7 @@ async fn no_request_waits_for_a_refresh(engine: Engine) -> Result<()> {
     seen.ensure_data_of(USERNAME)?;
     // No request waits for a background refresh, so its commit may come after all of the above.
     let refreshes = scene.log().matching("POST", "/refresh").len();
-    let committed =
-        "return Object.values({...sessionStorage}).some((text) => JSON.parse(text).generation === args)";
+    let committed = "return Object.entries(sessionStorage).some(([key, text]) => key.endsWith(':access') && JSON.parse(text).generation === args)";
     scene.browser.wait_for("the last commit", committed, json!(refreshes), DEADLINE).await?;
     scene.ensure_kept(u32::try_from(refreshes)?).await?;
     scene.ensure_quiet().await

@@ -182,7 +182,7 @@ async fn records_are_versioned_and_named_and_none_is_left_after_a_logout() -> Re
 
 /// Waits until the access token has expired, by the stored record's lifetime.
 async fn time_is_up(scene: &Scene) -> Result<()> {
-    let script = "const record = JSON.parse(Object.values({...sessionStorage})[0]);
+    let script = "const record = JSON.parse(Object.entries(sessionStorage).find(([key]) => key.endsWith(':access'))[1]);
                   return Date.now() - record.received > record.lifetime * 1000 + 20";
     scene.browser.wait_for("the token's time is up", script, Value::Null, DEADLINE).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Makes scripts and style sheets small with esbuild, which writes the same bytes in each run.
+//! Makes scripts and styles small with esbuild, which writes the same bytes in each run.
 
 use std::{
     fs,
@@ -11,15 +11,14 @@ use anyhow::{Context as _, Result};
 use super::file_name;
 use crate::{page, process};
 
-/// Replaces the glue by one script of `start` and all that it imports, and makes the style sheets small, in place. Returns
-/// the page with small inline scripts.
+/// Replaces the glue by one script of `start` and all that it imports, in place. Returns the page with small scripts and
+/// styles.
 pub(super) fn files(
     folder: &Path,
     mut esbuild: Command,
     html: &str,
     start: &str,
     glue: &Path,
-    styles: &[PathBuf],
 ) -> Result<String> {
     let write = |name: String, text: &str| -> Result<PathBuf> {
         let path = folder.join(name);
@@ -27,9 +26,12 @@ pub(super) fn files(
         Ok(path)
     };
     let start = write("start.js".to_owned(), start)?;
-    let inline = page::inline_scripts(html).into_iter().enumerate().map(|(at, range)| {
+    let ranges = [("script", "js"), ("style", "css")]
+        .into_iter()
+        .flat_map(|(kind, ending)| page::inline(html, kind).into_iter().map(move |range| (range, ending)));
+    let inline = ranges.enumerate().map(|(at, (range, ending))| {
         let text = html.get(range.clone()).unwrap_or_default();
-        Ok((range, write(format!("inline-{at}.js"), text)?))
+        Ok((range, write(format!("inline-{at}.{ending}"), text)?))
     });
     let inline = inline.collect::<Result<Vec<_>>>()?;
     esbuild
@@ -38,7 +40,7 @@ pub(super) fn files(
         // which the glue needs, are newer.
         .args(["--target=es2017", "--supported:import-meta=true"])
         .args(["--outdir=.", "--allow-overwrite"])
-        .args(inline.iter().map(|(_, path)| path).chain(styles).chain([&start]).map(|path| file_name(path)))
+        .args(inline.iter().map(|(_, path)| path).chain([&start]).map(|path| file_name(path)))
         .current_dir(folder);
     process::run(&mut esbuild, "esbuild")?;
     fs::rename(&start, glue)?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     cache::{self, Cache},
-    node,
+    node, process,
 };
 
 fn asset(name: &str) -> Asset {
@@ -19,19 +19,12 @@ fn the_hash_of_trunk_gives_way() {
 
 #[test]
 fn trunks_tags_give_way_to_ours() {
-    let html = "<head><link href=./app-1.css integrity=sha384-old rel=stylesheet><link rel=modulepreload href=./a.js><link as=fetch rel=preload href=./a.wasm></head><body><script type=module>import init from './a.js';</script><p>x</body>";
-    let styles = [("app-1.css".to_owned(), asset("s.css"))];
-    let page = with_files(&without_trunks_tags(html), &asset("g.js"), &asset("w.wasm"), &styles);
+    let html = "<head><link rel=modulepreload href=./a.js><link as=fetch rel=preload href=./a.wasm></head><body><script type=module>import init from './a.js';</script><p>x</body>";
+    let page = with_files(&without_trunks_tags(html), &asset("g.js"), &asset("w.wasm"));
     assert_eq!(
         page.unwrap(),
-        "<head><link rel=\"stylesheet\" href=\"./s.css\" integrity=\"sha384-s.css\"><link rel=\"preload\" href=\"./w.wasm\" as=\"fetch\" type=\"application/wasm\" crossorigin><script type=\"module\" src=\"./g.js\" integrity=\"sha384-g.js\"></script></head><body><p>x</body>"
+        "<head><link rel=\"preload\" href=\"./w.wasm\" as=\"fetch\" type=\"application/wasm\" crossorigin><script type=\"module\" src=\"./g.js\" integrity=\"sha384-g.js\"></script></head><body><p>x</body>"
     );
-}
-
-#[test]
-fn a_style_sheet_that_no_link_names_is_noticed() {
-    let styles = [("app-1.css".to_owned(), asset("s.css"))];
-    assert!(with_files("<head></head>", &asset("g"), &asset("w"), &styles).is_err());
 }
 
 /// Finishes what Trunk might have written, and returns the files by name.
@@ -41,20 +34,29 @@ fn finished(run: usize) -> Vec<(String, String)> {
     for (name, text) in [
         (
             "index.html",
-            "<head>\n  <meta charset=\"utf-8\" />\n  <!-- a comment -->\n  <meta name=\"api-base-url\" content=\"/\" />\n  <script>{ const words = [\"long\", \"long\"]; try { self.words = words; } catch (_) {} }</script>\n  <link rel=\"stylesheet\" href=\"./app-0123456789abcdef.css\" />\n</head>",
+            "<head>\n  <meta charset=\"utf-8\" />\n  <!-- a comment -->\n  <meta name=\"api-base-url\" content=\"/\" />\n  <script>{ const words = [\"long\", \"long\"]; try { self.words = words; } catch (_) {} }</script>\n  <style>p {\n  color: red;\n}</style>\n</head><body><main id=\"app\"></main></body>",
         ),
-        ("app-0123456789abcdef.css", "p {\n  color: red;\n}\n"),
         ("page-0123456789abcdef_bg.wasm", "wasm"),
         ("snippets/inline.js", "export const snippet = () => \"of a dependency\";"),
         (
             "page-0123456789abcdef.js",
-            "import { snippet } from \"./snippets/inline.js\";\nasync function unused() { return \"unused\"; }\nasync function start(options) { return [\"long\", \"long\", 7, 7, null, null, Array.from, Array.from, snippet(), options]; }\nexport { unused };\nexport default start;\n",
+            "import { snippet } from \"./snippets/inline.js\";\nasync function unused() { return \"unused\"; }\nasync function start(options) { return [\"long\", \"long\", 7, 7, null, null, Array.from, Array.from, snippet(), options, { \"./page_bg.js\": { __wbg_long_1: 0 } }, wasm.memory]; }\nlet wasm;\nexport { unused };\nexport default start;\n",
         ),
     ] {
         fs::write(folder.join(name), text).unwrap();
     }
-    let esbuild = node::esbuild(&Cache::locate().unwrap()).unwrap();
-    finish(&folder, Some("https://api.example.org"), esbuild).unwrap();
+    let shell = |script: &str| {
+        let mut command = process::command("sh");
+        command.args(["-c", script]);
+        command
+    };
+    let names = r#"{"imports": [["./page_bg.js", "__wbg_long_1", "A"]], "exports": [["memory", "b"]]}"#;
+    let tools = Tools {
+        wasm_opt: shell(&format!("echo '{names}'")),
+        esbuild: node::esbuild(&Cache::locate().unwrap()).unwrap(),
+        prerender: shell("echo '<p>the form</p>'; echo '<p>signed in</p>'"),
+    };
+    finish(&folder, Some("https://api.example.org"), tools).unwrap();
     let files = files(&folder, "").unwrap();
     let files = files.iter().map(|file| (file_name(file), fs::read_to_string(file).unwrap())).collect();
     cache::remove(&folder).unwrap();
@@ -66,22 +68,26 @@ fn the_same_output_of_trunk_becomes_the_same_page() {
     let files = finished(0);
     assert_eq!(finished(1), files);
 
-    assert_eq!(files.len(), 4, "{files:#?}");
+    assert_eq!(files.len(), 3, "{files:#?}");
     let page = "index.html";
-    let [style, script, wasm] = [".css", ".js", "_bg.wasm"].map(|ending| {
+    let [script, wasm] = [".js", "_bg.wasm"].map(|ending| {
         files.iter().map(|(name, _)| name.as_str()).find(|name| name.ends_with(ending)).unwrap()
     });
     let text = |wanted: &str| files.iter().find(|(name, _)| name == wanted).unwrap().1.as_str();
     let integrity = |name| format!("sha384-{}", BASE64_STANDARD.encode(Sha384::digest(text(name))));
-    for (holder, named) in [(page, style), (page, script), (script, wasm)] {
+    for (holder, named) in [(page, script), (script, wasm)] {
         for part in [named, integrity(named).as_str()] {
             assert!(text(holder).contains(part), "{holder} lacks {part}: {}", text(holder));
         }
     }
-    assert_eq!(text(style), "p{color:red}\n");
+    assert!(text(page).contains("<style>p{color:red}</style>"), "{}", text(page));
     assert!(text(script).contains("of a dependency") && !text(script).contains("unused"), "{}", text(script));
+    assert!(text(script).contains("{a:{A:0}}") && text(script).contains(".b]"), "{}", text(script));
+    let (form, home) =
+        ("<main id=\"app\"><p>the form</p></main>", "<template id=\"home\"><p>signed in</p></template>");
+    assert!(text(page).contains(&[form, home].concat()), "{}", text(page));
     // Its hash is in the policy, as a browser computes it.
-    let inline = page::inline_scripts(text(page));
+    let inline = page::inline(text(page), "script");
     let [inline] = &*inline else { panic!("{}", text(page)) };
     let inline = &text(page)[inline.clone()];
     assert!(!inline.contains("words ="), "{inline}");

@@ -9,7 +9,7 @@ use crate::project;
 
 /// The sources of each crate, and where its list begins in the document. A list has groups of modules, and a module
 /// imports from the groups behind its own.
-const PAGE: (&str, &str) = ("src", "```text\napp");
+const PAGE: (&str, &str) = ("src", "```text\nmount");
 const AUTH: (&str, &str) = ("auth/src", "```text\nown_sessions");
 
 /// The group of each module.

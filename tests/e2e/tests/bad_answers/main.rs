@@ -165,7 +165,7 @@ async fn a_refusal_to_refresh_brings_the_form_with_the_reason_and_clears_storage
             page.press(FETCH).await?;
             let seen = page.wait_until("the form", Seen::signed_out).await?;
             ensure!(seen.alerts == [sentence] && seen.data.is_none(), "{seen:#?}");
-            ensure!(seen.focus == "Username", "{seen:#?}");
+            ensure!(seen.focus == "Password", "{seen:#?}");
             ensure!(scene.stored().await?.is_empty(), "{:?}", scene.stored().await?.local.keys());
             ensure_nothing_shows(&scene).await
         };

@@ -121,7 +121,7 @@ async fn a_disabled_account_is_shut_out_with_the_reason(scene: &mut Scene) -> Re
 async fn ensure_told(scene: &Scene, sentence: &str) -> Result<()> {
     let seen = scene.page().wait_until("the form", Seen::signed_out).await?;
     ensure!(seen.alerts == [sentence] && seen.data.is_none(), "{seen:#?}");
-    ensure!(seen.focus == "Username", "{seen:#?}");
+    ensure!(seen.focus == "Password", "{seen:#?}");
     scene.ensure_no_session().await
 }
 

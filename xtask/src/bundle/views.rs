@@ -1,0 +1,37 @@
+//! Puts the page's first views into index.html, so that a visitor sees and fills in the form while the code is on its way.
+//!
+//! The app's own components render them (src/prerender.rs). The form stands in the page. The signed-in view stands in a
+//! template, from which early.js takes it.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::page;
+
+/// The page with the views that `prerender` prints for its settings.
+pub(super) fn put_into(html: &str, mut prerender: Command) -> Result<String> {
+    let tags = page::tags(html);
+    let settings = tags.iter().filter(|tag| tag.name == "meta");
+    let settings = settings.filter_map(|tag| Some((tag.attribute("name")?, tag.attribute("content")?)));
+    prerender.args(settings.map(|(name, content)| format!("{name}={}", decoded(content))));
+    let output =
+        prerender.stderr(Stdio::inherit()).output().context("The page's first view cannot be rendered.")?;
+    if !output.status.success() {
+        bail!("The page's first view could not be rendered: see above.");
+    }
+    let printed = String::from_utf8(output.stdout)?;
+    let (form, home) = printed.trim_end().split_once('\n').context("Two views were expected.")?;
+    let root = tags.iter().find(|tag| tag.has("id", "app"));
+    let start = root.context("index.html has no element with the id \"app\".")?.range.end;
+    let end = html.find("</main>").context("index.html has no </main>.")? + "</main>".len();
+    let template = format!("<template id=\"home\">{home}</template>");
+    Ok(page::replace(html, vec![(start..start, form.to_owned()), (end..end, template)]))
+}
+
+/// An attribute's value. Character references that JSON in an attribute needs are known, and no others.
+fn decoded(value: &str) -> String {
+    [("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
+        .iter()
+        .fold(value.to_owned(), |value, (reference, character)| value.replace(reference, character))
+}
