@@ -21,7 +21,7 @@ impl World {
         let check = self.check.borrow();
         let of_operation = |call: &&Call| call.operation == Some(operation);
         let earlier = check.calls[..id].iter().filter(of_operation);
-        let answered = earlier.clone().last().and_then(|call| call.answered);
+        let answered = earlier.clone().next_back().and_then(|call| call.answered);
         let mut earlier: Vec<_> = earlier.map(|call| (call.token, call.outcome, call.late)).collect();
         let with_it = earlier.iter().filter(|(sent, ..)| *sent == Some(token)).count();
         let refused = matches!(earlier.last(), Some((_, Answered::Status(401), None)));
