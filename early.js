@@ -11,6 +11,8 @@
     app.querySelector("bdi").textContent = remembered;
     document.title = "Signed in";
   }
+  // A global would keep the name after a logout.
+  delete self.remembered;
   document.documentElement.hidden = false;
 
   // The label may have been changed after the build.
@@ -22,33 +24,53 @@
   const parts = () => [...app.querySelectorAll("input, button")];
   const key = (part) => part.id || part.textContent;
   let pressed;
-  const press = ({ target }) => {
-    const button = target.closest("button");
-    if (!button) return;
-    pressed = key(button);
-    button.classList.add("running");
-    app.querySelector("[role=status].progress").textContent = "Loading…";
+  const note = (button) => {
+    // Nothing overtakes a logout.
+    if (pressed && pressed.textContent == "Logout") return;
+    pressed = button;
+    // Main buttons alone show what is under way.
+    for (const part of parts()) part.classList.toggle("running", part == button && part.matches(".primary"));
+    app.querySelector("[role=status].progress").textContent = button ? "Loading…" : "";
   };
-  // The Enter key in a form clicks its button, too.
-  app.addEventListener("click", press);
+  const act = (event) => {
+    if (event.type == "input") return note();
+    // The Enter key in a form clicks its button, and a password manager may submit without a click. Only the code sends a form.
+    const isSubmit = event.type == "submit";
+    const button = isSubmit ? app.querySelector("[type=submit]") : event.target.closest("button");
+    if (isSubmit || (button && button.type == "submit")) event.preventDefault();
+    if (button) note(button);
+  };
+  // What is typed after the Enter key belongs to no login yet.
+  const events = ["click", "submit", "input"];
+  for (const event of events) app.addEventListener(event, act);
+
+  // A page that was put away before its code ran comes back as it was, whatever happened meanwhile.
+  const reload = ({ persisted }) => persisted && location.reload();
+  addEventListener("pageshow", reload);
 
   // Calls `mount`, which replaces the view by the same one with code behind it.
   self.takeOver = (mount) => {
-    app.removeEventListener("click", press);
+    for (const event of events) app.removeEventListener(event, act);
+    removeEventListener("pageshow", reload);
     const focused = document.activeElement;
     const { selectionStart, selectionEnd } = focused;
     const before = parts();
+    // The signed-in view names itself when it is mounted.
+    document.title = "Log in";
     mount();
     const after = parts();
-    for (const part of before) {
-      const heir = after.find((heir) => key(heir) == key(part));
-      if (!heir) continue;
-      if (part.value) heir.value = part.value;
+    // A translator changes texts, but no places.
+    const heir = (part, at) =>
+      after.length == before.length ? after[at] : after.find((heir) => key(heir) == key(part));
+    before.forEach((part, at) => {
+      const next = heir(part, at);
+      if (!next) return;
+      if (part.value) next.value = part.value;
       if (part == focused) {
-        heir.focus();
-        if (heir.setSelectionRange) heir.setSelectionRange(selectionStart, selectionEnd);
+        next.focus({ preventScroll: true });
+        if (next.setSelectionRange) next.setSelectionRange(selectionStart, selectionEnd);
       }
-      if (key(part) == pressed) heir.click();
-    }
+      if (part == pressed) next.click();
+    });
   };
 }

@@ -1,6 +1,6 @@
-// Limits where the page may send to, and says why it does not start. The build puts it into index.html, because any
-// other file may be missing. It is the page's only inline script and the same in every build, so that a policy can allow
-// it by its hash.
+// Reads whose session this browser remembers, limits where the page may send to, and says why it does not start. The build
+// puts it into index.html, because any other file may be missing. It is the same in every build, so that a policy can allow it by
+// its hash.
 {
   const restrict = (policy) => {
     const meta = document.createElement("meta");
@@ -9,13 +9,15 @@
     document.head.append(meta);
   };
 
-  // A visitor who has a session, as far as this browser remembers (src/browser/remembered.rs), must not see the form, not even
-  // while the document arrives. early.js shows the signed-in view.
+  const setting = (name) => (document.querySelector("[name=" + name + "]") || { content: "" }).content.trim();
+
+  // If this browser remembers a session (src/browser/remembered.rs), the document is hidden until early.js shows the signed-in
+  // view.
   try {
-    const base = new URL(document.querySelector("[name=api-base-url]").content, location).href.replace(/\/+$/, "");
+    const base = new URL(setting("api-base-url") || "/", location).href.replace(/\/+$/, "");
     const [tab, profile] = [sessionStorage, localStorage].map((area) => area["yew-jwt-auth:" + base + ":user"]);
-    const user = tab || profile;
-    if (user == (profile || tab)) self.remembered = user;
+    const user = setting("auth-refresh-token") == "memory" ? tab : profile;
+    if (user && (tab || user) == user) self.remembered = user;
     document.documentElement.hidden = !!self.remembered;
   } catch (_) {
     // Storage is denied, or the setting is wrong.
@@ -24,16 +26,17 @@
   // The built page's policy names no server, because only this setting does. The page of `trunk serve` has no policy.
   if (document.querySelector("[http-equiv=Content-Security-Policy]"))
     try {
-      const api = document.querySelector("[name=api-base-url]").content;
-      const server = new URL(api, location).origin;
+      const server = new URL(setting("api-base-url") || "/", location).origin;
       // A policy has no word for an IPv6 address.
       if (!server.includes("[")) restrict(["connect-src 'self'", location.origin, server].join(" "));
-      // The first call finds a connection.
-      const link = document.createElement("link");
-      link.rel = "preconnect";
-      link.href = server;
-      link.crossOrigin = "";
-      document.head.append(link);
+      // Connects now, so that the first call does not wait for it. Calls to the page's own origin take another connection.
+      if (server != location.origin) {
+        const link = document.createElement("link");
+        link.rel = "preconnect";
+        link.href = server;
+        link.crossOrigin = "";
+        document.head.append(link);
+      }
     } catch (_) {
       // The page itself says that the setting is wrong.
     }
@@ -133,7 +136,7 @@
     console.error(cause);
     if (boot) {
       const title = document.createElement("h1");
-      title.textContent = document.title;
+      title.textContent = "Log in";
       boot.className = "message";
       boot.setAttribute("role", "alert");
       boot.textContent = sentence;
@@ -157,6 +160,6 @@
       if (target.type == "module") startFailed(target.src);
     }, true);
     // A policy may forbid early.js.
-    addEventListener("DOMContentLoaded", () => (document.documentElement.hidden = false));
+    document.addEventListener("readystatechange", () => (document.documentElement.hidden = false));
   }
 }

@@ -24,17 +24,17 @@ pub fn App() -> Html {
             </section>
         },
         Ok(settings) => html! {
-            <AuthProvider settings={settings.clone()}>{ screen(settings) }</AuthProvider>
+            <AuthProvider settings={settings.clone()}>{ screen(settings, settings.base.is_exposed()) }</AuthProvider>
         },
     }
 }
 
 /// What is shown of a session, below the provider.
-pub(crate) fn screen(settings: &Settings) -> Html {
+pub(crate) fn screen(settings: &Settings, is_exposed: bool) -> Html {
     html! {
         <>
-            <Notices exposed={settings.base.is_exposed()} />
-            <Guard fallback={html! { <LoginForm username_label={settings.username_label.clone()} /> }}>
+            <Notices exposed={is_exposed} />
+            <Guard early=true fallback={html! { <LoginForm username_label={settings.username_label.clone()} /> }}>
                 <Home path={settings.data_path.clone()} />
                 <OwnSessions />
             </Guard>

@@ -2,6 +2,7 @@
 //! is below this module.
 
 mod channel;
+pub(crate) mod clipboard;
 mod hint;
 mod http;
 mod ledger;

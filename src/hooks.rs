@@ -9,7 +9,7 @@ use yew::prelude::*;
 
 use self::calls::Got;
 pub(crate) use self::calls::{Calls, use_calls};
-use self::known::known;
+pub(crate) use self::known::known;
 pub use self::own_sessions::{SessionList, use_own_sessions};
 use crate::provider::Session;
 
@@ -32,7 +32,7 @@ pub fn use_session() -> State {
 }
 
 /// The name of the session's user: the server's word, or until that has come what this browser remembers of the session.
-/// `None` without a session, and if neither is known.
+/// `None` without a session, if neither is known, and while a page that came back has not found that the session still exists.
 ///
 /// # Panics
 ///
@@ -40,6 +40,7 @@ pub fn use_session() -> State {
 #[hook]
 pub fn use_user() -> Option<AttrValue> {
     match use_provided() {
+        Session { concealed: true, .. } => None,
         Session { state: State::SignedIn { user: Some(user), .. }, .. } => Some(user.into()),
         Session { remembered, .. } => remembered,
     }
@@ -102,7 +103,7 @@ pub fn use_protected(path: impl Into<AttrValue>) -> Protected {
     let data: Got<Option<AttrValue>> = use_mut_ref(|| None);
     let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
     let got = data.borrow().clone();
-    let fetch = Callback::from(move |()| {
+    let fetch = use_callback((client, path), move |(): (), (client, path)| {
         let (client, path, data) = (client.clone(), path.to_string(), data.clone());
         caller.call(async move {
             known(&client).await;

@@ -1,8 +1,8 @@
 //! Browser-side login for FastAPI servers with JWTs, for Yew apps.
 //!
 //! [`AuthProvider`] holds the session, [`use_session`] returns its state, [`use_client`] returns the
-//! client that sends authenticated requests, [`Guard`] shows its children to signed-in users only.
-//! The app in this package uses only this public API.
+//! client that sends authenticated requests, [`Guard`] shows its children while there is a session, or while one that this
+//! browser remembers is being restored.
 //!
 //! ```no_run
 //! use yew::prelude::*;
@@ -66,7 +66,7 @@ pub use components::{
 };
 pub use device::device_name;
 pub use hooks::{Protected, SessionList, use_client, use_own_sessions, use_protected, use_session, use_user};
-pub use json::indent;
+pub use json::Layout;
 #[cfg(feature = "csr")]
 pub use mount::mount;
 #[cfg(feature = "ssr")]

@@ -1,6 +1,6 @@
 //! The views that a page shows before its code arrives, rendered outside of a browser.
 
-use auth::{Client, State};
+use auth::{BaseUrl, Client, State};
 use yew::LocalServerRenderer;
 use yew::prelude::*;
 
@@ -24,8 +24,10 @@ impl Views {
     /// # Errors
     /// A setting is wrong.
     pub async fn render(content: &dyn Fn(&str) -> Option<String>) -> Result<Self, InvalidSettings> {
-        // The API's address may be a path. Which origin that is makes no difference to the views.
-        let settings = Settings::read(content, Some("https://localhost"))?;
+        // The build does not know the page's origin. Custody `cookie` needs the API's, so that is taken where it is named.
+        let base = content("api-base-url").and_then(|address| address.trim().parse::<BaseUrl>().ok());
+        let origin = base.as_ref().map_or("https://localhost", BaseUrl::origin);
+        let settings = Settings::read(content, Some(origin))?;
         Ok(Self {
             form: view(&settings, None).await,
             home: view(&settings, Some(AttrValue::default())).await,
@@ -48,6 +50,7 @@ async fn view(settings: &Settings, remembered: Option<AttrValue>) -> String {
     let Settings { base, contract, custody, .. } = settings.clone();
     let client = Client::new(Browser, base, contract, custody);
     let session = Session { client, state: State::Restoring, remembered, last_user: None, concealed: false };
-    let children = screen(settings);
+    // Whether the API's address is exposed may change after the build.
+    let children = screen(settings, false);
     LocalServerRenderer::<View>::with_props(ViewProps { session, children }).hydratable(false).render().await
 }

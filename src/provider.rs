@@ -68,21 +68,26 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
         move |()| {
             let subscription = client.subscribe({
                 let (seen, render_again) = (seen.clone(), render_again.clone());
-                let elsewhere = RefCell::new(None);
+                let (elsewhere, written) = (RefCell::new(None), RefCell::new(None));
                 move |now| {
                     match &now {
                         State::SignedIn { user: Some(user), kept, .. } => {
                             seen.borrow_mut().last_user = Some(user.clone().into());
-                            if *kept && survives {
+                            // Once a session: another tab may have begun another one since.
+                            if *kept && survives && written.replace(Some(user.clone())).as_ref() != Some(user)
+                            {
                                 remembered::write(&base, user, is_shared);
                             }
                         }
-                        State::SignedOut(_) => remembered::forget(&base),
+                        State::SignedOut(_) => {
+                            written.take();
+                            remembered::forget(&base);
+                        }
                         State::SignedInElsewhere { user } => _ = elsewhere.replace(Some(user.clone())),
                         // The person in front of the page agreed to go on as that user.
                         State::Restoring => {
-                            if let Some(user) = elsewhere.take() {
-                                remembered::write(&base, &user, false);
+                            if let Some(user) = elsewhere.take().filter(|_| survives) {
+                                remembered::write(&base, &user, is_shared);
                             }
                         }
                         State::SignedIn { user: None, .. } => {}
@@ -138,7 +143,7 @@ pub fn AuthProvider(props: &AuthProviderProps) -> Html {
     let session = Session {
         client: (*client).clone(),
         state,
-        remembered: remembered::read(base).filter(|_| unknown).map(AttrValue::from),
+        remembered: unknown.then(|| remembered::read(base, is_shared)).flatten().map(AttrValue::from),
         last_user: seen.borrow().last_user.clone(),
         concealed,
     };

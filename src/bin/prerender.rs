@@ -1,4 +1,4 @@
-//! Prints the views that a page shows before its code arrives: two lines of HTML, the form and the signed-in view. Each
+//! Prints the views that a page shows before its code arrives: the HTML of the form, a null, and that of the signed-in view. Each
 //! argument is one of the page's settings, `NAME=CONTENT`.
 
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     };
     match futures_executor::block_on(Views::render(&content)) {
         Ok(views) => {
-            println!("{}\n{}", views.form, views.home);
+            print!("{}\0{}", views.form, views.home);
             ExitCode::SUCCESS
         }
         Err(wrong) => {

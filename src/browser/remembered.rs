@@ -6,19 +6,18 @@ use auth::{Area, BaseUrl};
 
 use super::storage;
 
-/// The name of the user whose session this browser has as far as it remembers. `None` if the tab had another user's: the
-/// page has to ask first.
-pub(crate) fn read(base: &BaseUrl) -> Option<String> {
+/// The name of the user whose session this browser has as far as it remembers. A session that `is_shared` with other tabs is
+/// known by the profile, because a logout there reaches no tab that is closed. `None` if the tab had another user's: the page has to
+/// ask first.
+pub(crate) fn read(base: &BaseUrl, is_shared: bool) -> Option<String> {
     // A page that is rendered outside of a browser has no storage.
     if cfg!(not(target_arch = "wasm32")) {
         return None;
     }
     let key = key(base);
     let [tab, profile] = [Area::Tab, Area::Profile].map(|area| storage::read(area, &key).ok().flatten());
-    match (tab, profile) {
-        (Some(tab), Some(profile)) => (tab == profile).then_some(tab),
-        (tab, profile) => tab.or(profile),
-    }
+    let user = if is_shared { profile } else { tab.clone() }?;
+    tab.is_none_or(|tab| tab == user).then_some(user)
 }
 
 /// Remembers `user`, for this tab alone unless the session `is_shared` with others.
@@ -31,10 +30,14 @@ pub(crate) fn write(base: &BaseUrl, user: &str, is_shared: bool) {
     }
 }
 
+/// Forgets the user of the session that is over. Another one's name in the profile stays, because that session may live.
 pub(crate) fn forget(base: &BaseUrl) {
     let key = key(base);
+    let [tab, profile] = [Area::Tab, Area::Profile].map(|area| storage::read(area, &key).ok().flatten());
     let _ = storage::remove(Area::Tab, &key);
-    let _ = storage::remove(Area::Profile, &key);
+    if tab.is_none() || tab == profile {
+        let _ = storage::remove(Area::Profile, &key);
+    }
 }
 
 fn key(base: &BaseUrl) -> String {

@@ -1,7 +1,10 @@
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
+use super::progress;
+use crate::browser::clipboard::copy;
 use crate::focus::focus;
-use crate::json::indent;
+use crate::json::Layout;
 
 /// Properties of [`Data`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -10,34 +13,53 @@ pub struct DataProps {
     pub json: Option<AttrValue>,
 }
 
-/// So many bytes are shown at first, and so many more at each click. A browser takes seconds to lay out megabytes.
-const PORTION: usize = 32 * 1024;
+/// So many pieces are shown at first. Each click shows as many again as there are.
+const FIRST: usize = 32;
 
-/// Shows fetched JSON as indented text, in portions. The server's answer is never rendered as markup.
+/// What is shown of the data.
+#[derive(Default)]
+struct Shown {
+    json: AttrValue,
+    /// Counts new data.
+    number: u32,
+    layout: Layout,
+    pieces: Vec<AttrValue>,
+    /// What became of copying them.
+    copied: Option<bool>,
+}
+
+impl Shown {
+    fn of(&mut self, json: &AttrValue) {
+        if self.json != *json {
+            let number = self.number.wrapping_add(1);
+            *self = Self { json: json.clone(), number, ..Self::default() };
+            self.more(FIRST);
+        }
+    }
+
+    fn more(&mut self, pieces: usize) {
+        let (layout, json) = (&mut self.layout, &self.json);
+        self.pieces.extend((0..pieces).map_while(|_| layout.next(json)).map(AttrValue::from));
+    }
+
+    fn is_whole(&self) -> bool {
+        self.layout.is_at_end(&self.json)
+    }
+}
+
+/// Shows fetched JSON as indented text, in portions, and copies all of it. The server's answer is never rendered as markup.
 #[component]
 pub fn Data(DataProps { json }: &DataProps) -> Html {
+    let (shown, render) = (use_mut_ref(Shown::default), use_force_update());
     let json = json.clone().unwrap_or_default();
-    // New data get a new element, because translators replace text nodes.
-    let number = use_mut_ref(|| (0_u32, AttrValue::default()));
-    let key = {
-        let mut number = number.borrow_mut();
-        if number.1 != json {
-            *number = (number.0.wrapping_add(1), json.clone());
-        }
-        number.0
-    };
-    // New data begin with their first portion.
-    let portions = use_state_eq(|| (0, 1));
-    let shown = if portions.0 == key { portions.1 } else { 1 };
-    let laid_out =
-        use_memo((json.clone(), shown), |(json, shown)| indent(json, PORTION.saturating_mul(*shown)));
-    let (text, is_whole) = &*laid_out;
+    shown.borrow_mut().of(&json);
+    let (count, is_whole) = (shown.borrow().pieces.len(), shown.borrow().is_whole());
     let region = use_node_ref();
-    use_effect_with((*is_whole, shown), {
+    use_effect_with((is_whole, count), {
         let region = region.clone();
-        move |&(is_whole, shown)| {
+        move |&(is_whole, count)| {
             // The button had the focus, and goes with the last portion.
-            if is_whole && shown > 1 {
+            if is_whole && count > FIRST {
                 focus(&region);
             }
         }
@@ -45,14 +67,44 @@ pub fn Data(DataProps { json }: &DataProps) -> Html {
     if json.is_empty() {
         return Html::default();
     }
-    // `tabindex` lets the keyboard reach the element, so that the keyboard can scroll long data.
-    let more = move |_: MouseEvent| portions.set((key, shown + 1));
+    let more = {
+        let (shown, render) = (shown.clone(), render.clone());
+        move |_: MouseEvent| {
+            shown.borrow_mut().more(count);
+            render.force_update();
+        }
+    };
+    let copies = {
+        let (shown, render) = (shown.clone(), render.clone());
+        move |_: MouseEvent| {
+            let (shown, render, json) = (shown.clone(), render.clone(), json.clone());
+            spawn_local(async move {
+                let copied = copy(&json).await;
+                if shown.borrow().json == json {
+                    shown.borrow_mut().copied = Some(copied);
+                    render.force_update();
+                }
+            });
+        }
+    };
+    let Shown { number, pieces, copied, .. } = &*shown.borrow();
+    let note = copied.map(|copied| match copied {
+        true => "Copied.",
+        false => "This browser does not let the page copy. Select the text instead.",
+    });
     html! {
         <>
-            <pre {key} ref={region} class="data" translate="no" role="region" aria-label="Fetched data" tabindex="0">{ text.clone() }</pre>
-            if !is_whole {
-                <button type="button" onclick={more}>{ "Show more" }</button>
-            }
+            // New data get a new element, because translators replace text nodes. `tabindex` lets the keyboard scroll it.
+            <pre key={*number} ref={region} class="data" translate="no" role="region" aria-label="Fetched data" tabindex="0">
+                { for pieces.iter().map(|piece| html! { <span>{ piece.clone() }</span> }) }
+            </pre>
+            <div class="actions">
+                if !is_whole {
+                    <button type="button" onclick={more}>{ "Show more" }</button>
+                }
+                <button type="button" onclick={copies}>{ "Copy" }</button>
+            </div>
+            { progress(None, note.map(AttrValue::from)) }
         </>
     }
 }

@@ -4,8 +4,8 @@ use auth::State;
 use yew::prelude::*;
 use yew::suspense::{Suspension, SuspensionHandle};
 
-use super::Elsewhere;
 use super::restoring::Restoring;
+use super::{Elsewhere, progress};
 use crate::hooks::use_provided;
 
 /// Properties of [`Guard`].
@@ -16,11 +16,16 @@ pub struct GuardProps {
     /// Shown with a session.
     #[prop_or_default]
     pub children: Html,
+    /// Whether to show the children already while a session that this browser remembers is being restored. It may be over by
+    /// then. The calls of this crate's hooks wait until the page knows, and those of the client fail.
+    #[prop_or_default]
+    pub early: bool,
 }
 
 /// Shows its children while there is a session, and the fallback otherwise. Drops the children as soon as the session ends or
-/// becomes another user's. While the session is being restored it shows what this browser remembers: the children if it had
-/// a session, which may be over by now, and the fallback if not. Calls of the hooks wait until the page knows. If another user signed in in another tab, shows [`Elsewhere`] above the fallback.
+/// becomes another user's. While a session is being restored, shows that (or the children, if they may be `early`) if this browser
+/// remembers a session, and the fallback otherwise. If another user signed in in another tab, shows [`Elsewhere`] above the
+/// fallback.
 ///
 /// While the page is frozen or in the back/forward cache, the children and [`Elsewhere`] are out of the
 /// document, but keep their state. They return when a check after the page's return has found that the
@@ -29,17 +34,24 @@ pub struct GuardProps {
 ///
 /// The guard is for the user's convenience. It protects nothing: the server protects the data.
 #[component]
-pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
+pub fn Guard(GuardProps { fallback, children, early }: &GuardProps) -> Html {
     let session = use_provided();
     let users = use_mut_ref(Users::default);
     let user = users.borrow_mut().number_of(&session.state);
-    let is_remembered = session.state == State::Restoring && session.remembered.is_some();
-    match session.state {
+    let shows_children = match session.state {
+        State::SignedIn { .. } => true,
+        State::Restoring if session.remembered.is_some() && !early => {
+            return progress(Some("Restoring your session…".into()), None);
+        }
+        State::Restoring => session.remembered.is_some(),
+        State::SignedOut(_) | State::SignedInElsewhere { .. } => false,
+    };
+    match shows_children {
         // The states without a session render the same structure, so that text typed into the fallback survives a change
         // from one to the other.
-        state if !is_remembered && !matches!(state, State::SignedIn { .. }) => html! {
+        false => html! {
             <>
-                if let State::SignedInElsewhere { user } = state {
+                if let State::SignedInElsewhere { user } = session.state {
                     <Suspense>
                         <Veil drawn={session.concealed} />
                         <Elsewhere {user} />
@@ -48,7 +60,7 @@ pub fn Guard(GuardProps { fallback, children }: &GuardProps) -> Html {
                 { fallback.clone() }
             </>
         },
-        _ => html! {
+        true => html! {
             <Suspense key={user} fallback={html! { <Restoring /> }}>
                 <Veil drawn={session.concealed} />
                 { children.clone() }
@@ -69,7 +81,7 @@ impl Users {
     /// The current user's number. It changes when a state names another user. Until the server has
     /// answered, a state names no user and the number stays.
     fn number_of(&mut self, state: &State) -> u32 {
-        if let State::SignedIn { user: Some(user), .. } = state
+        if let State::SignedIn { user: Some(user), .. } | State::SignedInElsewhere { user } = state
             && self.last.as_ref() != Some(user)
         {
             self.seen += u32::from(self.last.is_some());

@@ -3,8 +3,8 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{Failure, WAIT_IS_OVER, primary, progress, words};
-use crate::focus::focus;
-use crate::hooks::{Calls, use_calls, use_client, use_provided};
+use crate::focus::{focus, focused};
+use crate::hooks::{Calls, known, use_calls, use_client, use_provided};
 
 /// Properties of [`LoginForm`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -48,6 +48,11 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
             caller.call(async move {
                 let (name, secret) = (username.value(), password.value());
                 let more: Vec<_> = asked.iter().map(HtmlInputElement::value).collect();
+                known(&client).await;
+                if matches!(client.state(), State::SignedIn { .. }) {
+                    // The page has found a session, and shows that.
+                    return Ok(());
+                }
                 client.login_with(&name, &secret, &more).await?;
                 password.set_value("");
                 Ok(())
@@ -63,7 +68,9 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
         let (username, password) = (username.clone(), password.clone());
         // After a session's end no element has the focus. The user's next step is this form.
         move |ended| {
-            let input = username.cast::<HtmlInputElement>().filter(|_| *ended);
+            // Somebody may be typing already, because the form is shown while the page looks for a session.
+            let is_free = *ended && focused().is_none();
+            let input = username.cast::<HtmlInputElement>().filter(|_| is_free);
             let Some(input) = input else { return };
             match session.last_user.filter(|_| input.value().is_empty() && !reason.is_some_and(is_logout)) {
                 Some(name) => {

@@ -76,7 +76,9 @@ pub(crate) fn use_calls() -> Calls {
     let Last { busy, error, failures, ready_again } = caller.last.get();
     let waited = {
         let caller = caller.clone();
-        Callback::from(move |()| caller.set(Last { error: None, ready_again: true, ..caller.last.get() }))
+        use_callback((), move |(): (), ()| {
+            caller.set(Last { error: None, ready_again: true, ..caller.last.get() })
+        })
     };
     Calls { busy, error, failures, waited, ready_again, caller }
 }

@@ -5,8 +5,8 @@ use std::task::{Poll, Waker};
 
 use auth::{Client, State};
 
-/// Waits until the page knows whether it has a session. A view that is shown before that takes clicks.
-pub(super) async fn known(client: &Client) {
+/// Waits until the page knows whether it has a session, because the signed-in view can be clicked before that.
+pub(crate) async fn known(client: &Client) {
     let waker = Rc::new(RefCell::new(None::<Waker>));
     let _change = client.subscribe({
         let waker = waker.clone();

@@ -46,9 +46,11 @@ pub fn use_own_sessions() -> SessionList {
     let got: Got<Listed> = use_mut_ref(Listed::default);
     let Calls { busy, error, waited, ready_again, caller, .. } = use_calls();
     let Listed { list, ended } = got.borrow().clone();
+    // The next call has not said it again.
+    let ended = ended && !busy;
     let fetch = {
         let (client, caller, got) = (client.clone(), caller.clone(), got.clone());
-        Callback::from(move |()| {
+        use_callback((), move |(): (), ()| {
             let (client, got) = (client.clone(), got.clone());
             caller.call(async move {
                 got.borrow_mut().ended = false;
@@ -65,7 +67,7 @@ pub fn use_own_sessions() -> SessionList {
     };
     let end = {
         let (client, caller, got) = (client.clone(), caller.clone(), got.clone());
-        Callback::from(move |sid: String| {
+        use_callback((), move |sid: String, ()| {
             let (client, got) = (client.clone(), got.clone());
             caller.call(async move {
                 got.borrow_mut().ended = false;
@@ -79,7 +81,7 @@ pub fn use_own_sessions() -> SessionList {
             });
         })
     };
-    let logout_everywhere = Callback::from(move |()| {
+    let logout_everywhere = use_callback((), move |(): (), ()| {
         let (client, got) = (client.clone(), got.clone());
         caller.call(async move {
             got.borrow_mut().ended = false;

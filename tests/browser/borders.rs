@@ -7,7 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::HtmlElement;
 
 use crate::mounted::{Page, button, document, find, input, is_focused, text};
-use crate::script::{self, until};
+use crate::script::{self, Replaced, until};
 use crate::stand::{PASSWORD, USERNAME, api, fault, reset, respond, wire};
 
 /// A `<meta>` tag of the page until the value is dropped.
@@ -107,25 +107,44 @@ async fn long_data_come_in_portions() {
     let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
     fetched(respond(200, "application/json", &deep)).await;
     until("data", || find("pre").is_some()).await;
-    let first = text("pre").len();
-    assert!((32 * 1024..40_000).contains(&first), "{first}");
+    // 32 pieces of 200 lines. The deepest lines have 64 spaces.
+    let first = text("pre").lines().count();
+    assert_eq!(first, 32 * 200);
     let more = button("Show more").unwrap();
     more.focus().unwrap();
     more.click();
-    until("more", || text("pre").len() > first + 32 * 1024 - 100).await;
+    until("twice as much", || text("pre").lines().count() == 2 * first).await;
     assert!(is_focused(button("Show more")), "whoever wants more presses it again");
     // Other data begin anew, and short data have no button.
     fetched(respond(200, "application/json", "[1]")).await;
     until("short", || text("pre") == "[\n  1\n]").await;
     assert!(button("Show more").is_none() && !is_focused(find("pre")), "nobody asked for more of these");
     // With the last portion the button goes, and the data get its focus.
-    fetched(respond(200, "application/json", &["[\"", &"x".repeat(40_000), "\"]"].concat())).await;
+    fetched(respond(200, "application/json", &["[\"", &"x".repeat(1_100_000), "\"]"].concat())).await;
     until("long", || button("Show more").is_some()).await;
     let more = button("Show more").unwrap();
     more.focus().unwrap();
     more.click();
     until("the rest", || button("Show more").is_none()).await;
     assert!(is_focused(find("pre")));
+}
+
+#[wasm_bindgen_test]
+async fn data_are_copied_as_the_server_sent_them() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    let sent = r#"{"n":12345678901234567890,  "a":[1]}"#;
+    fetched(respond(200, "application/json", sent)).await;
+    until("data", || find("pre").is_some()).await;
+    let writes = "get() { return {writeText: async (text) => { window.__copied = text }} }";
+    let allowed = Replaced::new("Navigator.prototype", "clipboard", writes);
+    button("Copy").unwrap().click();
+    until("the note", || text(".home").contains("Copied.")).await;
+    assert_eq!(script::run("return window.__copied").as_string().as_deref(), Some(sent));
+    drop(allowed);
+    let _denied = Replaced::new("Navigator.prototype", "clipboard", "get() {}");
+    button("Copy").unwrap().click();
+    until("the other note", || text(".home").contains("does not let the page copy")).await;
 }
 
 #[wasm_bindgen_test]
@@ -238,7 +257,9 @@ async fn a_long_word_does_not_make_a_narrow_page_scroll_sideways() {
                  <div class='actions'><button>Continue as {word}</button></div>
                  <pre class='data'>{word}</pre>
              </section>`)",
-        Value::from(include_str!("../../styles/app.css"))
+        Value::from(
+            [include_str!("../../styles/page.css"), include_str!("../../styles/signed-in.css")].concat()
+        )
     ));
     let wide = "return [...document.querySelectorAll('#app *')].filter((e) => e.scrollWidth > 160
         || e.getBoundingClientRect().right > document.querySelector('#app').getBoundingClientRect().right)

@@ -73,10 +73,10 @@ fn stem<'a>(name: &'a str, ending: &str) -> &'a str {
 }
 
 /// The script that starts the app. It becomes one file with the glue, so that one `integrity` covers both and the
-/// page's inline script is the same in every build.
+/// page's inline scripts are the same in every build.
 fn start(glue: &Path, wasm: &Asset) -> String {
     let Asset { name, integrity } = wasm;
-    // index.html's own script, loader.js, says why a start failed. A policy may forbid that script.
+    // loader.js, which stands in index.html, says why a start failed. A policy may forbid it.
     format!(
         "import init from \"./{}\";
 const wasm = new URL(\"{name}\", import.meta.url).href;

@@ -20,7 +20,7 @@ const NEW: u64 = 15_000;
 /// kept in time differ by less.
 const NOT_YET: u32 = 1_000;
 /// The most bytes of an application answer that are read.
-const REQUEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
+const REQUEST_BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Sends this tab's requests.
 pub(crate) struct Sender {

@@ -126,10 +126,11 @@ impl Belief {
         }
     }
 
-    /// The session of `user` that an earlier custody had stored was ended, because this custody does not keep it.
+    /// The session of `user` that an earlier custody had stored was ended, because this custody does not keep it. `user`
+    /// is `None` if no row names one.
     pub(crate) fn no_longer_kept(&mut self, user: Option<&User>, effects: &mut Effects) {
         let is_shown = match &self.phase {
-            // A request of this page may have come across the ended row first.
+            // A request of this page may have found the ended row first, and have set this reason.
             Phase::SignedOut(reason) => matches!(reason, None | Some(EndReason::LoggedOutElsewhere)),
             Phase::Elsewhere(other) => user.is_some_and(|user| other.is(user)),
             Phase::Unknown { .. } | Phase::Joining { .. } | Phase::SignedIn(_) => false,

@@ -203,10 +203,10 @@ fn a_server_that_issues_no_refresh_token_ends_the_session_with_the_access_token(
 }
 
 #[test]
-fn a_token_call_is_read_to_1_mib_and_an_application_answer_to_16_mib() {
+fn a_token_call_is_read_to_1_mib_and_an_application_answer_to_32_mib() {
     let (world, _tab, client) = World::signed_in();
     world.pass(900_000);
-    let big = "x".repeat(16 * 1024 * 1024);
+    let big = "x".repeat(32 * 1024 * 1024);
     world.next("/me", [Fault::says(200, &big), Fault::says(200, &(big.clone() + "x"))]);
     assert_eq!(world.run(client.send(&me())).unwrap().body.len(), big.len());
     assert_eq!(world.run(client.send(&me())).err(), Some(Error::TooLarge));

@@ -57,7 +57,7 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) token: Option<Token>,
     pub(crate) outcome: Answered,
-    /// When the answer came, by the device's monotonic clock.
+    /// When the answer came, in milliseconds of the device's monotonic clock.
     pub(crate) answered: Option<u64>,
     /// Its tab froze, died or slept after the call was made: the client cannot be held to have committed its
     /// answer.

@@ -103,8 +103,10 @@ impl<'a> LoginPage<'a> {
 
     /// Opens the page at `address`, whose loading may not end, in a browser that does not wait for that.
     pub async fn begin(browser: &'a Browser, address: &str) -> Result<Self> {
+        // The page before may be at the same address.
+        browser.run("window.__left = true", Value::Null).await?;
         browser.driver().goto(address).await?;
-        let arrived = "return location.href.startsWith(args) && document.body !== null";
+        let arrived = "return !window.__left && location.href.startsWith(args) && document.body !== null";
         browser.wait_for("the document", arrived, address.into(), DEADLINE).await?;
         Ok(Self { browser })
     }

@@ -204,7 +204,6 @@ fn media_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
         "html" => HTML,
         "js" | "mjs" => "text/javascript; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
         "wasm" => "application/wasm",
         "json" | "webmanifest" => "application/json",
         "svg" => "image/svg+xml",

@@ -71,7 +71,7 @@ async fn every_state_is_accessible_in_both_schemes_and_at_every_width() -> Resul
     scene.server.add_user(&name, PASSWORD).await?;
     page.login(&name, PASSWORD).await?;
     look.at("signed-in-long-name").await?;
-    let many: Vec<u32> = (0..20_000).collect();
+    let many: Vec<u32> = (0..100_000).collect();
     scene.proxy.add(Rule::new("GET", "/protected-route", Action::json(200, &json!(many))).once());
     page.press_and_settle(FETCH).await?;
     page.wait_until("the first portion", |seen| seen.has_button(SHOW_MORE)).await?;

@@ -6,6 +6,7 @@ use e2e::browser::{Engine, Options};
 use e2e::page::{FETCH, LOGIN, LOGOUT, LoginPage, Seen};
 use e2e::pages::{Fault, shipped};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::tabs::Tabs;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thirtyfour::{By, Key, WebElement};
@@ -30,6 +31,7 @@ async fn each_first_view_is_right(engine: Engine) -> Result<()> {
     let scene = Scene::with(engine, options, |options| options).await?;
     scene.pages.preload(SHIFTS);
     what_is_typed_stays(&scene).await.context("typed")?;
+    what_is_typed_after_the_enter_key_is_not_sent_half(&scene).await.context("typed after Enter")?;
     an_early_login_is_sent_once(&scene).await.context("early login")?;
     a_session_is_shown_at_once(&scene).await.context("session")?;
     an_early_click_is_made_later(&scene).await.context("early click")?;
@@ -89,6 +91,20 @@ async fn an_early_login_is_sent_once(scene: &Scene) -> Result<()> {
     scene.ensure_quiet().await
 }
 
+async fn what_is_typed_after_the_enter_key_is_not_sent_half(scene: &Scene) -> Result<()> {
+    let page = paint(scene, LOGIN).await?;
+    let username = field(scene, "username").await?;
+    username.send_keys("someone").await?;
+    username.send_keys(Key::Enter + "").await?;
+    page.wait_until("progress", |seen| seen.says("Loading…")).await?;
+    field(scene, "password").await?.send_keys("hal").await?;
+    page.wait_until("no progress", |seen| seen.statuses.is_empty()).await?;
+    arrive(scene);
+    let seen = page.wait_until("the code", Seen::signed_out).await?;
+    ensure!(seen.alerts.is_empty() && scene.log().wire().is_empty(), "{seen:#?} {:?}", scene.log().wire());
+    Ok(())
+}
+
 async fn a_session_is_shown_at_once(scene: &Scene) -> Result<()> {
     // Of this tab, and of a tab that is new.
     for forget in ["", "sessionStorage.clear()"] {
@@ -124,7 +140,9 @@ async fn an_early_click_is_made_later(scene: &Scene) -> Result<()> {
 async fn an_early_logout_counts(scene: &Scene) -> Result<()> {
     let page = paint(scene, LOGOUT).await?;
     let buttons = scene.browser.driver().find_all(By::Css("button")).await?;
-    buttons.get(1).context("a second button")?.click().await?;
+    for at in [1, 0] {
+        buttons.get(at).context("two buttons")?.click().await?;
+    }
     arrive(scene);
     page.wait_until("the form", Seen::signed_out).await?;
     scene.log().wait_for("POST", "/logout", 1, std::time::Duration::from_secs(20)).await?;
@@ -178,6 +196,26 @@ async fn another_users_name_is_not_shown_unasked() -> Result<()> {
     arrive(&scene);
     page.wait_until("the session", Seen::signed_in).await?;
     scene.ensure_quiet().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_that_a_closed_tab_did_not_hear_leaves_no_name() -> Result<()> {
+    let options = Options { impatient: true, ..Options::default() };
+    let scene = Scene::with(Engine::Chromium, options, |options| options).await?;
+    scene.signed_in().await?;
+    // This tab is at another page while another tab logs out.
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    let other = tabs.open(&scene.pages.origin()).await?;
+    other.wait_until("signed in", Seen::signed_in).await?;
+    tabs.at(0).await?;
+    scene.browser.driver().goto("about:blank").await?;
+    tabs.at(1).await?.logout().await?;
+    tabs.at(0).await?;
+    let page = paint(&scene, LOGIN).await?;
+    ensure!(!page.seen().await?.text.contains(USERNAME), "{:#?}", page.seen().await?);
+    arrive(&scene);
+    page.wait_until("the form", Seen::signed_out).await?;
+    Ok(())
 }
 
 /// Records what moves, without what follows a user's action at once.

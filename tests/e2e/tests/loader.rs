@@ -142,7 +142,7 @@ async fn a_script_that_hangs_brings_a_hint_which_goes_away_when_the_page_starts(
 async fn a_policy_against_inline_scripts_costs_the_sentence_and_leaves_the_hint() -> Result<()> {
     let browser = Browser::start(Engine::Chromium).await?;
     let pages = Pages::of_the_app(NOWHERE).await?;
-    // A policy without the hash of the inline script.
+    // A policy without the hashes of the inline scripts.
     let policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; connect-src 'self' http://127.0.0.1:9; img-src data:";
     pages.header("Content-Security-Policy", policy);
     let page = LoginPage::begin(&browser, &pages.origin()).await?;

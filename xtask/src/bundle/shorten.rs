@@ -39,7 +39,7 @@ const FEATURES: [&str; 6] = [
     "sign-ext",
 ];
 
-/// wasm-opt calls each module so.
+/// The name that wasm-opt gives to every module.
 const MODULE: &str = "a";
 
 /// The glue with the new names. It has one module, defines each import as a key of an object, and uses each export as a field

@@ -13,7 +13,7 @@ fn asset(name: &str) -> Asset {
 #[test]
 fn the_hash_of_trunk_gives_way() {
     assert_eq!(stem("yew-jwt-auth-29b1867a06546c4f_bg.wasm", "_bg.wasm"), "yew-jwt-auth");
-    assert_eq!(stem("app-29b1867a06546c4f.css", ".css"), "app");
+    assert_eq!(stem("app-29b1867a06546c4f.js", ".js"), "app");
     assert_eq!(stem("yew-jwt-auth.js", ".js"), "yew-jwt-auth");
 }
 
@@ -54,7 +54,7 @@ fn finished(run: usize) -> Vec<(String, String)> {
     let tools = Tools {
         wasm_opt: shell(&format!("echo '{names}'")),
         esbuild: node::esbuild(&Cache::locate().unwrap()).unwrap(),
-        prerender: shell("echo '<p>the form</p>'; echo '<p>signed in</p>'"),
+        prerender: shell("printf '<p>the form</p>\\0<p>signed in</p>'"),
     };
     finish(&folder, Some("https://api.example.org"), tools).unwrap();
     let files = files(&folder, "").unwrap();

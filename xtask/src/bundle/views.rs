@@ -5,9 +5,9 @@
 
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::page;
+use crate::{page, report::progress};
 
 /// The page with the views that `prerender` prints for its settings.
 pub(super) fn put_into(html: &str, mut prerender: Command) -> Result<String> {
@@ -18,10 +18,12 @@ pub(super) fn put_into(html: &str, mut prerender: Command) -> Result<String> {
     let output =
         prerender.stderr(Stdio::inherit()).output().context("The page's first view cannot be rendered.")?;
     if !output.status.success() {
-        bail!("The page's first view could not be rendered: see above.");
+        // A setting may get its value after the build. The page itself says what is wrong with it.
+        progress("The page has no first view, because of what is said above");
+        return Ok(html.to_owned());
     }
     let printed = String::from_utf8(output.stdout)?;
-    let (form, home) = printed.trim_end().split_once('\n').context("Two views were expected.")?;
+    let (form, home) = printed.split_once('\0').context("Two views were expected.")?;
     let root = tags.iter().find(|tag| tag.has("id", "app"));
     let start = root.context("index.html has no element with the id \"app\".")?.range.end;
     let end = html.find("</main>").context("index.html has no </main>.")? + "</main>".len();
@@ -34,4 +36,12 @@ fn decoded(value: &str) -> String {
     [("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
         .iter()
         .fold(value.to_owned(), |value, (reference, character)| value.replace(reference, character))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_reference_is_decoded_once() {
+        assert_eq!(super::decoded("{&quot;a&quot;: &#39;&amp;lt;&#39;}"), "{\"a\": '&lt;'}");
+    }
 }

@@ -42,7 +42,7 @@ fn compress(cache: &Cache, folder: &Path) -> Result<()> {
 
 const SCRIPT: &str = r#"
 const fs = require("fs"), zlib = require("zlib"), folder = process.argv[1];
-for (const name of fs.readdirSync(folder).filter((name) => /\.(html|css|js|wasm)$/.test(name))) {
+for (const name of fs.readdirSync(folder).filter((name) => /\.(html|js|wasm)$/.test(name))) {
   const path = folder + "/" + name, data = fs.readFileSync(path);
   const params = { [zlib.constants.BROTLI_PARAM_QUALITY]: 11, [zlib.constants.BROTLI_PARAM_SIZE_HINT]: data.length };
   fs.writeFileSync(path + ".br", zlib.brotliCompressSync(data, { params }));

@@ -188,7 +188,7 @@ fn a_value_has_a_unit_or_is_a_count() {
         ("250 ms", vec![250]),
         ("10 s", vec![10_000]),
         ("5 min", vec![300_000]),
-        ("16 MiB", vec![16_777_216]),
+        ("32 MiB", vec![33_554_432]),
         ("10, 100 ms", vec![10, 100]),
     ] {
         assert_eq!(in_words(text), Some(value), "{text}");

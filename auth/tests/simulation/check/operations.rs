@@ -55,9 +55,9 @@ const SEND_BOUND: u64 = 3 * (15_000 + 30_000);
 const LOGIN_BOUND: u64 = 30_000 + 10_000;
 /// Transactions, a few after another if something changes meanwhile.
 const LOOK_BOUND: u64 = 8_000;
-/// A page that restores reads the ledger for 15 s and asks the server for 15 s at most. What looked last at the ledger before
-/// either bound, and the look after it, end later by a transaction and a pause each.
-const RESTORE_BOUND: u64 = 30_000 + 2 * 2_250;
+/// A page that restores reads the ledger for 15 s and asks the server for 15 s at most. The look under way at each of the two
+/// bounds ends later, by one transaction (2 s) and one pause (250 ms).
+const RESTORE_BOUND: u64 = 30_000 + 2 * (2_000 + 250);
 /// For what a call waits for besides: grants, transactions, a busy page.
 const MARGIN: u64 = 2_000;
 

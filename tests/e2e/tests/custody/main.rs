@@ -108,7 +108,7 @@ async fn where_storage_is_denied_the_session_lives_in_memory(engine: Engine) -> 
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         scene.pages.change(|settings| settings.headers.extend(headers));
-        // Its policy's 'self' means no origin any more. The inline script stays as it is, because the policy has its hash.
+        // Its policy's 'self' means no origin any more. The inline scripts and the style stay as they are, because the policy has their hashes.
         let page = std::fs::read_to_string(dist().join("index.html"))?;
         let (policy, rest) = page.split_once("<script").context("a script")?;
         let page = [&policy.replace("'self'", &scene.pages.origin()), "<script", rest].concat();

@@ -119,11 +119,7 @@ async fn ask(origin: &str, path: &str, encoding: &str, host: &str) -> Result<Ans
     serde_json::from_slice(&output.stdout).with_context(|| format!("{path}: {words}"))
 }
 
-const TYPES: [(&str, &str); 3] = [
-    ("wasm", "application/wasm"),
-    ("js", "text/javascript; charset=utf-8"),
-    ("css", "text/css; charset=utf-8"),
-];
+const TYPES: [(&str, &str); 2] = [("wasm", "application/wasm"), ("js", "text/javascript; charset=utf-8")];
 
 const PROTECTION: [(&str, &str); 5] = [
     ("strict-transport-security", "max-age=31536000"),
