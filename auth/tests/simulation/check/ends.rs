@@ -95,6 +95,10 @@ impl World {
 
     /// A second after a logout was made known: no live tab shows the session.
     pub(crate) fn check_shown_after_logout(&self, family: usize) {
+        if self.is_given_up(family) {
+            // A crash may have taken the logout out of the ledger within that second.
+            return;
+        }
         let (since, user) = {
             let mut check = self.check.borrow_mut();
             let family = check.family(family);
