@@ -8,6 +8,8 @@ use auth::Error;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
+use crate::render::render;
+
 /// The state of the last call.
 #[derive(Clone)]
 pub(crate) struct Calls {
@@ -61,6 +63,8 @@ impl Caller {
             let last = caller.last.get();
             let failures = last.failures.wrapping_add(error.is_some().into());
             caller.set(Last { busy: false, error, failures, ..last });
+            // At once, because what is said of the data and the data themselves belong together.
+            render();
         });
     }
 

@@ -27,7 +27,7 @@ const ATTACKS: &str = r#"
     attempt(() => add("base", { href: args }));
     attempt(() => { document.body.insertAdjacentHTML("beforeend", "<b id=injected>x</b>"); });
     await new Promise((done) => setTimeout(done, 500));
-    return [forbidden, !!window.injected, !!document.getElementById("injected"), document.baseURI];"#;
+    return [forbidden, window.injected === true, !!document.getElementById("injected"), document.baseURI];"#;
 
 async fn script_of_others_gets_nowhere(engine: Engine) -> Result<()> {
     let (pages, browser) = tokio::try_join!(Pages::of_the_app(NOWHERE), Browser::start(engine))?;

@@ -14,7 +14,7 @@ use e2e::sentences::{
 use e2e::session::{ensure_no_reuse, ensure_one_attempt};
 use e2e::tabs::Tabs;
 use e2e::witness;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock;
 use crate::stage::{DEADLINE, expire};
@@ -143,7 +143,9 @@ async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scen
     page.press_and_settle(FETCH).await?.ensure_data_of(USERNAME)?;
     let kept = scene.ensure_kept(1).await?;
     tabs.at(1).await?;
-    let seen = page.wait_until("the user", |seen| seen.text.contains(USERNAME)).await?;
+    let adopted = "return Object.values({...sessionStorage}).some((text) => text.includes('access_token'))";
+    scene.browser.wait_for("the other tab's token", adopted, Value::Null, DEADLINE).await?;
+    let seen = page.seen().await?;
     ensure!(seen.alerts.is_empty() && seen.statuses.is_empty(), "{seen:#?}");
     ensure!(scene.ensure_kept(1).await?.access == kept.access, "the tabs have different tokens");
     let attempts = scene.log().matching("POST", "/refresh");
