@@ -9,7 +9,7 @@ use crate::custody::RefreshCustody;
 use crate::engine::Engine;
 use crate::flows::logout::{log_out, settle};
 use crate::platform::LedgerError;
-use crate::ports::siblings::{Heard, Siblings};
+use crate::ports::siblings::{HAND_OVER, Heard, Siblings};
 use crate::protocol::belief::{Next, Reading};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
@@ -164,16 +164,17 @@ impl Looks {
 /// A session without an access token joins with a sibling's. Without one it is shown all the same if the server can
 /// be asked.
 pub(crate) async fn join(engine: &Rc<Engine>, sid: &Sid, generation: u32) {
-    adopt(engine, sid, generation).await;
+    adopt(engine, sid, generation, HAND_OVER).await;
     engine.apply(|belief, effects| match belief.session_of(sid) {
         Some(session) if session.is_renewable() || session.access.is_some() => belief.show(),
         _ => belief.give_up(sid, effects),
     });
 }
 
-/// Asks the siblings, briefly, for the access token of exactly `generation`, and takes it. Whether one came.
-pub(crate) async fn adopt(engine: &Rc<Engine>, sid: &Sid, generation: u32) -> bool {
-    let Some(handed) = engine.siblings.ask(sid, generation).await else { return false };
+/// Asks the siblings for the access token of exactly `generation`, waits `within` milliseconds, and takes
+/// it. Whether one came.
+pub(crate) async fn adopt(engine: &Rc<Engine>, sid: &Sid, generation: u32, within: u32) -> bool {
+    let Some(handed) = engine.siblings.ask(sid, generation, within).await else { return false };
     engine.apply(|belief, effects| {
         belief.handed_over(sid, generation, handed.access, handed.confirmed, effects);
     });

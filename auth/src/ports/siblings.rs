@@ -13,8 +13,11 @@ use crate::protocol::session::{Access, Age, Session};
 use crate::wire::AccessToken;
 use crate::wire::json::{Object, Writer};
 
-/// How long siblings are waited for, in milliseconds.
-const HAND_OVER: u32 = 300;
+/// How long a page that starts waits for a sibling's access token, in milliseconds. Somebody watches it, so the wait is brief.
+pub(crate) const HAND_OVER: u32 = 300;
+/// How long a tab waits for one before it refreshes, in milliseconds. Siblings answer late on a machine that is busy or has
+/// just woken, and each refresh makes the access tokens of all other tabs old.
+pub(crate) const HAND_OVER_OR_REFRESH: u32 = 1_000;
 /// Messages of another version are ignored.
 const VERSION: u32 = 1;
 
@@ -46,7 +49,8 @@ pub(crate) struct HandOver {
 /// A question that is open, and the task that waits for its answer.
 struct Question {
     id: String,
-    answer: RefCell<(Option<Offer>, Option<Waker>)>,
+    /// `Some(None)` if a sibling said that the token's time is up.
+    answer: RefCell<(Option<Option<Offer>>, Option<Waker>)>,
 }
 
 struct Offer {
@@ -91,12 +95,14 @@ impl Siblings {
         self.say(r#""Changed""#, false);
     }
 
-    /// Answers a question with the session's access token, unless its time is up.
+    /// Answers a question with the session's access token, or that its time is up. It is up in every tab then, so the
+    /// one that asks need not wait for others.
     pub(crate) fn offer(&self, question: &str, session: &Session) {
         let Some(access) = &session.access else { return };
         let now = self.platform.now();
         if session.age(now) == Some(Age::Stale) {
-            return;
+            let stale = Writer::new().text("question", question);
+            return self.say(&Writer::new().object("Stale", stale).finish(), false);
         }
         // Where nothing can replace the token, the wall clock has no say, because people set it.
         let wall = if session.is_renewable() { now.wall } else { access.received.wall };
@@ -110,8 +116,8 @@ impl Siblings {
         self.say(&Writer::new().object("Offer", offer).finish(), true);
     }
 
-    /// Asks, briefly, for the access token of exactly this generation.
-    pub(crate) async fn ask(&self, sid: &Sid, generation: u32) -> Option<HandOver> {
+    /// Asks for the access token of exactly this generation, and waits so many milliseconds.
+    pub(crate) async fn ask(&self, sid: &Sid, generation: u32, within: u32) -> Option<HandOver> {
         let id = random_text(&*self.platform);
         let question = Rc::new(Question { id: id.clone(), answer: RefCell::default() });
         self.questions.borrow_mut().retain(|open| open.upgrade().is_some());
@@ -126,7 +132,7 @@ impl Siblings {
             *waker = Some(cx.waker().clone());
             answer.take().map_or(Poll::Pending, Poll::Ready)
         });
-        let offer = with_deadline(&*self.platform, HAND_OVER, answer).await?;
+        let offer = with_deadline(&*self.platform, within, answer).await??;
         let received = Instant {
             monotonic: asked.monotonic.saturating_sub(offer.age),
             wall: asked.wall.saturating_sub(offer.age),
@@ -154,21 +160,32 @@ impl Siblings {
             let (question, sid) = (ask.text("question")?, Sid::parse(&ask.text("sid")?)?);
             return Some(Heard::Asked { question, sid, generation: ask.number("generation")? });
         }
+        if let Some(stale) = say.object("Stale") {
+            self.answer(&stale.text("question")?, None);
+            return None;
+        }
         let answer = say.object("Offer")?;
-        let (question, offer) = (answer.text("question")?, answer.object("offer")?);
-        let open =
-            self.questions.borrow().iter().filter_map(Weak::upgrade).find(|open| open.id == question)?;
-        let offer = Offer {
+        let offer = answer.object("offer")?;
+        let offered = Offer {
             token: AccessToken::parse(&offer.text("access_token")?)?,
             age: offer.number("age")?,
             lifetime: offer.optional("lifetime", |raw| raw.number())?,
             confirmed: offer.flag("confirmed")?,
+        };
+        self.answer(&answer.text("question")?, Some(offered));
+        None
+    }
+
+    /// Ends the question if it is this tab's. The first answer counts.
+    fn answer(&self, question: &str, offer: Option<Offer>) {
+        let questions = self.questions.borrow();
+        let Some(open) = questions.iter().filter_map(Weak::upgrade).find(|open| open.id == question) else {
+            return;
         };
         let (answer, waker) = &mut *open.answer.borrow_mut();
         answer.get_or_insert(offer);
         if let Some(waker) = waker.take() {
             waker.wake();
         }
-        None
     }
 }

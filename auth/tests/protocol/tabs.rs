@@ -190,7 +190,8 @@ fn an_access_token_is_offered_to_who_asks_for_its_session_and_generation() {
         false,
     );
     world.settle();
-    assert_eq!(heard.take(), [""; 0], "what is stale helps nobody");
+    let stale = r#"{"v":1,"say":{"Stale":{"question":"q"}}}"#;
+    assert_eq!(heard.take(), [stale], "nobody need wait for another answer");
 }
 
 #[test]

@@ -39,6 +39,37 @@ fn five_tabs_whose_token_expires_together_refresh_once() {
 }
 
 #[test]
+fn tabs_on_a_busy_machine_wait_for_a_sibling_that_is_slow_to_answer() {
+    for locks in [true, false] {
+        let world = World::new();
+        if !locks {
+            world.without_locks();
+        }
+        let tabs = five(&world, Custody::default());
+        world.pass(900_000);
+        world.take_log();
+        world.with_late_messages(400);
+        let answers = world.run(join_all(tabs.iter().map(|tab| async { tab.send(&me()).await })));
+        assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)));
+        assert_eq!(world.count("POST /refresh"), 1, "locks: {locks}");
+    }
+}
+
+#[test]
+fn a_sibling_whose_token_is_as_old_says_so_at_once() {
+    let (world, tab, client) = World::signed_in();
+    let copy = tab.duplicate().open();
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.sleep(3_600_000);
+    world.take_log();
+    let began = world.time();
+    assert_eq!(world.run(copy.send(&me())).unwrap().status, 200);
+    assert_eq!(world.take_log(), ["POST /refresh 200", "GET /me 200"]);
+    assert_eq!(world.time() - began, 40, "two calls, and no wait");
+}
+
+#[test]
 fn without_locks_a_slow_flight_is_waited_for_briefly_where_a_repetition_does_no_harm() {
     let world = World::with(|server| server.rotation = Rotation::Idempotent);
     world.without_locks();

@@ -19,7 +19,7 @@ fn behind() -> (World, Tab, Client) {
 }
 
 /// Siblings are asked first, in vain.
-const HAND_OVER: u64 = 300;
+const HAND_OVER: u64 = 1_000;
 
 #[test]
 fn a_token_that_is_not_to_be_seen_yet_is_waited_for() {

@@ -53,7 +53,8 @@ struct Inner {
     ledger_faults: RefCell<VecDeque<LedgerFault>>,
     has_locks: Cell<bool>,
     locks: RefCell<BTreeMap<String, Queue>>,
-    deaf: Cell<bool>,
+    /// Milliseconds that a message takes; `None` if none arrives.
+    messages: Cell<Option<u64>>,
     tabs: RefCell<Vec<Listener>>,
     broken: Cell<Broken>,
     /// The servers by their base URLs.
@@ -94,7 +95,7 @@ impl World {
             ledger_faults: RefCell::default(),
             has_locks: Cell::new(true),
             locks: RefCell::default(),
-            deaf: Cell::new(false),
+            messages: Cell::new(Some(0)),
             tabs: RefCell::default(),
             broken: Cell::default(),
             servers: RefCell::default(),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{Refresher, SEND_WITHIN};
 use crate::flows::look::adopt;
 use crate::platform::{Instant, LedgerError};
+use crate::ports::siblings::HAND_OVER_OR_REFRESH;
 use crate::ports::vault::View;
 use crate::protocol::attempt::{Attempt, Found};
 use crate::protocol::decide::{Decision, Facts, Turn, Watched, decide};
@@ -36,7 +37,7 @@ impl Refresher {
             let (decision, at) = self.decision(session, known, turn, caught_up.clone()).await?;
             match decision {
                 Decision::Adopt(generation) => {
-                    if adopt(&self.engine, &session.id, generation).await {
+                    if adopt(&self.engine, &session.id, generation, HAND_OVER_OR_REFRESH).await {
                         return Ok((decision, at));
                     }
                     // What was waited for was another generation's token.

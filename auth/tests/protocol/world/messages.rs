@@ -26,7 +26,12 @@ impl World {
 
     /// No message arrives.
     pub(crate) fn without_messages(&self) {
-        self.0.deaf.set(true);
+        self.0.messages.set(None);
+    }
+
+    /// Each message arrives so many milliseconds late: the tabs get little processor time.
+    pub(crate) fn with_late_messages(&self, milliseconds: u64) {
+        self.0.messages.set(Some(milliseconds));
     }
 }
 

@@ -262,14 +262,19 @@ impl Platform for Tab {
     }
 
     fn post(&self, channel: &str, text: &str, _secret: bool) {
-        if self.world.0.deaf.get() {
-            return;
-        }
+        let Some(late) = self.world.0.messages.get() else { return };
         for listener in self.world.0.tabs.borrow().iter() {
             let alive = listener.life == listener.lives.get();
             if listener.channel == channel && listener.tab != self.number && alive {
                 let (listener, text) = (listener.listener.clone(), text.to_owned());
-                self.world.0.spawner.spawn_local(async move { listener(text) }).unwrap();
+                let world = self.world.clone();
+                let arrive = async move {
+                    if late > 0 {
+                        world.timer(late).await;
+                    }
+                    listener(text);
+                };
+                self.world.0.spawner.spawn_local(arrive).unwrap();
             }
         }
     }
