@@ -97,6 +97,23 @@ fn what_the_server_says_to_a_logout_never_brings_the_session_back() {
 }
 
 #[test]
+fn a_logout_that_the_server_did_not_take_is_repeated_only_if_that_may_help() {
+    for (fault, times) in [
+        (Fault::says(404, ""), 1),
+        (Fault::says(422, r#"{"detail":"field required"}"#), 1),
+        (Fault::Redirects, 1),
+        (Fault::says(503, ""), 8),
+        (Fault::Lost, 8),
+    ] {
+        let (world, _tab, client) = World::signed_in();
+        world.always("/logout", fault);
+        client.logout();
+        world.settle();
+        assert_eq!((client.state(), world.count("POST /logout")), (HERE_ONLY, times));
+    }
+}
+
+#[test]
 fn a_captive_portals_answer_to_a_logout_is_not_the_servers() {
     let (world, _tab, client) = World::signed_in();
     world.always("/logout", Fault::says(200, "<html>hotel</html>"));
