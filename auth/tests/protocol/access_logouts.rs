@@ -41,6 +41,16 @@ fn a_logout_that_has_no_access_token_gets_one_first() {
 }
 
 #[test]
+fn a_logout_whose_renewal_fails_is_repeated() {
+    let (world, client) = without_access_token();
+    world.next("/refresh", [Fault::says(503, "")]);
+    client.logout();
+    world.settle();
+    assert_eq!(world.take_log(), ["POST /refresh 503", "POST /refresh 200", "POST /logout 204"]);
+    assert_eq!((client.state(), world.server(|server| server.alive())), (LOGGED_OUT, 0));
+}
+
+#[test]
 fn a_logout_whose_renewal_says_that_the_session_is_over_sends_no_more() {
     let (world, client) = without_access_token();
     world.server(|server| server.end_all());
