@@ -96,12 +96,17 @@ impl Group {
     }
 
     /// Waits for the end of the child. Ctrl-C ends the wait with an error, and the drop ends the group.
-    pub(crate) fn wait(mut self) -> Result<ExitStatus> {
+    pub(crate) fn wait(self) -> Result<ExitStatus> {
+        self.wait_while(|| true)
+    }
+
+    /// The same. The wait also ends when nobody wants it any more.
+    pub(crate) fn wait_while(mut self, is_wanted: impl Fn() -> bool) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.ended()? {
                 return Ok(status);
             }
-            if interrupted() {
+            if interrupted() || !is_wanted() {
                 bail!("Interrupted.");
             }
             thread::sleep(POLL);

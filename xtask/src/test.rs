@@ -14,7 +14,7 @@ use crate::{
     cli::Args,
     counts::Counter,
     deploy, http, node, process, project, python, reference_server,
-    report::Report,
+    report::{Begun, Report},
     simulate,
     stand::Stand,
     tools::{self, TARGET, cargo},
@@ -27,7 +27,8 @@ Runs every check and test: what `cargo xtask check` does, the protocol's simulat
 Chromium and Firefox, the release build, and end to end in three browsers, also against the deployment of deploy/.
 Installs what is missing; browsers, nginx and PostgreSQL come from Debian's packages, as root.
 
-Each step's output is in target/xtask/logs and is shown if the step fails. The last line counts.";
+The server's tests run at the same time as the build and the tests inside Chromium and Firefox. Each step's output is in
+target/xtask/logs and is shown if the step fails. The last line counts.";
 
 pub(crate) fn run(args: Args) -> Result<()> {
     args.finish()?;
@@ -45,39 +46,53 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
     check::steps(&mut report)?;
     simulate::steps(&mut report)?;
-    backend(&mut report, python.as_deref())?;
+    let server = server(&mut report, python.as_deref())?;
     let executable = std::env::current_exe().context("This program cannot find itself.")?;
     let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;
-
-    let names = ["tests: Chromium", "tests: Firefox", "tests: end to end", "tests: deployment"];
-    match (browsers, python, servers, runner, axe) {
+    let tools = match (browsers, python, servers, runner, axe) {
         (Some(browsers), Some(python), Some(servers), Some(runner), Some(axe)) => {
-            let tools = Tools { browsers, python, servers, runner, axe };
-            tools.in_page(&mut report)?;
-            if built {
-                tools.end_to_end(&mut report)?;
-                deploy::tests(&mut report, &cache, &tools.browsers, &tools.python)?;
-            } else {
-                report.not_run("tests: end to end", "the build failed");
-                report.not_run("tests: deployment", "the build failed");
-            }
+            Some(Tools { browsers, python, servers, runner, axe })
         }
-        _ => names.iter().for_each(|name| report.not_run(name, "a tool could not be installed")),
+        _ => None,
+    };
+    match &tools {
+        Some(tools) => tools.in_page(&mut report)?,
+        None => ["tests: Chromium", "tests: Firefox"].iter().for_each(|name| report.not_run(name, NO_TOOL)),
+    }
+    // The following steps have the machine to themselves, because they wait for several browsers at once.
+    if let Some(server) = server {
+        report.end(server)?;
+    }
+    match (tools, built) {
+        (Some(tools), true) => {
+            tools.end_to_end(&mut report)?;
+            deploy::tests(&mut report, &cache, &tools.browsers, &tools.python)?;
+        }
+        (tools, _) => {
+            let reason = if tools.is_some() { "the build failed" } else { NO_TOOL };
+            ["tests: end to end", "tests: deployment"].iter().for_each(|name| report.not_run(name, reason));
+        }
     }
     report.finish()
 }
 
-fn backend(report: &mut Report, python: Option<&Path>) -> Result<()> {
-    for (name, counter, arguments) in BACKEND {
-        let Some(python) = python else {
-            report.not_run(name, "the Python packages could not be installed");
-            continue;
-        };
+/// Checks the server, and begins its tests. They go on in the background, because they keep one processor busy for
+/// minutes.
+fn server(report: &mut Report, python: Option<&Path>) -> Result<Option<Begun>> {
+    let Some(python) = python else {
+        let names = CHECKS_OF_SERVER.iter().map(|(name, _)| *name).chain([TESTS_OF_SERVER]);
+        names.for_each(|name| report.not_run(name, "the Python packages could not be installed"));
+        return Ok(None);
+    };
+    let module = |arguments: &[&str]| {
         let mut command = process::command(python);
         command.arg("-m").args(arguments).current_dir(project::root().join("backend"));
-        report.step(name, counter, &mut command)?;
+        command
+    };
+    for (name, arguments) in CHECKS_OF_SERVER {
+        report.step(name, Counter::One, &mut module(arguments))?;
     }
-    Ok(())
+    report.begin(TESTS_OF_SERVER, Counter::Pytest, &mut module(&["pytest"])).map(Some)
 }
 
 #[derive(Debug)]
@@ -169,12 +184,13 @@ pub(crate) fn end_to_end(browsers: &Browsers, python: &Path) -> Command {
     command
 }
 
-const BACKEND: [(&str, Counter, &[&str]); 4] = [
-    ("server: ruff", Counter::One, &["ruff", "check", ".", "../tests/servers"]),
-    ("server: ruff format", Counter::One, &["ruff", "format", "--check", ".", "../tests/servers"]),
-    ("server: mypy", Counter::One, &["mypy"]),
-    ("server: tests", Counter::Pytest, &["pytest"]),
+const CHECKS_OF_SERVER: [(&str, &[&str]); 3] = [
+    ("server: ruff", &["ruff", "check", ".", "../tests/servers"]),
+    ("server: ruff format", &["ruff", "format", "--check", ".", "../tests/servers"]),
+    ("server: mypy", &["mypy"]),
 ];
+const TESTS_OF_SERVER: &str = "server: tests";
+const NO_TOOL: &str = "a tool could not be installed";
 /// The port of the tests' page. The stand allows that page's origin.
 const PAGE_PORT: u16 = 8472;
 const STAND_PORT: u16 = 8471;

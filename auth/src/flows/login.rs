@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES, revoke};
 use crate::flows::enter::{Entered, Entry, Replaced, enter};
-use crate::flows::logout::{end_row, settle};
+use crate::flows::logout::{end_row, leave_behind};
 use crate::flows::look::Looks;
 use crate::platform::{Instant, LedgerError, random_text, with_deadline};
 use crate::protocol::ids::{Sid, User};
@@ -237,7 +237,7 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     if let Some(sid) = left_behind
         && engine.apply(|belief, _| belief.end_here(&sid))
     {
-        settle(engine, sid);
+        leave_behind(engine, sid);
     }
     if unheard {
         // Since the unheard try another tab may have refreshed the row or logged in.

@@ -76,6 +76,20 @@ pub(crate) fn settle(engine: &Rc<Engine>, sid: Sid) {
     });
 }
 
+/// Ends in the ledger a session that a login without the ledger has replaced. Nobody has logged out of it, so nobody is told
+/// how that goes.
+pub(crate) fn leave_behind(engine: &Rc<Engine>, sid: Sid) {
+    engine.apply(|_, effects| effects.forget.push(sid.clone()));
+    let this = engine.clone();
+    engine.spawn(async move {
+        let (_, token) = end_row(&this, &sid, 0..TRIES).await;
+        this.apply(|_, effects| {
+            effects.revoke.extend(token);
+            effects.announce = true;
+        });
+    });
+}
+
 fn known_of(engine: &Engine, session: &Session) -> Known {
     let stored = match &session.tenure {
         Tenure::ThisTab { row, .. } => row.as_ref().and_then(|row| row.refresh_token()),

@@ -3,6 +3,7 @@
 use auth::{Client, Contract, Custody, EndReason, Error, State};
 use futures_util::future::join;
 
+use crate::logout::LOGGED_OUT;
 use crate::server::header;
 use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
 
@@ -199,6 +200,43 @@ fn a_login_whose_row_the_disk_has_no_room_for_lives_in_memory_and_nowhere_else()
     assert!(matches!(client.state(), State::SignedIn { kept: false, .. }));
     assert!(world.profile().is_empty(), "neither ann's token nor bob's");
     assert_eq!(world.server(|server| server.alive()), 1);
+}
+
+#[test]
+fn a_login_that_the_disk_has_no_room_for_ends_the_session_before_in_every_tab_and_for_good() {
+    let (world, tab, client) = World::signed_in();
+    let other = tab.duplicate().open();
+    world.settle();
+    world.next_transactions([LedgerFault::None, LedgerFault::Fills].repeat(5));
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(other.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
+    client.logout();
+    world.settle();
+    assert_eq!(client.state(), LOGGED_OUT);
+    assert_eq!(world.tab().open().state(), State::SignedOut(None), "ann's row is not taken up again");
+}
+
+#[test]
+fn what_the_ledger_does_not_hear_of_the_session_before_is_not_told_of_a_logout() {
+    for ann_is_shared in [true, false] {
+        let world = World::new();
+        let client = world.tab().open();
+        world.settle();
+        if !ann_is_shared {
+            world.break_ledger();
+        }
+        world.run(client.login("ann", "secret")).unwrap();
+        world.break_ledger();
+        world.run(client.login("bob", "secret")).unwrap();
+        client.logout();
+        world.settle();
+        assert_eq!(
+            (client.state(), world.server(|server| server.alive())),
+            (LOGGED_OUT, 0),
+            "{ann_is_shared}"
+        );
+    }
 }
 
 #[test]

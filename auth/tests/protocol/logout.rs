@@ -75,6 +75,7 @@ fn what_the_server_says_to_a_logout_never_brings_the_session_back() {
         (Fault::says(422, r#"{"detail":"Signature has expired"}"#), LOGGED_OUT),
         // The server asks for another token, or has no such address: it does not say that the session is over.
         (Fault::says(401, "{}"), HERE_ONLY),
+        (Fault::says(401, r#"{"error":"invalid_client"}"#), HERE_ONLY),
         (Fault::says(404, "<html>"), HERE_ONLY),
         (Fault::says(405, ""), HERE_ONLY),
         (Fault::says(429, ""), HERE_ONLY),
@@ -92,7 +93,25 @@ fn what_the_server_says_to_a_logout_never_brings_the_session_back() {
         world.settle();
         assert_eq!(client.state(), state);
         assert!(seen.take().iter().all(|state| matches!(state, State::SignedOut(_))));
+        assert_eq!(world.count("POST /refresh"), 0, "a logout that takes no access token needs none");
         assert!(tab.is_wiped());
+    }
+}
+
+#[test]
+fn a_logout_that_the_server_did_not_take_is_repeated_only_if_that_may_help() {
+    for (fault, times) in [
+        (Fault::says(404, ""), 1),
+        (Fault::says(422, r#"{"detail":"field required"}"#), 1),
+        (Fault::Redirects, 1),
+        (Fault::says(503, ""), 8),
+        (Fault::Lost, 8),
+    ] {
+        let (world, _tab, client) = World::signed_in();
+        world.always("/logout", fault);
+        client.logout();
+        world.settle();
+        assert_eq!((client.state(), world.count("POST /logout")), (HERE_ONLY, times));
     }
 }
 

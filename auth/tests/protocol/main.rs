@@ -8,6 +8,7 @@
     reason = "helpers of tests may stop at what they do not expect, like the tests themselves"
 )]
 
+mod access_logouts;
 mod answers;
 mod arbitrary;
 mod borders;
