@@ -10,9 +10,8 @@ mod lock;
 pub(crate) mod remembered;
 pub mod resume;
 mod storage;
+mod timer;
 pub(crate) mod worker;
-
-use std::time::Duration;
 
 use auth::{
     Answer, Area, Decide, Guard, HttpError, HttpRequest, Instant, LedgerError, Platform, StorageError,
@@ -20,6 +19,7 @@ use auth::{
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use wasm_bindgen::throw_str;
 use wasm_bindgen_futures::spawn_local;
+use web_sys::Performance;
 
 /// The browser, as the protocol sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,9 +40,7 @@ impl Platform for Browser {
     }
 
     fn sleep(&self, milliseconds: u32) -> LocalBoxFuture<'static, ()> {
-        // The timer takes a signed number and would fire at once above it.
-        let longest = milliseconds.min(i32::MAX.unsigned_abs());
-        gloo_timers::future::sleep(Duration::from_millis(longest.into())).boxed_local()
+        timer::sleep(milliseconds).boxed_local()
     }
 
     fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
@@ -102,9 +100,16 @@ pub(crate) fn is_online() -> bool {
 /// Both clocks. `performance.now()` begins with the page; with `timeOrigin` it is comparable to
 /// what an earlier life of the page wrote down.
 pub(crate) fn now() -> Instant {
-    let performance = web_sys::window().and_then(|window| window.performance());
-    let monotonic = performance.map_or(0.0, |clock| clock.time_origin() + clock.now());
+    let monotonic = CLOCK.with(|clock| clock.as_ref().map_or(0.0, |(origin, clock)| origin + clock.now()));
     Instant { monotonic: whole(monotonic), wall: whole(js_sys::Date::now()) }
+}
+
+thread_local! {
+    /// `timeOrigin` and the clock. They are looked up once, because a request reads the clock seven times.
+    static CLOCK: Option<(f64, Performance)> = {
+        let clock = web_sys::window().and_then(|window| window.performance());
+        clock.map(|clock| (clock.time_origin(), clock))
+    };
 }
 
 #[expect(

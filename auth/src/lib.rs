@@ -27,6 +27,7 @@ pub use platform::{Area, Decide, Guard, LedgerError, Platform, StorageError};
 pub use protocol::state::{Degraded, State};
 pub use wire::{
     AccessToken, Answer, AskedField, BaseUrl, CacheMode, Carrier, Contract, Encoding, EndReason, Endpoint,
-    Error, FieldTest, Fields, FormFields, HttpError, HttpRequest, Instant, InvalidBaseUrl, InvalidContract,
-    Matcher, Meaning, Method, RefreshCookie, RefreshToken, Refusal, Request, Rotation, is_path,
+    Error, FieldTest, Fields, FormFields, Headers, HttpError, HttpRequest, Instant, InvalidBaseUrl,
+    InvalidContract, Matcher, Meaning, Method, RefreshCookie, RefreshToken, Refusal, Request, Rotation,
+    is_path,
 };

@@ -30,7 +30,7 @@ pub use end_reason::EndReason;
 pub use error::{Error, FormFields};
 pub(crate) use grant::{Grant, has_refresh_token, tokens_of};
 pub(crate) use http::IDEMPOTENCY_KEY;
-pub use http::{Answer, CacheMode, HttpError, HttpRequest, Method, Request};
+pub use http::{Answer, CacheMode, Headers, HttpError, HttpRequest, Method, Request};
 pub(crate) use mismatch::login_mismatch;
 pub(crate) use refusal::misses_cookie;
 pub use refusal::{FieldTest, Matcher, Meaning, Refusal};

@@ -68,7 +68,7 @@ async fn a_server_that_always_says_401_gets_three_sends_and_one_refresh() {
     let client = signed_in().await;
     fault("GET", "/protected-route", respond(401, "application/json", r#"{"detail":"no"}"#)).await;
     let answer = client.send(&protected()).await.unwrap();
-    assert_eq!(answer.success(), Err(Error::StillUnauthorized));
+    assert_eq!(answer.success().err(), Some(Error::StillUnauthorized));
     let (request, refresh) = ("GET /protected-route 401", "POST /refresh 200");
     assert_eq!(wire(4).await, [request, refresh, request, request]);
     assert!(matches!(client.state(), State::SignedIn { .. }), "the session lives");
@@ -99,12 +99,13 @@ async fn a_hundred_refused_requests_share_one_refresh_too() {
     let request = protected();
     let answers = join_all((0..100).map(|_| client.send(&request))).await;
     assert_eq!(answers.iter().filter(|answer| answer.as_ref().is_ok_and(|a| a.status == 200)).count(), 100);
-    let seen = wire(201).await;
+    // 64 were on their way when the first was refused.
+    let seen = wire(165).await;
     let count = |line: &str| seen.iter().filter(|seen| *seen == line).count();
     assert_eq!(count("POST /refresh 200"), 1);
-    assert_eq!(count("GET /protected-route 401"), 100);
+    assert_eq!(count("GET /protected-route 401"), 64);
     assert_eq!(count("GET /protected-route 200"), 100);
-    assert_eq!(seen.len(), 201);
+    assert_eq!(seen.len(), 165);
 }
 
 #[wasm_bindgen_test]

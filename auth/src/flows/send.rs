@@ -1,15 +1,18 @@
 //! Authenticated requests: the token in hand, one retry after a 401, no answer across sessions.
 
+mod turns;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use self::turns::{Turn, Turns};
 use crate::engine::Engine;
 use crate::flows::look::join;
 use crate::flows::refresh::Refresher;
-use crate::platform::Instant;
+use crate::platform::{Instant, with_deadline};
 use crate::protocol::ids::Sid;
 use crate::protocol::session::{Age, Carried, On401, RefusedToken, Session};
-use crate::wire::{self, Answer, Error, HttpRequest, Request, Unstored};
+use crate::wire::{self, AccessToken, Answer, Error, HttpRequest, Request, Unstored};
 
 /// The longest time an application request may take, in milliseconds.
 const REQUEST_DEADLINE: u32 = 30_000;
@@ -28,11 +31,20 @@ pub(crate) struct Sender {
     refresher: Rc<Refresher>,
     /// What a session has learnt about the browser's cache. The next session begins anew.
     learnt: RefCell<Option<(Sid, Unstored)>>,
+    turns: Rc<Turns>,
+    /// The last access token that was refused and is being replaced.
+    refused: RefCell<Option<AccessToken>>,
 }
 
 impl Sender {
     pub(crate) fn new(engine: Rc<Engine>, refresher: Rc<Refresher>) -> Self {
-        Self { engine, refresher, learnt: RefCell::default() }
+        Self {
+            engine,
+            refresher,
+            learnt: RefCell::default(),
+            turns: Rc::default(),
+            refused: RefCell::default(),
+        }
     }
 
     /// Sends `request` with the session's access token, refreshing it first if its time is up.
@@ -46,7 +58,9 @@ impl Sender {
         let mut carried = self.credentials(began).await?;
         let (mut tokens, mut has_waited) = (1, false);
         loop {
+            let turn = self.turn(&mut carried).await?;
             let answer = self.transmit(request, &url, &carried).await?;
+            drop(turn);
             let is_renewable = engine.session().is_some_and(|session| session.is_renewable());
             if !engine.contract.is_expired(&answer, is_renewable) {
                 return Ok(answer);
@@ -60,10 +74,7 @@ impl Sender {
                 On401::Drop => return Err(Error::SessionChanged),
                 On401::Answer => return Ok(answer),
                 On401::SendAgain(newer) => carried = newer,
-                On401::Refresh => {
-                    self.refresher.refresh(carried.session.clone(), carried.generation).await?;
-                    carried = self.carried_on(&carried.session)?;
-                }
+                On401::Refresh => carried = self.replaced(&carried).await?,
                 On401::Wait => {
                     has_waited = true;
                     engine.platform.sleep(NOT_YET).await;
@@ -73,6 +84,32 @@ impl Sender {
             }
             tokens += 1;
         }
+    }
+
+    /// Waits until fewer requests are on their way. The token may have been refused to one of them meanwhile, and is replaced
+    /// before it is sent again.
+    async fn turn(&self, carried: &mut Carried) -> Result<Turn, Error> {
+        loop {
+            if let Some(turn) = self.turns.free() {
+                return Ok(turn);
+            }
+            let turn = with_deadline(&*self.engine.platform, REQUEST_DEADLINE, self.turns.wait()).await;
+            let turn = turn.ok_or(Error::TimedOut)?;
+            *carried = self.carried_on(&carried.session)?;
+            if self.refused.borrow().as_ref() != Some(&carried.access.token) {
+                return Ok(turn);
+            }
+            drop(turn);
+            *carried = self.replaced(carried).await?;
+        }
+    }
+
+    /// The token after a refresh, because the server refuses the one before.
+    async fn replaced(&self, carried: &Carried) -> Result<Carried, Error> {
+        *self.refused.borrow_mut() = Some(carried.access.token.clone());
+        self.refresher.refresh(carried.session.clone(), carried.generation).await?;
+        self.refused.take();
+        self.carried_on(&carried.session)
     }
 
     /// Whether the server gave the token to this tab after the call `began`, and the ledger shows no later one: another
@@ -138,7 +175,7 @@ impl Sender {
         }
         // A server that lacks something may answer in a way that the browser hides (a 404 without CORS headers). That says
         // nothing of the server.
-        if !(is_optional && answer == Err(Error::Unreachable)) {
+        if !(is_optional && matches!(answer, Err(Error::Unreachable))) {
             engine.heard(&carried.session, answer.as_ref());
         }
         let answer = answer?;

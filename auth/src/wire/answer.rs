@@ -95,7 +95,8 @@ pub(crate) fn invalid_fields(answer: &Answer, contract: &Contract) -> FormFields
 /// A date is compared with the answer's own `Date`, because this device's clock may be wrong. The clock is used
 /// only where a server does not expose that header.
 pub(crate) fn retry_after(answer: &Answer) -> Option<u32> {
-    let value = answer.header("retry-after")?.trim_ascii();
+    let value = answer.header("retry-after")?;
+    let value = value.trim_ascii();
     let seconds = if value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty() {
         // More digits than a u64 holds mean a very long wait.
         value.parse().unwrap_or(u64::MAX)
@@ -117,7 +118,7 @@ mod tests {
     }
 
     fn answer(body: &str) -> Answer {
-        Answer { status: 200, headers: Vec::new(), body: body.into(), received: at(0) }
+        Answer { status: 200, headers: Vec::new().into(), body: body.into(), received: at(0) }
     }
 
     #[test]
@@ -138,7 +139,12 @@ mod tests {
         let after = |value: &str, date: Option<&str>, wall| {
             let mut headers = vec![("Retry-After".to_owned(), value.to_owned())];
             headers.extend(date.map(|d| ("date".to_owned(), d.to_owned())));
-            retry_after(&Answer { status: 429, headers, body: Vec::new(), received: at(wall) })
+            retry_after(&Answer {
+                status: 429,
+                headers: headers.into(),
+                body: Vec::new(),
+                received: at(wall),
+            })
         };
         assert_eq!(after("30", None, 0), Some(30));
         assert_eq!(after("0", None, 0), Some(1));

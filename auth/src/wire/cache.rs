@@ -78,7 +78,7 @@ mod tests {
     fn answer(cache_control: Option<&str>) -> Answer {
         let header = cache_control.map(|value| ("cache-control".to_owned(), value.to_owned()));
         let received = Instant { monotonic: 0, wall: 0 };
-        Answer { status: 200, headers: header.into_iter().collect(), body: Vec::new(), received }
+        Answer { status: 200, headers: Vec::from_iter(header).into(), body: Vec::new(), received }
     }
 
     /// The modes of requests that are sent one after the other and answered so.

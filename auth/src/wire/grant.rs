@@ -90,7 +90,7 @@ impl<'a> Given<'a> {
     /// A text. `null` and an empty text count as absent, because servers without rotation send these.
     fn text(&self, name: &str) -> Option<String> {
         let text = match name.strip_prefix("header:") {
-            Some(header) => self.answer.header(header)?.to_owned(),
+            Some(header) => self.answer.header(header)?,
             None => self.raw(name)?.text()?,
         };
         Some(text).filter(|text| !text.is_empty())
@@ -169,7 +169,7 @@ mod tests {
 
     fn answer(body: &str) -> Answer {
         let received = Instant { monotonic: 0, wall: 0 };
-        Answer { status: 200, headers: Vec::new(), body: body.into(), received }
+        Answer { status: 200, headers: Vec::new().into(), body: body.into(), received }
     }
 
     fn read(body: &str) -> Result<Grant, Error> {
@@ -248,7 +248,7 @@ mod tests {
             ("X-Token", "a.b", "a.b"),
         ] {
             for body in ["", "null", r#"{"refresh":"r"}"#] {
-                let headers = vec![(name.to_ascii_lowercase(), value.to_owned())];
+                let headers = vec![(name.to_ascii_lowercase(), value.to_owned())].into();
                 let answer = Answer { headers, ..answer(body) };
                 let contract = named(
                     if name == "X-Token" { "header:X-Token" } else { "header:authorization" },
@@ -266,7 +266,7 @@ mod tests {
     fn a_refresh_token_in_a_header_goes_without_its_scheme() {
         let fields = Fields { refresh_token: "header:X-Refresh".into(), ..Fields::default() };
         let contract = Contract { fields, ..Contract::default() };
-        let headers = vec![("x-refresh".to_owned(), "Bearer r.s".to_owned())];
+        let headers = vec![("x-refresh".to_owned(), "Bearer r.s".to_owned())].into();
         let answer = Answer { headers, ..answer(r#"{"access_token":"a"}"#) };
         let grant = Grant::read(&answer, &contract, BODY).unwrap();
         assert_eq!(grant.refresh.unwrap().reveal(), "r.s");

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
 
 use super::clock::Instant;
 use super::error::Error;
@@ -220,12 +221,12 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// A server's answer, read to its end.
 ///
 /// `Debug` shows the status only: bodies carry tokens.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The headers that the browser lets the page read, names in lower case.
-    pub headers: Vec<(String, String)>,
+    /// The headers that the browser lets the page read.
+    pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
     /// When the answer was complete.
@@ -238,9 +239,9 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// The first header of that name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    /// The header of that name.
+    pub fn header(&self, name: &str) -> Option<String> {
+        (self.headers.0)(name)
     }
 
     /// The body as JSON text, checked to be JSON (RFC 8259).
@@ -269,6 +270,36 @@ impl Answer {
     /// type is not asked, because servers label JSON and empty bodies as `text/html`.
     pub(crate) fn is_markup(&self) -> bool {
         self.unmarked().trim_ascii_start().starts_with(b"<")
+    }
+}
+
+/// An answer's headers. Each is read when it is asked for, because handing all of them over costs a page an eighth of what the
+/// request itself costs, and most answers are asked for one.
+#[derive(Clone)]
+pub struct Headers(Rc<Find>);
+
+type Find = dyn Fn(&str) -> Option<String>;
+
+impl Headers {
+    /// Headers that `read` finds by their names, which it compares without regard to case.
+    pub fn new(read: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        Self(Rc::new(read))
+    }
+}
+
+impl From<Vec<(String, String)>> for Headers {
+    /// Of headers with the same name the first one counts.
+    fn from(headers: Vec<(String, String)>) -> Self {
+        Self::new(move |name| {
+            let mut named = headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+            named.next().map(|(_, value)| value.clone())
+        })
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Headers")
     }
 }
 

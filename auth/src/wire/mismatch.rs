@@ -91,7 +91,7 @@ mod tests {
     fn line(contract: &str, status: u16, body: &str) -> Option<String> {
         let contract = Contract::from_text(contract).unwrap();
         let received = Instant { monotonic: 0, wall: 0 };
-        let answer = Answer { status, headers: Vec::new(), body: body.into(), received };
+        let answer = Answer { status, headers: Vec::new().into(), body: body.into(), received };
         let outcome = match status {
             422 => Err(Error::InvalidFields(Default::default())),
             _ => Grant::read(&answer, &contract, Place::Body),

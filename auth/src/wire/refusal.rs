@@ -79,8 +79,8 @@ pub(super) fn is_gateway_challenge(answer: &Answer) -> bool {
     };
     let challenges = answer.header("www-authenticate").filter(|_| answer.status == 401);
     challenges.is_some_and(|challenges| {
-        ["Basic", "Digest", "Negotiate", "Key"].into_iter().any(|scheme| asks(challenges, scheme))
-            && !asks(challenges, "Bearer")
+        ["Basic", "Digest", "Negotiate", "Key"].into_iter().any(|scheme| asks(&challenges, scheme))
+            && !asks(&challenges, "Bearer")
     }) && says_nothing(answer)
 }
 

@@ -193,10 +193,11 @@ impl World {
                     _ => "5xx",
                 });
                 self.note(life.tab, || format!("#{id} a proxy answers {status}"));
-                let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+                let headers: Vec<_> =
+                    headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
                 return self.after(there + back, Owner::Tab(life), move |world| {
                     let body = body.as_bytes().to_vec();
-                    let answer = Answer { status, headers, body, received: world.now() };
+                    let answer = Answer { status, headers: headers.into(), body, received: world.now() };
                     slot.fill(if status == 307 { Err(HttpError::Redirected) } else { Ok(answer) });
                 });
             }
@@ -286,7 +287,7 @@ impl World {
         let owner = if slot.is_awaited() { Owner::Tab(life) } else { Owner::Device };
         self.after(back, owner, move |world| {
             let received = world.now();
-            slot.fill(Ok(Answer { status, headers, body, received }));
+            slot.fill(Ok(Answer { status, headers: headers.into(), body, received }));
         });
     }
 }

@@ -76,12 +76,12 @@ const USE: &str = "
     window.waits = [];
     const send = window.fetch;
     let pressed = null;
-    window.fetch = (request, ...more) => {
-      if (request.url.endsWith('/protected-route') && pressed !== null) {
+    window.fetch = (...request) => {
+      if (new Request(...request).url.endsWith('/protected-route') && pressed !== null) {
         window.waits.push(performance.now() - pressed);
         pressed = null;
       }
-      return send.call(window, request, ...more);
+      return send.call(window, ...request);
     };
     window.using = setInterval(() => {
       const button = [...document.querySelectorAll('button')].find((it) => it.innerText === args);

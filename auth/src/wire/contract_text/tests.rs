@@ -15,7 +15,12 @@ fn wrong(text: &str) -> String {
 }
 
 fn answer(status: u16, body: &str) -> Answer {
-    Answer { status, headers: Vec::new(), body: body.into(), received: Instant { monotonic: 0, wall: 0 } }
+    Answer {
+        status,
+        headers: Vec::new().into(),
+        body: body.into(),
+        received: Instant { monotonic: 0, wall: 0 },
+    }
 }
 
 #[test]

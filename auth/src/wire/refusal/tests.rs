@@ -6,7 +6,7 @@ use crate::wire::clock::Instant;
 fn answer(status: u16, body: &str) -> Answer {
     let received = Instant { monotonic: 0, wall: 0 };
     // A label outranks nothing.
-    let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+    let headers = vec![("content-type".to_owned(), "text/html".to_owned())].into();
     Answer { status, headers, body: body.into(), received }
 }
 
@@ -36,7 +36,7 @@ fn a_gateways_challenge_is_no_word_on_the_password_or_the_session() {
         (r#"JWT realm="api""#, NotAccepted),
     ] {
         let mut answer = answer(401, "Authorization Required");
-        answer.headers.push(("www-authenticate".to_owned(), challenge.to_owned()));
+        answer.headers = vec![("www-authenticate".to_owned(), challenge.to_owned())].into();
         for of in [contract.login_refusal(&answer), contract.refresh_refusal(&answer)] {
             assert_eq!(of, Some(meaning), "{challenge}");
         }

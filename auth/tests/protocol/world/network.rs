@@ -203,6 +203,6 @@ impl World {
         if body.len() > request.body_limit {
             return Err(HttpError::TooLarge);
         }
-        Ok(Answer { status, headers, body, received: self.now() })
+        Ok(Answer { status, headers: headers.into(), body, received: self.now() })
     }
 }
