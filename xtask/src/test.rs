@@ -39,7 +39,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let servers = report.prepare("install third-party servers", || {
         python::environment(&cache, &project::root().join("tests/servers/requirements.lock"))
     })?;
-    let runner = report.prepare("install wasm-bindgen", || tools::wasm_bindgen(&cache))?;
+    let runner = report.prepare("install wasm-bindgen", || {
+        tools::wasm_runner(&cache, "wasm-bindgen-test-runner", "two to three minutes, once")
+    })?;
     let axe =
         report.prepare("install axe-core", || Ok(node::modules(&cache)?.join("axe-core/axe.min.js")))?;
 
@@ -48,6 +50,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     backend(&mut report, python.as_deref())?;
     let executable = std::env::current_exe().context("This program cannot find itself.")?;
     let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;
+    build_with_trunk(&mut report, &cache)?;
 
     let names = ["tests: Chromium", "tests: Firefox", "tests: end to end", "tests: deployment"];
     match (browsers, python, servers, runner, axe) {
@@ -65,6 +68,24 @@ pub(crate) fn run(args: Args) -> Result<()> {
         _ => names.iter().for_each(|name| report.not_run(name, "a tool could not be installed")),
     }
     report.finish()
+}
+
+/// The page of those who have Trunk. No other command uses it.
+fn build_with_trunk(report: &mut Report, cache: &Cache) -> Result<()> {
+    let tools =
+        report.prepare("install Trunk", || Ok((tools::trunk(cache)?, tools::wasm_bindgen(cache)?)))?;
+    let Some((trunk, wasm_bindgen)) = tools else { return Ok(()) };
+    let folder = wasm_bindgen.parent().context("wasm-bindgen has no folder.")?;
+    let mut command = process::command(trunk);
+    command
+        .args(["build", "--offline", "--skip-version-check", "--dist"])
+        .arg(project::scratch().join("trunk"))
+        .env("PATH", tools::path_with(&[folder])?)
+        // Trunk reads this variable as the value of its own option and refuses `1`.
+        .env_remove("NO_COLOR")
+        .current_dir(project::root());
+    report.step("build with Trunk", Counter::One, &mut command)?;
+    Ok(())
 }
 
 fn backend(report: &mut Report, python: Option<&Path>) -> Result<()> {
@@ -131,10 +152,7 @@ impl Tools {
                 .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities)
                 .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
                 .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")
-                .env(
-                    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
-                    self.runner.join("wasm-bindgen-test-runner"),
-                );
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &self.runner);
             report.step(name, Counter::Cargo, &mut command)?;
         }
         Ok(())

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     cache::{self, Cache},
-    process, project,
+    crates, process, project,
     report::progress,
 };
 
@@ -36,83 +35,65 @@ pub(crate) fn fetch_crates() -> Result<()> {
     process::run(cargo().args(["fetch", "--locked"]), "Downloading the crates of Cargo.lock")
 }
 
+/// Only a test needs Trunk: that the page builds with it, too.
 pub(crate) fn trunk(cache: &Cache) -> Result<PathBuf> {
-    // Compile Trunk without optimisation. That takes half the time, and Trunk builds pages just as fast.
-    let quick = [
-        "--no-default-features",
-        "--config=profile.release.lto=\"off\"",
-        "--config=profile.release.codegen-units=16",
-        "--config=profile.release.opt-level=0",
-    ];
-    cargo_installed(cache, "trunk", TRUNK, &quick, "about four minutes, once")
+    cargo_installed(cache, "trunk", TRUNK, &["--no-default-features"], "about four minutes, once")
 }
 
 pub(crate) fn geckodriver(cache: &Cache) -> Result<PathBuf> {
-    let quick = ["--config=profile.release.opt-level=0", "--config=profile.release.codegen-units=16"];
-    cargo_installed(cache, "geckodriver", GECKODRIVER, &quick, "about two minutes, once")
+    cargo_installed(cache, "geckodriver", GECKODRIVER, &[], "about two minutes, once")
 }
 
 pub(crate) fn cargo_mutants(cache: &Cache) -> Result<PathBuf> {
-    let quick = ["--config=profile.release.opt-level=0", "--config=profile.release.codegen-units=16"];
-    cargo_installed(cache, "cargo-mutants", CARGO_MUTANTS, &quick, "about two minutes, once")
+    cargo_installed(cache, "cargo-mutants", CARGO_MUTANTS, &[], "about two minutes, once")
 }
 
 pub(crate) fn cargo_deny(cache: &Cache) -> Result<PathBuf> {
-    let quick = [
-        "--config=profile.release.lto=\"off\"",
-        "--config=profile.release.codegen-units=16",
-        "--config=profile.release.opt-level=0",
-    ];
-    cargo_installed(cache, "cargo-deny", CARGO_DENY, &quick, "about three minutes, once")
+    cargo_installed(cache, "cargo-deny", CARGO_DENY, &[], "about three minutes, once")
 }
 
-/// The folder with `wasm-bindgen` and `wasm-bindgen-test-runner`, built from this workspace.
+/// `wasm-bindgen` in the version of Cargo.lock: from the PATH, otherwise built.
 pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
-    let name = format!("wasm-runner-{}", wasm_runner_key()?);
-    let root = cache.install(&name, "bin/wasm-bindgen", |folder| {
-        progress("Building wasm-bindgen's tools (two to three minutes, once)");
-        // Optimise a little, because unoptimised tools would add seconds to each rebuild of the page.
+    let version = locked_version(&project::read("Cargo.lock")?, "wasm-bindgen")?;
+    match process::find("wasm-bindgen").filter(|path| has_version(path, "wasm-bindgen", &version)) {
+        Some(path) => Ok(path),
+        None => wasm_runner(cache, "wasm-bindgen", "one to two minutes, once"),
+    }
+}
+
+/// A program of wasm-runner/, which is kept for this version of wasm-bindgen and of the program's own file.
+pub(crate) fn wasm_runner(cache: &Cache, name: &str, time: &str) -> Result<PathBuf> {
+    let version = locked_version(&project::read("Cargo.lock")?, "wasm-bindgen")?;
+    let own = ["Cargo.toml", &format!("src/bin/{name}.rs")]
+        .map(|file| project::read(&format!("wasm-runner/{file}")));
+    let [manifest, source] = own;
+    let key = cache::key([manifest?.as_bytes(), source?.as_bytes()]);
+    let binary = format!("bin/{name}");
+    let root = cache.install(&format!("{name}-{version}-{key}"), &binary, |folder| {
+        progress(&format!("Building {name} {version} ({time})"));
         let mut install = cargo();
         install
-            .args(["install", "--locked", "--path", "wasm-runner", "--no-track", "--root"])
+            .args(["install", "--locked", "--offline", "--path", "wasm-runner", "--bin", name])
+            .args(["--no-default-features", "--features", name, "--no-track", "--root"])
             .arg(folder)
+            .args(QUICK)
+            // Optimise the crate that does most of the work, because without it each rebuild of the page takes three
+            // seconds more. Optimising all takes 80 s of a first start and saves one more second.
             .args([
-                "--config=profile.release.lto=\"off\"",
-                "--config=profile.release.codegen-units=16",
-                "--config=profile.release.opt-level=1",
+                "--config=profile.release.opt-level=0",
+                "--config=profile.release.package.walrus.opt-level=1",
             ]);
-        process::run(&mut install, "Building wasm-bindgen's tools")
+        crates::compile(&mut install, &format!("Building {name}"))
     })?;
-    Ok(root.join("bin"))
+    Ok(root.join(binary))
 }
 
-/// The hash of everything that decides what the tools do: their source and the versions of wasm-bindgen's
-/// crates.
-fn wasm_runner_key() -> Result<String> {
-    let folder = project::root().join("wasm-runner");
-    let mut parts = vec![wasm_bindgen_versions(&project::read("Cargo.lock")?)?.into_bytes()];
-    for file in ["Cargo.toml", "src/bin/wasm-bindgen.rs", "src/bin/wasm-bindgen-test-runner.rs"] {
-        let path = folder.join(file);
-        parts.push(fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?);
-    }
-    Ok(cache::key(parts.iter().map(Vec::as_slice)))
-}
-
-/// The name and version of each of wasm-bindgen's crates in a Cargo.lock.
-fn wasm_bindgen_versions(lock: &str) -> Result<String> {
-    let mut versions = String::new();
-    let mut lines = lock.lines();
-    while let Some(line) = lines.next() {
-        if let Some(name) = line.strip_prefix("name = \"wasm-bindgen") {
-            versions.push_str(name.trim_matches('"'));
-            versions.push_str(lines.next().unwrap_or_default());
-            versions.push('\n');
-        }
-    }
-    if versions.is_empty() {
-        bail!("Cargo.lock names no wasm-bindgen: restore it with `git checkout Cargo.lock`.");
-    }
-    Ok(versions)
+fn locked_version(lock: &str, name: &str) -> Result<String> {
+    let entry = format!("name = \"{name}\"\nversion = \"");
+    let version = lock.split_once(&entry).and_then(|(_, rest)| rest.split('"').next());
+    let version = version
+        .with_context(|| format!("Cargo.lock names no {name}: restore it with `git checkout Cargo.lock`."))?;
+    Ok(version.to_owned())
 }
 
 fn cargo_installed(cache: &Cache, name: &str, version: &str, flags: &[&str], time: &str) -> Result<PathBuf> {
@@ -130,8 +111,10 @@ fn cargo_installed(cache: &Cache, name: &str, version: &str, flags: &[&str], tim
             .args(["install", name, "--locked", "--version", version, "--no-track", "--root"])
             .arg(folder)
             .args(flags)
+            .args(QUICK)
+            .arg("--config=profile.release.opt-level=0")
             .env_remove("CARGO_TARGET_DIR");
-        process::run(&mut install, &format!("Installing {name} {version}")).with_context(|| {
+        crates::compile(&mut install, &format!("Installing {name} {version}")).with_context(|| {
             format!(
                 "{name} {version} could not be installed: check the connection to crates.io and run this again, or put that version on the PATH."
             )
@@ -159,6 +142,12 @@ pub(crate) fn path_with(folders: &[&Path]) -> Result<OsString> {
 }
 
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// Compile a tool quickly. It is used on this machine only.
+const QUICK: [&str; 3] = [
+    "--config=profile.release.lto=\"off\"",
+    "--config=profile.release.codegen-units=16",
+    "--config=profile.release.debug=\"none\"",
+];
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_MUTANTS: &str = "27.1.0";
@@ -171,17 +160,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_versions_of_wasm_bindgen_are_read_from_the_lock_file() {
-        let lock = "[[package]]\nname = \"serde\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.129\"\n\n[[package]]\nname = \"wasm-bindgen-cli\"\nversion = \"0.2.129\"\n";
-        assert_eq!(
-            wasm_bindgen_versions(lock).unwrap(),
-            "version = \"0.2.129\"\n-cliversion = \"0.2.129\"\n"
-        );
-        assert!(wasm_bindgen_versions("").is_err());
-    }
-
-    #[test]
-    fn the_key_of_this_checkout_is_stable() {
-        assert_eq!(wasm_runner_key().unwrap(), wasm_runner_key().unwrap());
+    fn the_version_is_read_from_the_lock_file() {
+        let lock = "[[package]]\nname = \"wasm-bindgen-cli\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.129\"\n";
+        assert_eq!(locked_version(lock, "wasm-bindgen").unwrap(), "0.2.129");
+        assert!(locked_version("", "wasm-bindgen").is_err());
     }
 }
