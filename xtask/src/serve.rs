@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::mpsc::{self, Receiver},
     thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
@@ -18,7 +18,7 @@ use crate::{
     cli::{self, Args},
     crates, http, page,
     process::{self, Group},
-    project,
+    project, python,
     reference_server::{self, PORT as API_PORT, Start},
     report::progress,
     site::{BUILDS, Site},
@@ -50,18 +50,22 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     let start = Instant::now();
     let cache = Cache::locate()?;
+    if api.is_none() {
+        // Say at once that it is missing.
+        python::find()?;
+    }
     tools::wasm_target()?;
     tools::fetch_crates()?;
-    let (interpreter, wasm_bindgen, compiled) = thread::scope(|scope| {
-        // The server's packages and the tool are made while the app compiles, because neither keeps two cores busy alone.
-        let interpreter = api.is_none().then(|| scope.spawn(|| reference_server::interpreter(&cache)));
+    // A file may change while the app compiles.
+    let changes = Changes::watch()?;
+    let (server, wasm_bindgen, compiled) = thread::scope(|scope| {
+        // Neither of the three keeps two cores busy alone.
+        let server = api.is_none().then(|| scope.spawn(|| start_server(&cache, port)));
         let wasm_bindgen = scope.spawn(|| tools::wasm_bindgen(&cache));
         let compiled = crates::compile(&mut app::cargo("dev"), "Compiling the app");
-        (interpreter.map(joined).transpose(), joined(wasm_bindgen), compiled)
+        (server.map(joined).transpose(), joined(wasm_bindgen), compiled)
     });
-    let (interpreter, pages) = (interpreter?, Pages { wasm_bindgen: wasm_bindgen?, api });
-    let mut server = interpreter.map(|interpreter| start_server(&interpreter, port)).transpose()?;
-    let changes = Changes::watch()?;
+    let (mut server, pages) = (server?, Pages { wasm_bindgen: wasm_bindgen?, api });
     let mut built = compiled.and_then(|()| pages.assemble());
     while let Err(error) = built {
         eprintln!("error: {error:#}\nThe first build failed; correct the error above and it is built again.");
@@ -143,7 +147,8 @@ const START: &str = r#"<script>
   init({ module_or_path: wasm }).catch((error) => startFailed(wasm, error));
 </script>"#;
 
-fn start_server(interpreter: &Path, page_port: u16) -> Result<Group> {
+fn start_server(cache: &Cache, page_port: u16) -> Result<Group> {
+    let interpreter = &reference_server::interpreter(cache)?;
     fs::create_dir_all(project::root().join(".data")).context("The folder .data cannot be created.")?;
     let variables = [
         // A relative path, because the folder's name may contain characters that a database address cannot.
