@@ -33,10 +33,7 @@ pub(crate) fn bind(wasm_bindgen: &Path, kind: &str, folder: &Path) -> Result<()>
 
 /// Cargo's folder, which a configuration may have moved.
 pub(crate) fn target_folder() -> Result<PathBuf> {
-    let mut metadata = tools::cargo();
-    metadata.args(["metadata", "--format-version=1", "--no-deps", "--locked", "--offline"]);
-    let metadata = process::output(&mut metadata).context("`cargo metadata` failed: run it to see why.")?;
-    let metadata: Value = serde_json::from_str(&metadata).context("`cargo metadata` wrote no JSON.")?;
+    let metadata = tools::metadata()?;
     let folder = metadata.get("target_directory").and_then(Value::as_str);
     Ok(PathBuf::from(folder.context("`cargo metadata` names no target folder.")?))
 }

@@ -17,11 +17,11 @@ use crate::{
     cache::{self, Cache},
     cli::{self, Args},
     crates, http, page,
+    page_server::{BUILDS, PageServer},
     process::{self, Group},
     project, python,
     reference_server::{self, PORT as API_PORT, Start},
     report::progress,
-    site::{BUILDS, Site},
     tools,
 };
 
@@ -75,7 +75,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         built = pages.build();
     }
     let api = server.is_some().then(|| format!("http://localhost:{API_PORT}"));
-    let site = Site::start(port, Pages::folder(), api)?;
+    let page_server = PageServer::start(port, Pages::folder(), api)?;
     println!("\nReady after {:.1} s.\n  App:     http://localhost:{port}", start.elapsed().as_secs_f64());
     match &pages.api {
         Some(api) => println!("  Server:  {api}"),
@@ -84,7 +84,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     println!("Ctrl-C stops everything.\n");
     while changes.wait(server.as_mut())? {
         match pages.build() {
-            Ok(()) => site.announce(),
+            Ok(()) => page_server.announce(),
             Err(error) => eprintln!("error: {error:#}\nThe page stays as it was until that is corrected."),
         }
     }

@@ -7,10 +7,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::{
     cache::{self, Cache},
-    crates, process, project,
+    crates, locks, process, project,
     report::progress,
 };
 
@@ -54,7 +55,7 @@ pub(crate) fn cargo_deny(cache: &Cache) -> Result<PathBuf> {
 
 /// `wasm-bindgen` in the version of Cargo.lock: from the PATH, otherwise built.
 pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
-    let version = locked_version(&project::read("Cargo.lock")?, "wasm-bindgen")?;
+    let version = locked_version("wasm-bindgen")?;
     match process::find("wasm-bindgen").filter(|path| has_version(path, "wasm-bindgen", &version)) {
         Some(path) => Ok(path),
         None => wasm_runner(cache, "wasm-bindgen", "one to two minutes, once"),
@@ -63,7 +64,7 @@ pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
 
 /// A program of wasm-runner/, which is kept for this version of wasm-bindgen and of the program's own file.
 pub(crate) fn wasm_runner(cache: &Cache, name: &str, time: &str) -> Result<PathBuf> {
-    let version = locked_version(&project::read("Cargo.lock")?, "wasm-bindgen")?;
+    let version = locked_version("wasm-bindgen")?;
     let own = ["Cargo.toml", &format!("src/bin/{name}.rs")]
         .map(|file| project::read(&format!("wasm-runner/{file}")));
     let [manifest, source] = own;
@@ -88,12 +89,11 @@ pub(crate) fn wasm_runner(cache: &Cache, name: &str, time: &str) -> Result<PathB
     Ok(root.join(binary))
 }
 
-fn locked_version(lock: &str, name: &str) -> Result<String> {
-    let entry = format!("name = \"{name}\"\nversion = \"");
-    let version = lock.split_once(&entry).and_then(|(_, rest)| rest.split('"').next());
-    let version = version
-        .with_context(|| format!("Cargo.lock names no {name}: restore it with `git checkout Cargo.lock`."))?;
-    Ok(version.to_owned())
+fn locked_version(name: &str) -> Result<String> {
+    let locked = locks::crates(&project::read("Cargo.lock")?)?.into_iter().find(|locked| locked.name == name);
+    Ok(locked
+        .with_context(|| format!("Cargo.lock names no {name}: restore it with `git checkout Cargo.lock`."))?
+        .version)
 }
 
 fn cargo_installed(cache: &Cache, name: &str, version: &str, flags: &[&str], time: &str) -> Result<PathBuf> {
@@ -134,6 +134,14 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
+/// What cargo knows of the workspace.
+pub(crate) fn metadata() -> Result<Value> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]);
+    let metadata = process::output(&mut metadata).context("`cargo metadata` failed: run it to see why.")?;
+    serde_json::from_str(&metadata).context("`cargo metadata` wrote no JSON.")
+}
+
 /// A PATH that begins with `folders`.
 pub(crate) fn path_with(folders: &[&Path]) -> Result<OsString> {
     let rest = std::env::var_os("PATH").unwrap_or_default();
@@ -152,17 +160,3 @@ const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_MUTANTS: &str = "27.1.0";
 const CARGO_DENY: &str = "0.20.2";
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    #[test]
-    fn the_version_is_read_from_the_lock_file() {
-        let lock = "[[package]]\nname = \"wasm-bindgen-cli\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.129\"\n";
-        assert_eq!(locked_version(lock, "wasm-bindgen").unwrap(), "0.2.129");
-        assert!(locked_version("", "wasm-bindgen").is_err());
-    }
-}

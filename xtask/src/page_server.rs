@@ -16,7 +16,7 @@ use ureq::{Agent, http};
 
 /// Serves one folder on this machine, on both loopback addresses.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct PageServer {
     folder: PathBuf,
     /// The API's address, if the path /api/ is passed on to it.
     api: Option<String>,
@@ -31,21 +31,21 @@ struct Pages {
     open: Vec<Box<dyn Write + Send>>,
 }
 
-impl Site {
+impl PageServer {
     pub(crate) fn start(port: u16, folder: PathBuf, api: Option<String>) -> Result<Arc<Self>> {
         let agent = crate::http::agent();
-        let site = Arc::new(Self { folder, api, agent, pages: Mutex::default() });
-        site.announce();
+        let server = Arc::new(Self { folder, api, agent, pages: Mutex::default() });
+        server.announce();
         let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
         for address in loopback {
             match Server::http((address, port)) {
-                Ok(server) => site.clone().listen(server),
+                Ok(listener) => server.clone().listen(listener),
                 // This machine has no IPv6.
                 Err(_) if address.is_ipv6() => {}
                 Err(error) => return Err(anyhow!("The page cannot be served on port {port}: {error}.")),
             }
         }
-        Ok(site)
+        Ok(server)
     }
 
     /// Lets the open pages load the new build.
@@ -56,12 +56,12 @@ impl Site {
         pages.open.retain_mut(|page| page.write_all(event.as_bytes()).and_then(|()| page.flush()).is_ok());
     }
 
-    fn listen(self: Arc<Self>, server: Server) {
+    fn listen(self: Arc<Self>, listener: Server) {
         thread::spawn(move || {
-            for request in server.incoming_requests() {
-                let site = Arc::clone(&self);
+            for request in listener.incoming_requests() {
+                let server = Arc::clone(&self);
                 // An error means that the browser has left.
-                thread::spawn(move || site.answer(request));
+                thread::spawn(move || server.answer(request));
             }
         });
     }
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn files_calls_and_builds_reach_the_page() {
-        let folder = std::env::temp_dir().join(format!("xtask-site-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("xtask-page-server-{}", std::process::id()));
         cache::empty(&folder.join("pages")).unwrap();
         fs::write(folder.join("secret.txt"), "secret").unwrap();
         fs::write(folder.join("pages/index.html"), "the page").unwrap();
@@ -208,7 +208,7 @@ mod tests {
         });
 
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let site = Site::start(port, folder.join("pages"), Some(address)).unwrap();
+        let server = PageServer::start(port, folder.join("pages"), Some(address)).unwrap();
         let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
         let get = |path: &str| {
             let mut answer = client::agent().get(url(path)).call().unwrap();
@@ -240,7 +240,7 @@ mod tests {
         let mut builds = lines.filter(|line| line.starts_with("data: "));
         let first = builds.next().unwrap();
         thread::sleep(std::time::Duration::from_millis(2));
-        site.announce();
+        server.announce();
         assert_ne!(builds.next().unwrap(), first);
         cache::remove(&folder).unwrap();
     }
