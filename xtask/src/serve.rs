@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::mpsc::{self, Receiver},
     thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
@@ -85,6 +85,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     while changes.wait(server.as_mut())? {
         match pages.build() {
             Ok(()) => page_server.announce(),
+            Err(_) if process::interrupted() => {}
             Err(error) => eprintln!("error: {error:#}\nThe page stays as it was until that is corrected."),
         }
     }
@@ -176,9 +177,8 @@ impl Changes {
         let (root, target) = (project::root(), app::target_folder()?);
         watcher.watch(&root, RecursiveMode::NonRecursive)?;
         for entry in fs::read_dir(&root)? {
-            let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-            let name = name.to_string_lossy();
-            if path.is_dir() && path != target && !name.starts_with('.') && !IGNORED.contains(&&*name) {
+            let path = entry?.path();
+            if path.is_dir() && path != target && is_source(&path) {
                 watcher.watch(&path, RecursiveMode::Recursive)?;
             }
         }
@@ -196,7 +196,9 @@ impl Changes {
             }
             match self.events.recv_timeout(POLL) {
                 // The compiler's reading is no change.
-                Ok(Ok(event)) if !event.kind.is_access() => {
+                Ok(Ok(event))
+                    if !event.kind.is_access() && event.paths.iter().any(|path| is_source(path)) =>
+                {
                     // An editor changes several files at once.
                     thread::sleep(POLL);
                     while self.events.try_recv().is_ok() {}
@@ -209,7 +211,37 @@ impl Changes {
     }
 }
 
+/// Whether the page may be made of this. `.data` of the reference server appears while this command runs.
+fn is_source(path: &Path) -> bool {
+    let inside = path.strip_prefix(project::root()).unwrap_or(path);
+    let first = inside.iter().next().unwrap_or_default().to_string_lossy();
+    !first.starts_with('.') && !IGNORED.contains(&&*first)
+}
+
 /// Folders that no page is made of.
 const IGNORED: [&str; 8] = ["backend", "deploy", "dist", "docs", "target", "tests", "wasm-runner", "xtask"];
 const PAGE_PORT: u16 = 8080;
 const POLL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_made_of_its_sources_and_not_of_what_runs_beside_it() {
+        let is = |path: &str| is_source(&project::root().join(path));
+        for path in ["src/app.rs", "auth/src/lib.rs", "styles/page.css", "index.html", "Cargo.toml"] {
+            assert!(is(path), "{path}");
+        }
+        for path in [
+            ".data",
+            ".data/auth.db",
+            ".git/index",
+            "target/debug/app",
+            "backend/app/main.py",
+            "xtask/src/app.rs",
+        ] {
+            assert!(!is(path), "{path}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use pico_args::Arguments;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -27,13 +27,12 @@ fn run(mut args: Arguments) -> Result<()> {
     let name: String = args.value_from_str("--out-name")?;
     let typescript = !args.contains("--no-typescript");
     let omit_path = args.contains("--omit-default-module-path");
-    let input: String = args.free_from_str().context("The wasm file is missing")?;
     let rest = args.finish();
-    if target != "web" || !rest.is_empty() {
+    let ("web", [input]) = (target.as_str(), rest.as_slice()) else {
         bail!(
-            "This tool makes pages only: it knows --target web and not {rest:?}; install wasm-bindgen-cli."
+            "This tool makes pages only (--target web) and does not know all of {rest:?}: install wasm-bindgen-cli."
         );
-    }
+    };
     let mut bindgen = Bindgen::new();
     bindgen.input_path(input).web(true)?.out_name(&name);
     bindgen.typescript(typescript).omit_default_module_path(omit_path);
