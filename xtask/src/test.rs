@@ -39,9 +39,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let servers = report.prepare("install third-party servers", || {
         python::environment(&cache, &project::root().join("tests/servers/requirements.lock"))
     })?;
-    let runner = report.prepare("install wasm-bindgen", || {
-        tools::wasm_runner(&cache, "wasm-bindgen-test-runner", "two to three minutes, once")
-    })?;
+    let runner = report.prepare("install wasm-bindgen", || tools::wasm_test_runner(&cache))?;
     let axe =
         report.prepare("install axe-core", || Ok(node::modules(&cache)?.join("axe-core/axe.min.js")))?;
 
