@@ -11,10 +11,10 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    bundle,
+    app, bundle,
     cache::{self, Cache},
     cli::Args,
-    node, process, project,
+    crates, node, process, project,
     report::progress,
     tools,
 };
@@ -44,34 +44,24 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     let bin = project::scratch().join("bin");
     tools::wasm_target()?;
     tools::fetch_crates()?;
-    let trunk = tools::trunk(&cache)?;
     let wasm_bindgen = tools::wasm_bindgen(&cache)?;
     node::wasm_opt(&cache, &bin)?;
     let esbuild = node::esbuild(&cache)?;
 
-    progress("Building the pages");
     let root = project::root();
+    let mut cargo = app::cargo("release");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&root)?);
+    crates::compile(&mut cargo, "Compiling the app")?;
     // On the same file system as dist/, so that a rename puts the pages in place.
     let stage = root.join("target/xtask/dist");
     cache::empty(&stage)?;
-    let mut command = process::command(trunk);
-    command
-        // Trunk's minifier orders a script's constants differently in each run. esbuild does its work.
-        .args([
-            "build",
-            "--release",
-            "--minify=false",
-            "--locked",
-            "--offline",
-            "--skip-version-check",
-            "--dist",
-        ])
-        .arg(&stage)
-        .env("PATH", tools::path_with(&[&wasm_bindgen, &bin])?)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&root)?)
-        .env_remove("NO_COLOR")
-        .current_dir(&root);
-    process::run(&mut command, "The release build")?;
+    app::bind(&wasm_bindgen, "release", &stage)?;
+    progress("Optimising the wasm");
+    let wasm = stage.join(app::WASM);
+    let mut wasm_opt = process::command(bin.join("wasm-opt"));
+    wasm_opt.args(app::wasm_opt_arguments()?).arg("--output").args([&wasm, &wasm]);
+    process::run(&mut wasm_opt, "wasm-opt")?;
+    fs::write(stage.join("index.html"), app::page("")?).context("index.html cannot be written.")?;
     progress("Rendering the first view");
     let mut prerender = tools::cargo();
     prerender.args(["run", "--quiet", "--locked", "--offline", "--features", "ssr"]).args([
@@ -122,8 +112,8 @@ fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
 }
 
 /// Replaces `dist` by `stage`. `dist` is complete at every moment at which it exists.
-fn replace(stage: &Path, dist: &Path) -> Result<()> {
-    let old = project::scratch().join("dist-old");
+pub(crate) fn replace(stage: &Path, dist: &Path) -> Result<()> {
+    let old = stage.with_extension("old");
     cache::remove(&old)?;
     if dist.exists() {
         fs::rename(dist, &old).with_context(|| format!("{} cannot be replaced", dist.display()))?;

@@ -1,8 +1,9 @@
 //! Reads the command line. An unknown argument is a [`Usage`] error: one sentence, exit code 2.
 
-use std::fmt;
+use std::{ffi::OsString, fmt};
 
 use anyhow::Result;
+use pico_args::Arguments;
 
 /// A wrong command line.
 #[derive(Debug)]
@@ -19,51 +20,32 @@ impl std::error::Error for Usage {}
 /// The arguments after the command's name. Each method takes its option out, and [`Args::finish`] refuses the
 /// rest.
 #[derive(Debug)]
-pub(crate) struct Args(Vec<String>);
+pub(crate) struct Args(Arguments);
 
 impl Args {
-    pub(crate) fn new(args: impl IntoIterator<Item = String>) -> Self {
-        Self(args.into_iter().collect())
+    pub(crate) fn new(args: Vec<OsString>) -> Self {
+        Self(Arguments::from_vec(args))
     }
 
-    pub(crate) fn flag(&mut self, name: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|arg| arg != name);
-        self.0.len() < before
+    pub(crate) fn flag(&mut self, name: &'static str) -> bool {
+        self.0.contains(name)
     }
 
     /// The value of `--name VALUE` or `--name=VALUE`.
-    pub(crate) fn value(&mut self, name: &str) -> Result<Option<String>> {
-        let prefix = format!("{name}=");
-        let Some(at) = self.0.iter().position(|arg| arg == name || arg.starts_with(&prefix)) else {
-            return Ok(None);
-        };
-        let arg = self.0.remove(at);
-        if let Some(value) = arg.strip_prefix(&prefix) {
-            return Ok(Some(value.to_owned()));
+    pub(crate) fn value(&mut self, name: &'static str) -> Result<Option<String>> {
+        match self.0.opt_value_from_str::<_, String>(name) {
+            Ok(value) if !value.as_ref().is_some_and(|value| value.starts_with("--")) => Ok(value),
+            _ => Err(Usage(format!("{name} needs a value.")).into()),
         }
-        if self.0.get(at).is_none_or(|next| next.starts_with("--")) {
-            return Err(Usage(format!("{name} needs a value.")).into());
-        }
-        Ok(Some(self.0.remove(at)))
     }
 
     pub(crate) fn api(&mut self) -> Result<Option<String>> {
         self.value("--api")?.map(|url| api_url(&url)).transpose()
     }
 
-    pub(crate) fn positional(&mut self, what: &str) -> Result<String> {
-        if self.0.is_empty() {
-            return Err(Usage(format!("{what} is missing.")).into());
-        }
-        Ok(self.0.remove(0))
-    }
-
     pub(crate) fn finish(self) -> Result<()> {
-        match self.0.first() {
-            None => Ok(()),
-            Some(arg) => Err(Usage(format!("`{arg}` is not understood here; --help lists what is.")).into()),
-        }
+        let Some(arg) = self.0.finish().into_iter().next() else { return Ok(()) };
+        Err(Usage(format!("`{}` is not understood here; --help lists what is.", arg.display())).into())
     }
 }
 
@@ -116,7 +98,7 @@ mod tests {
     use super::*;
 
     fn args(line: &str) -> Args {
-        Args::new(line.split_whitespace().map(str::to_owned))
+        Args::new(line.split_whitespace().map(Into::into).collect())
     }
 
     #[test]

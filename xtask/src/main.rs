@@ -1,5 +1,6 @@
 //! The project's commands, one file each. None depends on Yew, so that this program builds in seconds.
 
+mod app;
 mod apt;
 mod audit;
 mod browsers;
@@ -9,6 +10,7 @@ mod cache;
 mod check;
 mod cli;
 mod counts;
+mod crates;
 mod deploy;
 #[cfg(test)]
 mod docs;
@@ -17,6 +19,7 @@ mod locks;
 mod mutants;
 mod node;
 mod page;
+mod page_server;
 mod process;
 mod project;
 mod python;
@@ -32,7 +35,7 @@ mod stand;
 mod test;
 mod tools;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Result;
 
@@ -45,7 +48,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -96,17 +99,10 @@ const COMMANDS: [Command; 11] = [
         help: sbom::HELP,
         run: sbom::run,
     },
-    // Only Trunk's hook calls this command, so it has no summary and is not listed.
-    Command {
-        name: "set-api",
-        summary: "",
-        help: "Trunk calls this for `cargo xtask serve --api`.",
-        run: serve::set_api,
-    },
 ];
 
 fn main() -> ExitCode {
-    match dispatch(std::env::args().skip(1).collect()) {
+    match dispatch(std::env::args_os().skip(1).collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Usage>() => {
             eprintln!("{error}");
@@ -122,17 +118,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(mut args: Vec<String>) -> Result<()> {
-    let is_help = |arg: &String| matches!(arg.as_str(), "--help" | "-h" | "help");
-    let Some(name) = args.first().cloned() else {
+fn dispatch(mut args: Vec<OsString>) -> Result<()> {
+    let is_help = |arg: &OsString| ["--help", "-h", "help"].iter().any(|help| arg == help);
+    let Some(name) = args.first().filter(|arg| !is_help(arg)) else {
         println!("{}", overview());
         return Ok(());
     };
-    if is_help(&name) {
-        println!("{}", overview());
-        return Ok(());
-    }
-    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+    let Some(command) = COMMANDS.iter().find(|command| name == command.name) else {
+        let name = name.display();
         return Err(Usage(format!("`{name}` is no command; `cargo xtask --help` lists them.")).into());
     };
     args.remove(0);
@@ -146,7 +139,7 @@ fn dispatch(mut args: Vec<String>) -> Result<()> {
 
 fn overview() -> String {
     let mut text = String::from("cargo xtask COMMAND [--help]\n");
-    for command in COMMANDS.iter().filter(|command| !command.summary.is_empty()) {
+    for command in &COMMANDS {
         text.push_str(&format!("\n  {:<9} {}", command.name, command.summary));
     }
     text

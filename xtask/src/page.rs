@@ -1,21 +1,26 @@
-//! Reads and rewrites tags of index.html, as far as the build needs it.
+//! Reads and rewrites index.html, as far as the build needs it. html5gum knows HTML, and says where each tag stands.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use anyhow::{Result, bail};
+use html5gum::{DefaultEmitter, Span, Token, Tokenizer};
 
-/// A start tag and its range in the page.
+/// A start tag and its place in the page.
 #[derive(Debug)]
-pub(crate) struct Tag<'a> {
+pub(crate) struct Tag {
     pub(crate) name: String,
-    attributes: Vec<(String, &'a str)>,
+    attributes: BTreeMap<String, String>,
     pub(crate) range: Range<usize>,
+    /// The start tag. With `script` and `style` the whole element.
+    pub(crate) element: Range<usize>,
+    /// The text of a `script` or `style`.
+    pub(crate) text: Range<usize>,
 }
 
-impl<'a> Tag<'a> {
-    /// An attribute's text as written in the page. Character references are not decoded.
-    pub(crate) fn attribute(&self, name: &str) -> Option<&'a str> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+impl Tag {
+    /// An attribute's value, without character references.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).map(String::as_str)
     }
 
     pub(crate) fn has(&self, name: &str, value: &str) -> bool {
@@ -24,59 +29,50 @@ impl<'a> Tag<'a> {
 }
 
 /// The start tags of a page in order. Comments, scripts and styles contain no tags.
-pub(crate) fn tags(page: &str) -> Vec<Tag<'_>> {
-    let mut tags = Vec::new();
-    let mut at = 0;
-    while let Some(open) = find(page, at, "<") {
-        let rest = page.get(open..).unwrap_or_default();
-        if rest.starts_with("<!--") {
-            at = find(page, open, "-->").map_or(page.len(), |end| end + 3);
-        } else if rest[1..].starts_with(|c: char| c.is_ascii_alphabetic()) {
-            let tag = tag(page, open);
-            at = tag.range.end;
-            if matches!(tag.name.as_str(), "script" | "style" | "title" | "textarea") {
-                at = find(page, at, &format!("</{}", tag.name)).unwrap_or(page.len());
+pub(crate) fn tags(page: &str) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = Vec::new();
+    for token in tokens(page) {
+        match token {
+            Token::StartTag(tag) => {
+                let attributes = tag.attributes.iter().map(|(name, value)| (text(name), text(value)));
+                let attributes = attributes.collect();
+                let (range, end) = (range(tag.span), tag.span.end);
+                tags.push(Tag {
+                    name: text(&tag.name),
+                    attributes,
+                    element: range.clone(),
+                    range,
+                    text: end..end,
+                });
             }
-            tags.push(tag);
-        } else {
-            at = open + 1;
+            Token::EndTag(end) => {
+                let Some(tag) = tags.last_mut().filter(|tag| tag.name == text(&end.name)) else { continue };
+                if matches!(tag.name.as_str(), "script" | "style") {
+                    (tag.text.end, tag.element.end) = (end.span.start, end.span.end);
+                }
+            }
+            _ => {}
         }
     }
     tags
 }
 
-/// The range from a start tag to the end of its element, for elements without child elements (`script`,
-/// `link`).
-pub(crate) fn element(page: &str, tag: &Tag<'_>) -> Range<usize> {
-    let close = format!("</{}>", tag.name);
-    let end = match tag.name.as_str() {
-        "script" | "style" => {
-            find(page, tag.range.end, &close).map_or(tag.range.end, |end| end + close.len())
-        }
-        _ => tag.range.end,
-    };
-    tag.range.start..end
-}
-
 /// The ranges of the texts of the elements of this kind, `script` or `style`, whose text stands in the page itself.
 pub(crate) fn inline(page: &str, kind: &str) -> Vec<Range<usize>> {
     let inline = tags(page).into_iter().filter(|tag| tag.name == kind && tag.attribute("src").is_none());
-    let end = format!("</{kind}>");
-    inline
-        .map(|tag| {
-            let element = element(page, &tag);
-            let text = page.get(element.clone()).unwrap_or_default();
-            tag.range.end..element.end - if text.ends_with(&end) { end.len() } else { 0 }
-        })
-        .collect()
+    inline.map(|tag| tag.text).collect()
 }
 
 /// The page without comments and indentation. What stands in tags, scripts and styles stays as it is.
 pub(crate) fn compact(page: &str) -> String {
+    let comments = tokens(page).filter_map(|token| match token {
+        Token::Comment(comment) => Some((range(comment.span), String::new())),
+        _ => None,
+    });
+    let page = replace(page, comments.collect());
     let mut result = String::with_capacity(page.len());
     let mut at = 0;
-    for tag in tags(page) {
-        let element = element(page, &tag);
+    for Tag { element, .. } in tags(&page) {
         push_compact(&mut result, page.get(at..element.start).unwrap_or_default());
         result.push_str(page.get(element.clone()).unwrap_or_default());
         at = element.end;
@@ -86,14 +82,7 @@ pub(crate) fn compact(page: &str) -> String {
 }
 
 fn push_compact(result: &mut String, text: &str) {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<!--") {
-        shown.push_str(before);
-        rest = after.split_once("-->").map_or("", |(_, after)| after);
-    }
-    shown.push_str(rest);
-    let mut lines = shown.split('\n');
+    let mut lines = text.split('\n');
     let mut compact = lines.next().unwrap_or_default().to_owned();
     for line in lines {
         // One line break is left of each white space that has some: two words must not become one.
@@ -126,74 +115,27 @@ pub(crate) fn with_setting(page: &str, name: &str, content: Option<&str>) -> Res
     let [tag] = found.as_slice() else {
         bail!("index.html must have one <meta name=\"{name}\" content=\"…\"> in its head.");
     };
-    let content = content.or(tag.attribute("content")).unwrap_or_default().replace('"', "&quot;");
+    let content = content.or(tag.attribute("content")).unwrap_or_default();
+    let content = content.replace('&', "&amp;").replace('"', "&quot;");
     let text = format!("<meta name=\"{name}\" content=\"{content}\">");
     Ok(replace(page, vec![(tag.range.clone(), text)]))
 }
 
-fn tag(page: &str, start: usize) -> Tag<'_> {
-    let mut reader = Reader { page, at: start + 1 };
-    let name = reader.take_while(|c| !c.is_whitespace() && c != '>' && c != '/').to_ascii_lowercase();
-    let mut attributes = Vec::new();
-    loop {
-        reader.take_while(|c| c.is_whitespace() || c == '/');
-        let attribute = reader.take_while(|c| !c.is_whitespace() && c != '>' && c != '/' && c != '=');
-        if attribute.is_empty() && !reader.eat('=') {
-            reader.eat('>');
-            break;
-        }
-        reader.take_while(char::is_whitespace);
-        let mut value = "";
-        if reader.eat('=') {
-            reader.take_while(char::is_whitespace);
-            value = match reader.peek() {
-                Some(quote @ ('"' | '\'')) => {
-                    reader.eat(quote);
-                    let value = reader.take_while(|c| c != quote);
-                    reader.eat(quote);
-                    value
-                }
-                _ => reader.take_while(|c| !c.is_whitespace() && c != '>'),
-            };
-        }
-        attributes.push((attribute.to_ascii_lowercase(), value));
-    }
-    Tag { name, attributes, range: start..reader.at }
+fn tokens(page: &str) -> impl Iterator<Item = Token<usize>> {
+    let mut emitter = DefaultEmitter::new_with_span();
+    // After a script's start tag comes its text.
+    emitter.naively_switch_states(true);
+    Tokenizer::new_with_emitter(page, emitter).map(|token| match token {
+        Ok(token) => token,
+    })
 }
 
-#[derive(Debug)]
-struct Reader<'a> {
-    page: &'a str,
-    at: usize,
+fn range(span: Span) -> Range<usize> {
+    span.start..span.end
 }
 
-impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a str {
-        self.page.get(self.at..).unwrap_or_default()
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    fn eat(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        if found {
-            self.at += wanted.len_utf8();
-        }
-        found
-    }
-
-    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
-        let length = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-        self.at += length;
-        rest.get(..length).unwrap_or_default()
-    }
-}
-
-fn find(page: &str, from: usize, text: &str) -> Option<usize> {
-    page.get(from..)?.find(text).map(|at| from + at)
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The setting that has the API's address.
@@ -207,14 +149,18 @@ mod tests {
 
     #[test]
     fn attributes_are_read_in_every_quoting() {
-        let page = "<p>1 < 2</p><META content='a \"b\"' NAME=x data-y disabled/><br>";
+        let page = "<p>1 < 2</p><META content='a \"b\"' NAME=x data-y='&quot;&#39;&amp;lt;' disabled/><br>";
         let tags = tags(page);
         let meta = &tags[1];
         assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["p", "meta", "br"]);
         assert_eq!(meta.attribute("content"), Some("a \"b\""));
         assert_eq!(meta.attribute("name"), Some("x"));
+        assert_eq!(meta.attribute("data-y"), Some("\"'&lt;"));
         assert_eq!(meta.attribute("disabled"), Some(""));
-        assert_eq!(&page[meta.range.clone()], "<META content='a \"b\"' NAME=x data-y disabled/>");
+        assert_eq!(
+            &page[meta.range.clone()],
+            "<META content='a \"b\"' NAME=x data-y='&quot;&#39;&amp;lt;' disabled/>"
+        );
     }
 
     #[test]
@@ -222,7 +168,7 @@ mod tests {
         let page = "<!-- <meta name=a> --><script>if (a<b) '<link>'</script><link rel=x>";
         let tags = tags(page);
         assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["script", "link"]);
-        assert_eq!(&page[element(page, &tags[0])], "<script>if (a<b) '<link>'</script>");
+        assert_eq!(&page[tags[0].element.clone()], "<script>if (a<b) '<link>'</script>");
     }
 
     #[test]

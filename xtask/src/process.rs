@@ -42,7 +42,11 @@ fn is_of_this_run(name: &str) -> bool {
 
 /// Runs a command with its output on the terminal. If it fails, the error's sentence begins with `what`.
 pub(crate) fn run(command: &mut Command, what: &str) -> Result<()> {
-    let status = Group::spawn(command, what)?.wait()?;
+    succeeded(Group::spawn(command, what)?.wait()?, what)
+}
+
+/// Fails unless a program that printed its own words has succeeded.
+pub(crate) fn succeeded(status: ExitStatus, what: &str) -> Result<()> {
     if !status.success() {
         bail!("{what} failed ({}); its own words are above.", describe(status));
     }

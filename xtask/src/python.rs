@@ -90,8 +90,9 @@ fn shown(path: &Path) -> String {
 }
 
 const OLDEST: (u32, u32) = (3, 11);
-const PIP_INSTALL: [&str; 6] =
-    ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
+/// Python compiles what it imports, so pip need not compile everything.
+const PIP_INSTALL: [&str; 7] =
+    ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--require-hashes"];
 
 #[cfg(test)]
 mod tests {

@@ -2,21 +2,24 @@
 //! another one.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    thread,
+    sync::mpsc::{self, Receiver},
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::json;
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::{
-    cache::Cache,
+    app, build,
+    cache::{self, Cache},
     cli::{self, Args},
-    http, page,
+    crates, http, page,
+    page_server::{BUILDS, PageServer},
     process::{self, Group},
-    project,
+    project, python,
     reference_server::{self, PORT as API_PORT, Start},
     report::progress,
     tools,
@@ -47,45 +50,106 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     let start = Instant::now();
     let cache = Cache::locate()?;
-    let interpreter = match api {
-        None => Some(reference_server::interpreter(&cache)?),
-        Some(_) => None,
-    };
+    if api.is_none() {
+        // Say at once that it is missing.
+        python::find()?;
+    }
     tools::wasm_target()?;
     tools::fetch_crates()?;
-    let trunk = tools::trunk(&cache)?;
-    let wasm_bindgen = tools::wasm_bindgen(&cache)?;
-
-    let mut running = Vec::new();
-    if let Some(interpreter) = &interpreter {
-        running.push(start_server(interpreter, port)?);
-    }
-    progress("Building the app");
-    running.push(start_app(&trunk, &wasm_bindgen, api.as_deref(), port)?);
-    let announce = || {
-        println!("\nReady after {:.1} s.\n  App:     http://localhost:{port}", start.elapsed().as_secs_f64());
-        match &api {
-            Some(api) => println!("  Server:  {api}"),
-            None => {
-                println!("  Server:  http://localhost:{API_PORT}\n  {}", reference_server::sign_in())
-            }
+    // A file may change while the app compiles.
+    let changes = Changes::watch()?;
+    let (server, wasm_bindgen, compiled) = thread::scope(|scope| {
+        // Neither of the three keeps two cores busy alone.
+        let server = api.is_none().then(|| scope.spawn(|| start_server(&cache, port)));
+        let wasm_bindgen = scope.spawn(|| tools::wasm_bindgen(&cache));
+        let compiled = crates::compile(&mut app::cargo("dev"), "Compiling the app");
+        (server.map(joined).transpose(), joined(wasm_bindgen), compiled)
+    });
+    let (mut server, pages) = (server?, Pages { wasm_bindgen: wasm_bindgen?, api });
+    let mut built = compiled.and_then(|()| pages.assemble());
+    while let Err(error) = built {
+        eprintln!("error: {error:#}\nThe first build failed; correct the error above and it is built again.");
+        if !changes.wait(server.as_mut())? {
+            return Ok(());
         }
-        println!("Ctrl-C stops everything.\n");
+        built = pages.build();
+    }
+    let api = server.is_some().then(|| format!("http://localhost:{API_PORT}"));
+    let page_server = PageServer::start(port, Pages::folder(), api)?;
+    println!("\nReady after {:.1} s.\n  App:     http://localhost:{port}", start.elapsed().as_secs_f64());
+    match &pages.api {
+        Some(api) => println!("  Server:  {api}"),
+        None => println!("  Server:  http://localhost:{API_PORT}\n  {}", reference_server::sign_in()),
+    }
+    println!("Ctrl-C stops everything.\n");
+    while changes.wait(server.as_mut())? {
+        match pages.build() {
+            Ok(()) => page_server.announce(),
+            Err(_) if process::interrupted() => {}
+            Err(error) => eprintln!("error: {error:#}\nThe page stays as it was until that is corrected."),
+        }
+    }
+    progress("Stopping");
+    Ok(())
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Builds the pages of this command. They do not overwrite a built dist/.
+struct Pages {
+    wasm_bindgen: PathBuf,
+    /// The server's address, if it is not the one in index.html.
+    api: Option<String>,
+}
+
+impl Pages {
+    fn folder() -> PathBuf {
+        project::scratch().join("serve")
+    }
+
+    fn build(&self) -> Result<()> {
+        process::run(&mut app::cargo("dev"), "The build")?;
+        self.assemble()
+    }
+
+    /// Puts the pages together from what is compiled.
+    fn assemble(&self) -> Result<()> {
+        let stage = project::scratch().join("serve-next");
+        cache::empty(&stage)?;
+        app::bind(&self.wasm_bindgen, "debug", &stage)?;
+        let start =
+            START.replace("{builds}", BUILDS).replace("{glue}", app::GLUE).replace("{wasm}", app::WASM);
+        let mut html = app::page(&start)?;
+        if self.api.is_some() {
+            html = page::with_setting(&html, page::API, self.api.as_deref())?;
+        }
+        fs::write(stage.join("index.html"), html).context("index.html cannot be written.")?;
+        build::replace(&stage, &Self::folder())
+    }
+}
+
+/// What the page begins with. It hears of builds under this machine's other name, because a browser has few connections for
+/// each name, and an open one for each tab would leave none for the page's calls.
+const START: &str = r#"<script>
+  {
+    const other = location.hostname == "localhost" ? "127.0.0.1" : "localhost";
+    let build;
+    new EventSource("http://" + other + ":" + location.port + "{builds}").onmessage = ({ data }) => {
+      if (build && build != data) location.reload();
+      build = data;
     };
-    supervise(&mut running, port, announce)
-}
+  }
+</script>
+<script type="module">
+  import init from "/{glue}";
+  const wasm = new URL("/{wasm}", location).href;
+  init({ module_or_path: wasm }).catch((error) => startFailed(wasm, error));
+</script>"#;
 
-/// Puts the other server's address into the built page. Trunk calls this after each build, see [`start_app`].
-pub(crate) fn set_api(mut args: Args) -> Result<()> {
-    let api = cli::api_url(&args.positional("The address")?)?;
-    args.finish()?;
-    let stage = env::var_os("TRUNK_STAGING_DIR").context("This command is for Trunk's post_build hook.")?;
-    let index = Path::new(&stage).join("index.html");
-    let html = fs::read_to_string(&index)?;
-    Ok(fs::write(&index, page::with_setting(&html, page::API, Some(&api))?)?)
-}
-
-fn start_server(interpreter: &Path, page_port: u16) -> Result<Group> {
+fn start_server(cache: &Cache, page_port: u16) -> Result<Group> {
+    let interpreter = &reference_server::interpreter(cache)?;
     fs::create_dir_all(project::root().join(".data")).context("The folder .data cannot be created.")?;
     let variables = [
         // A relative path, because the folder's name may contain characters that a database address cannot.
@@ -100,91 +164,84 @@ fn start_server(interpreter: &Path, page_port: u16) -> Result<Group> {
     start.run()
 }
 
-/// Starts Trunk with a generated configuration in the scratch folder. So its pages do not overwrite a built
-/// dist/, and a hook can put another server's address into each built page without a change to a tracked
-/// file.
-fn start_app(trunk: &Path, wasm_bindgen: &Path, api: Option<&str>, port: u16) -> Result<Group> {
-    let root = project::root();
-    let folder = project::scratch().join("serve");
-    // Remove the old page, because it would look like the result of the first build.
-    crate::cache::empty(&folder)?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
-    // Trunk refuses to ignore a path that does not exist.
-    let ignored: Vec<PathBuf> = ["backend", "tests", "wasm-runner", "xtask", ".data", "dist", "target"]
-        .iter()
-        .map(|name| root.join(name))
-        .chain([target])
-        .filter(|path| path.exists())
-        .collect();
-    let (hooks, proxy) = match api {
-        // The page calls this server directly, so nothing is passed on.
-        Some(api) => (
-            json!([{
-                "stage": "post_build",
-                "command": env::current_exe()?,
-                "command_arguments": ["set-api", api],
-            }]),
-            json!([]),
-        ),
-        // Custody `cookie` needs page and API on one origin. A redirect is the page's to refuse.
-        None => (
-            json!([]),
-            json!([{
-                "backend": format!("http://localhost:{API_PORT}/"),
-                "rewrite": "/api/",
-                "no_redirect": true,
-                "no_system_proxy": true,
-            }]),
-        ),
-    };
-    let configuration = json!({
-        "build": { "target": root.join("index.html"), "dist": folder.join("dist"), "locked": true, "offline": true },
-        "watch": { "watch": [root], "ignore": ignored },
-        "serve": { "port": port, "disable_address_lookup": true },
-        "proxy": proxy,
-        "hooks": hooks,
-    });
-    let file = folder.join("Trunk.json");
-    fs::write(&file, configuration.to_string()).context("Trunk's configuration cannot be written.")?;
-    let mut command = process::command(trunk);
-    command
-        .args(["serve", "--skip-version-check", "--config"])
-        .arg(&file)
-        .env("PATH", tools::path_with(&[wasm_bindgen])?)
-        // Trunk reads this variable as the value of its own option and refuses `1`.
-        .env_remove("NO_COLOR")
-        .current_dir(&root);
-    Group::spawn(&mut command, "Trunk")
+/// The changes of the files that the page is made of.
+struct Changes {
+    events: Receiver<notify::Result<Event>>,
+    _watcher: RecommendedWatcher,
 }
 
-/// Waits for Ctrl-C. If one of the programs ends by itself, that is an error and ends the other one.
-fn supervise(running: &mut [Group], port: u16, announce: impl Fn()) -> Result<()> {
-    let (mut ready, mut told) = (false, false);
-    loop {
-        if process::interrupted() {
-            progress("Stopping");
-            return Ok(());
+impl Changes {
+    fn watch() -> Result<Self> {
+        let (sender, events) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(sender)?;
+        let (root, target) = (project::root(), app::target_folder()?);
+        watcher.watch(&root, RecursiveMode::NonRecursive)?;
+        for entry in fs::read_dir(&root)? {
+            let path = entry?.path();
+            if path.is_dir() && path != target && is_source(&path) {
+                watcher.watch(&path, RecursiveMode::Recursive)?;
+            }
         }
-        for group in running.iter_mut() {
-            group.ensure_running()?;
-        }
-        if !ready {
-            match http::status(port, "/") {
-                Some(200) => {
-                    ready = true;
-                    announce();
+        Ok(Self { events, _watcher: watcher })
+    }
+
+    /// Waits for a change, and returns false on Ctrl-C. It is an error if the server ends by itself.
+    fn wait(&self, mut server: Option<&mut Group>) -> Result<bool> {
+        loop {
+            if process::interrupted() {
+                return Ok(false);
+            }
+            if let Some(server) = &mut server {
+                server.ensure_running()?;
+            }
+            match self.events.recv_timeout(POLL) {
+                // The compiler's reading is no change.
+                Ok(Ok(event))
+                    if !event.kind.is_access() && event.paths.iter().any(|path| is_source(path)) =>
+                {
+                    // An editor changes several files at once.
+                    thread::sleep(POLL);
+                    while self.events.try_recv().is_ok() {}
+                    return Ok(true);
                 }
-                // Trunk listens after the first build. If that build failed, Trunk has no page.
-                Some(_) if !told => {
-                    told = true;
-                    eprintln!("The first build failed; correct the error above and it is built again.");
-                }
+                Ok(Err(error)) => return Err(error).context("The files cannot be watched."),
                 _ => {}
             }
         }
-        thread::sleep(POLL);
     }
 }
 
+/// Whether the page may be made of this. `.data` of the reference server appears while this command runs.
+fn is_source(path: &Path) -> bool {
+    let inside = path.strip_prefix(project::root()).unwrap_or(path);
+    let first = inside.iter().next().unwrap_or_default().to_string_lossy();
+    !first.starts_with('.') && !IGNORED.contains(&&*first)
+}
+
+/// Folders that no page is made of.
+const IGNORED: [&str; 8] = ["backend", "deploy", "dist", "docs", "target", "tests", "wasm-runner", "xtask"];
 const PAGE_PORT: u16 = 8080;
 const POLL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_made_of_its_sources_and_not_of_what_runs_beside_it() {
+        let is = |path: &str| is_source(&project::root().join(path));
+        for path in ["src/app.rs", "auth/src/lib.rs", "styles/page.css", "index.html", "Cargo.toml"] {
+            assert!(is(path), "{path}");
+        }
+        for path in [
+            ".data",
+            ".data/auth.db",
+            ".git/index",
+            "target/debug/app",
+            "backend/app/main.py",
+            "xtask/src/app.rs",
+        ] {
+            assert!(!is(path), "{path}");
+        }
+    }
+}

@@ -136,11 +136,11 @@ fn named<'a>(names: &str, rules: &'a [Rule]) -> Result<Vec<&'a Rule>> {
     names.split(',').map(named).collect()
 }
 
-fn text(args: &mut Args, name: &str) -> Result<Option<String>> {
+fn text(args: &mut Args, name: &'static str) -> Result<Option<String>> {
     Ok(number(args, name)?.map(|number| number.to_string()))
 }
 
-fn number(args: &mut Args, name: &str) -> Result<Option<u64>> {
+fn number(args: &mut Args, name: &'static str) -> Result<Option<u64>> {
     let Some(text) = args.value(name)? else { return Ok(None) };
     match text.parse() {
         Ok(number) => Ok(Some(number)),

@@ -40,7 +40,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let servers = report.prepare("install third-party servers", || {
         python::environment(&cache, &project::root().join("tests/servers/requirements.lock"))
     })?;
-    let runner = report.prepare("install wasm-bindgen", || tools::wasm_bindgen(&cache))?;
+    let runner = report.prepare("install wasm-bindgen", || tools::wasm_test_runner(&cache))?;
     let axe =
         report.prepare("install axe-core", || Ok(node::modules(&cache)?.join("axe-core/axe.min.js")))?;
 
@@ -49,6 +49,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let server = server(&mut report, python.as_deref())?;
     let executable = std::env::current_exe().context("This program cannot find itself.")?;
     let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;
+    build_with_trunk(&mut report, &cache)?;
+
     let tools = match (browsers, python, servers, runner, axe) {
         (Some(browsers), Some(python), Some(servers), Some(runner), Some(axe)) => {
             Some(Tools { browsers, python, servers, runner, axe })
@@ -74,6 +76,24 @@ pub(crate) fn run(args: Args) -> Result<()> {
         }
     }
     report.finish()
+}
+
+/// The page of those who have Trunk. No other command uses it.
+fn build_with_trunk(report: &mut Report, cache: &Cache) -> Result<()> {
+    let tools =
+        report.prepare("install Trunk", || Ok((tools::trunk(cache)?, tools::wasm_bindgen(cache)?)))?;
+    let Some((trunk, wasm_bindgen)) = tools else { return Ok(()) };
+    let folder = wasm_bindgen.parent().context("wasm-bindgen has no folder.")?;
+    let mut command = process::command(trunk);
+    command
+        .args(["build", "--offline", "--skip-version-check", "--dist"])
+        .arg(project::scratch().join("trunk"))
+        .env("PATH", tools::path_with(&[folder])?)
+        // Trunk reads this variable as the value of its own option and refuses `1`.
+        .env_remove("NO_COLOR")
+        .current_dir(project::root());
+    report.step("build with Trunk", Counter::One, &mut command)?;
+    Ok(())
 }
 
 /// Checks the server, and begins its tests. They go on in the background, because they keep one processor busy for
@@ -146,10 +166,7 @@ impl Tools {
                 .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", &capabilities)
                 .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
                 .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")
-                .env(
-                    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
-                    self.runner.join("wasm-bindgen-test-runner"),
-                );
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &self.runner);
             report.step(name, Counter::Cargo, &mut command)?;
         }
         Ok(())

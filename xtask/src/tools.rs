@@ -2,16 +2,16 @@
 
 use std::{
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::{
     cache::{self, Cache},
-    process, project,
+    crates, locks, process, project,
     report::progress,
 };
 
@@ -36,83 +36,73 @@ pub(crate) fn fetch_crates() -> Result<()> {
     process::run(cargo().args(["fetch", "--locked"]), "Downloading the crates of Cargo.lock")
 }
 
+/// Only a test needs Trunk: that the page builds with it, too.
 pub(crate) fn trunk(cache: &Cache) -> Result<PathBuf> {
-    // Compile Trunk without optimisation. That takes half the time, and Trunk builds pages just as fast.
-    let quick = [
-        "--no-default-features",
-        "--config=profile.release.lto=\"off\"",
-        "--config=profile.release.codegen-units=16",
-        "--config=profile.release.opt-level=0",
-    ];
-    cargo_installed(cache, "trunk", TRUNK, &quick, "about four minutes, once")
+    cargo_installed(cache, "trunk", TRUNK, &["--no-default-features"], "about four minutes, once")
 }
 
 pub(crate) fn geckodriver(cache: &Cache) -> Result<PathBuf> {
-    let quick = ["--config=profile.release.opt-level=0", "--config=profile.release.codegen-units=16"];
-    cargo_installed(cache, "geckodriver", GECKODRIVER, &quick, "about two minutes, once")
+    cargo_installed(cache, "geckodriver", GECKODRIVER, &[], "about two minutes, once")
 }
 
 pub(crate) fn cargo_mutants(cache: &Cache) -> Result<PathBuf> {
-    let quick = ["--config=profile.release.opt-level=0", "--config=profile.release.codegen-units=16"];
-    cargo_installed(cache, "cargo-mutants", CARGO_MUTANTS, &quick, "about two minutes, once")
+    cargo_installed(cache, "cargo-mutants", CARGO_MUTANTS, &[], "about two minutes, once")
 }
 
 pub(crate) fn cargo_deny(cache: &Cache) -> Result<PathBuf> {
-    let quick = [
-        "--config=profile.release.lto=\"off\"",
-        "--config=profile.release.codegen-units=16",
-        "--config=profile.release.opt-level=0",
-    ];
-    cargo_installed(cache, "cargo-deny", CARGO_DENY, &quick, "about three minutes, once")
+    cargo_installed(cache, "cargo-deny", CARGO_DENY, &[], "about three minutes, once")
 }
 
-/// The folder with `wasm-bindgen` and `wasm-bindgen-test-runner`, built from this workspace.
+/// `wasm-bindgen` in the version of Cargo.lock: from the PATH, otherwise built.
 pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
-    let name = format!("wasm-runner-{}", wasm_runner_key()?);
-    let root = cache.install(&name, "bin/wasm-bindgen", |folder| {
-        progress("Building wasm-bindgen's tools (two to three minutes, once)");
-        // Optimise a little, because unoptimised tools would add seconds to each rebuild of the page.
-        let mut install = cargo();
-        install
-            .args(["install", "--locked", "--path", "wasm-runner", "--no-track", "--root"])
-            .arg(folder)
-            .args([
-                "--config=profile.release.lto=\"off\"",
-                "--config=profile.release.codegen-units=16",
-                "--config=profile.release.opt-level=1",
-            ]);
-        process::run(&mut install, "Building wasm-bindgen's tools")
-    })?;
-    Ok(root.join("bin"))
-}
-
-/// The hash of everything that decides what the tools do: their source and the versions of wasm-bindgen's
-/// crates.
-fn wasm_runner_key() -> Result<String> {
-    let folder = project::root().join("wasm-runner");
-    let mut parts = vec![wasm_bindgen_versions(&project::read("Cargo.lock")?)?.into_bytes()];
-    for file in ["Cargo.toml", "src/bin/wasm-bindgen.rs", "src/bin/wasm-bindgen-test-runner.rs"] {
-        let path = folder.join(file);
-        parts.push(fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?);
-    }
-    Ok(cache::key(parts.iter().map(Vec::as_slice)))
-}
-
-/// The name and version of each of wasm-bindgen's crates in a Cargo.lock.
-fn wasm_bindgen_versions(lock: &str) -> Result<String> {
-    let mut versions = String::new();
-    let mut lines = lock.lines();
-    while let Some(line) = lines.next() {
-        if let Some(name) = line.strip_prefix("name = \"wasm-bindgen") {
-            versions.push_str(name.trim_matches('"'));
-            versions.push_str(lines.next().unwrap_or_default());
-            versions.push('\n');
+    let version = locked_version("wasm-bindgen")?;
+    match process::find("wasm-bindgen").filter(|path| has_version(path, "wasm-bindgen", &version)) {
+        Some(path) => Ok(path),
+        None => {
+            // Optimise the crate that does most of the work, because without it each rebuild of the page takes two
+            // seconds more. To optimise all takes 70 s of a first start and saves one more second.
+            let levels = [
+                "--config=profile.release.opt-level=0",
+                "--config=profile.release.package.walrus.opt-level=1",
+            ];
+            wasm_runner(cache, "wasm-bindgen", &levels, "one to two minutes, once")
         }
     }
-    if versions.is_empty() {
-        bail!("Cargo.lock names no wasm-bindgen: restore it with `git checkout Cargo.lock`.");
-    }
-    Ok(versions)
+}
+
+/// The program that loads the tests inside a page. It is optimised, because it does so for every file of tests.
+pub(crate) fn wasm_test_runner(cache: &Cache) -> Result<PathBuf> {
+    let level = ["--config=profile.release.opt-level=1"];
+    wasm_runner(cache, "wasm-bindgen-test-runner", &level, "two to three minutes, once")
+}
+
+/// A program of wasm-runner/, which is kept for this version of wasm-bindgen and of the program's own file.
+fn wasm_runner(cache: &Cache, name: &str, levels: &[&str], time: &str) -> Result<PathBuf> {
+    let version = locked_version("wasm-bindgen")?;
+    let own = ["Cargo.toml", &format!("src/bin/{name}.rs")]
+        .map(|file| project::read(&format!("wasm-runner/{file}")));
+    let [manifest, source] = own;
+    let key = cache::key([manifest?.as_bytes(), source?.as_bytes()]);
+    let binary = format!("bin/{name}");
+    let root = cache.install(&format!("{name}-{version}-{key}"), &binary, |folder| {
+        progress(&format!("Building {name} {version} ({time})"));
+        let mut install = cargo();
+        install
+            .args(["install", "--locked", "--offline", "--path", "wasm-runner", "--bin", name])
+            .args(["--no-default-features", "--features", name, "--no-track", "--root"])
+            .arg(folder)
+            .args(QUICK)
+            .args(levels);
+        crates::compile(&mut install, &format!("Building {name}"))
+    })?;
+    Ok(root.join(binary))
+}
+
+fn locked_version(name: &str) -> Result<String> {
+    let locked = locks::crates(&project::read("Cargo.lock")?)?.into_iter().find(|locked| locked.name == name);
+    Ok(locked
+        .with_context(|| format!("Cargo.lock names no {name}: restore it with `git checkout Cargo.lock`."))?
+        .version)
 }
 
 fn cargo_installed(cache: &Cache, name: &str, version: &str, flags: &[&str], time: &str) -> Result<PathBuf> {
@@ -130,8 +120,10 @@ fn cargo_installed(cache: &Cache, name: &str, version: &str, flags: &[&str], tim
             .args(["install", name, "--locked", "--version", version, "--no-track", "--root"])
             .arg(folder)
             .args(flags)
+            .args(QUICK)
+            .arg("--config=profile.release.opt-level=0")
             .env_remove("CARGO_TARGET_DIR");
-        process::run(&mut install, &format!("Installing {name} {version}")).with_context(|| {
+        crates::compile(&mut install, &format!("Installing {name} {version}")).with_context(|| {
             format!(
                 "{name} {version} could not be installed: check the connection to crates.io and run this again, or put that version on the PATH."
             )
@@ -151,6 +143,14 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
+/// What cargo knows of the workspace.
+pub(crate) fn metadata() -> Result<Value> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]);
+    let metadata = process::output(&mut metadata).context("`cargo metadata` failed: run it to see why.")?;
+    serde_json::from_str(&metadata).context("`cargo metadata` wrote no JSON.")
+}
+
 /// A PATH that begins with `folders`.
 pub(crate) fn path_with(folders: &[&Path]) -> Result<OsString> {
     let rest = std::env::var_os("PATH").unwrap_or_default();
@@ -159,29 +159,13 @@ pub(crate) fn path_with(folders: &[&Path]) -> Result<OsString> {
 }
 
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// Compile a tool quickly. It is used on this machine only.
+const QUICK: [&str; 3] = [
+    "--config=profile.release.lto=\"off\"",
+    "--config=profile.release.codegen-units=16",
+    "--config=profile.release.debug=\"none\"",
+];
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_MUTANTS: &str = "27.1.0";
 const CARGO_DENY: &str = "0.20.2";
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    #[test]
-    fn the_versions_of_wasm_bindgen_are_read_from_the_lock_file() {
-        let lock = "[[package]]\nname = \"serde\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.129\"\n\n[[package]]\nname = \"wasm-bindgen-cli\"\nversion = \"0.2.129\"\n";
-        assert_eq!(
-            wasm_bindgen_versions(lock).unwrap(),
-            "version = \"0.2.129\"\n-cliversion = \"0.2.129\"\n"
-        );
-        assert!(wasm_bindgen_versions("").is_err());
-    }
-
-    #[test]
-    fn the_key_of_this_checkout_is_stable() {
-        assert_eq!(wasm_runner_key().unwrap(), wasm_runner_key().unwrap());
-    }
-}

@@ -4,10 +4,9 @@
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
-use serde::Deserialize;
+use serde_json::Value;
 
 /// What wasm-opt prints: each name before and after.
-#[derive(Deserialize)]
 struct Renamed {
     /// Module, name, and new name.
     imports: Vec<(String, String, String)>,
@@ -24,8 +23,13 @@ pub(super) fn names(wasm: &Path, glue: &Path, mut wasm_opt: Command) -> Result<(
     if !output.status.success() {
         bail!("wasm-opt failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let renamed: Renamed =
+    let lists: Value =
         serde_json::from_slice(&output.stdout).context("wasm-opt printed no list of names.")?;
+    let list = |name| lists.get(name).cloned().unwrap_or_default();
+    let renamed = Renamed {
+        imports: serde_json::from_value(list("imports"))?,
+        exports: serde_json::from_value(list("exports"))?,
+    };
     let text = fs::read_to_string(glue).with_context(|| format!("{} cannot be read", glue.display()))?;
     fs::write(glue, glued(&text, &renamed)?).with_context(|| format!("{} cannot be written", glue.display()))
 }

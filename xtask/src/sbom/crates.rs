@@ -15,10 +15,7 @@ use crate::{
 pub(super) fn shipped() -> Result<Vec<Component>> {
     tools::fetch_crates()?;
     let names = linked()?;
-    let mut metadata = cargo();
-    metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]);
-    let metadata = process::output(&mut metadata).context("`cargo metadata` failed: run it to see why.")?;
-    let metadata: Value = serde_json::from_str(&metadata).context("`cargo metadata` wrote no JSON.")?;
+    let metadata = tools::metadata()?;
     let locked = locks::crates(&project::read("Cargo.lock")?)?;
     let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
     let mut components: Vec<Component> = packages
