@@ -41,37 +41,12 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 /// Builds the pages and returns their folder.
 pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     let cache = Cache::locate()?;
-    let bin = project::scratch().join("bin");
-    tools::wasm_target()?;
-    tools::fetch_crates()?;
-    let trunk = tools::trunk(&cache)?;
-    let wasm_bindgen = tools::wasm_bindgen(&cache)?;
-    node::wasm_opt(&cache, &bin)?;
     let esbuild = node::esbuild(&cache)?;
-
-    progress("Building the pages");
     let root = project::root();
+    progress("Building the pages");
     // On the same file system as dist/, so that a rename puts the pages in place.
     let stage = root.join("target/xtask/dist");
-    cache::empty(&stage)?;
-    let mut command = process::command(trunk);
-    command
-        // Trunk's minifier orders a script's constants differently in each run. esbuild does its work.
-        .args([
-            "build",
-            "--release",
-            "--minify=false",
-            "--locked",
-            "--offline",
-            "--skip-version-check",
-            "--dist",
-        ])
-        .arg(&stage)
-        .env("PATH", tools::path_with(&[&wasm_bindgen, &bin])?)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&root)?)
-        .env_remove("NO_COLOR")
-        .current_dir(&root);
-    process::run(&mut command, "The release build")?;
+    let bin = compile(&cache, &root.join("index.html"), &stage)?;
     progress("Rendering the first view");
     let mut prerender = tools::cargo();
     prerender.args(["run", "--quiet", "--locked", "--offline", "--features", "ssr"]).args([
@@ -85,6 +60,37 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     let dist = root.join("dist");
     replace(&stage, &dist)?;
     Ok(dist)
+}
+
+/// Lets Trunk compile a page for release into the folder `stage`. Returns the folder of wasm-opt.
+pub(crate) fn compile(cache: &Cache, page: &Path, stage: &Path) -> Result<PathBuf> {
+    let bin = project::scratch().join("bin");
+    tools::wasm_target()?;
+    tools::fetch_crates()?;
+    let trunk = tools::trunk(cache)?;
+    let wasm_bindgen = tools::wasm_bindgen(cache)?;
+    node::wasm_opt(cache, &bin)?;
+    cache::empty(stage)?;
+    let root = project::root();
+    let mut command = process::command(trunk);
+    command
+        // Trunk's minifier orders a script's constants differently in each run. esbuild does its work.
+        .args([
+            "build",
+            "--release",
+            "--minify=false",
+            "--locked",
+            "--offline",
+            "--skip-version-check",
+            "--dist",
+        ])
+        .args([stage, page])
+        .env("PATH", tools::path_with(&[&wasm_bindgen, &bin])?)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&root)?)
+        .env_remove("NO_COLOR")
+        .current_dir(&root);
+    process::run(&mut command, "The release build")?;
+    Ok(bin)
 }
 
 /// Compiler flags that keep this machine's folders out of the wasm, because folders differ between machines

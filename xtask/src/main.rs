@@ -2,6 +2,7 @@
 
 mod apt;
 mod audit;
+mod bench;
 mod browsers;
 mod build;
 mod bundle;
@@ -45,7 +46,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -84,6 +85,12 @@ const COMMANDS: [Command; 11] = [
         run: deploy::run,
     },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
+    Command {
+        name: "bench",
+        summary: "race the built page and what people would take instead",
+        help: bench::HELP,
+        run: bench::run,
+    },
     Command {
         name: "audit",
         summary: "known advisories, licences and sources of what the lock files pin",

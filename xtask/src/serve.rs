@@ -110,12 +110,13 @@ fn start_app(trunk: &Path, wasm_bindgen: &Path, api: Option<&str>, port: u16) ->
     crate::cache::empty(&folder)?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
     // Trunk refuses to ignore a path that does not exist.
-    let ignored: Vec<PathBuf> = ["backend", "tests", "wasm-runner", "xtask", ".data", "dist", "target"]
-        .iter()
-        .map(|name| root.join(name))
-        .chain([target])
-        .filter(|path| path.exists())
-        .collect();
+    let ignored: Vec<PathBuf> =
+        ["backend", "bench", "tests", "wasm-runner", "xtask", ".data", "dist", "target"]
+            .iter()
+            .map(|name| root.join(name))
+            .chain([target])
+            .filter(|path| path.exists())
+            .collect();
     let (hooks, proxy) = match api {
         // The page calls this server directly, so nothing is passed on.
         Some(api) => (
