@@ -15,20 +15,51 @@ use crate::{
     tools::{self, TARGET},
 };
 
-/// The command that compiles the app for the browser.
-pub(crate) fn cargo(profile: &str) -> Command {
-    let mut cargo = tools::cargo();
-    cargo.args(["build", "--locked", "--offline", "--bin", NAME, "--target", TARGET, "--profile", profile]);
-    cargo
+/// A program for the browser, and the page that it is in.
+pub(crate) struct App {
+    /// The program's package and its binary.
+    pub(crate) name: &'static str,
+    /// The page's file.
+    pub(crate) page: &'static str,
 }
 
-/// Writes [`WASM`], [`GLUE`] and what the glue imports into `folder`. `kind` is `debug` or `release`.
-pub(crate) fn bind(wasm_bindgen: &Path, kind: &str, folder: &Path) -> Result<()> {
-    let mut command = process::command(wasm_bindgen);
-    command.args(["--target=web", "--no-typescript", "--omit-default-module-path"]);
-    command.args(["--out-name", NAME, "--out-dir"]).arg(folder);
-    command.arg(target_folder()?.join(TARGET).join(kind).join(NAME).with_extension("wasm"));
-    process::run(&mut command, "wasm-bindgen")
+/// The app.
+pub(crate) const APP: App = App { name: NAME, page: "index.html" };
+
+impl App {
+    /// The command that compiles it.
+    pub(crate) fn cargo(&self, profile: &str) -> Command {
+        let mut cargo = tools::cargo();
+        cargo.args(["build", "--locked", "--offline", "--package", self.name, "--bin", self.name]);
+        cargo.args(["--target", TARGET, "--profile", profile]);
+        cargo
+    }
+
+    /// Writes [`WASM`], [`GLUE`] and what the glue imports into `folder`. `kind` is `debug` or `release`.
+    pub(crate) fn bind(&self, wasm_bindgen: &Path, kind: &str, folder: &Path) -> Result<()> {
+        let mut command = process::command(wasm_bindgen);
+        command.args(["--target=web", "--no-typescript", "--omit-default-module-path"]);
+        command.args(["--out-name", NAME, "--out-dir"]).arg(folder);
+        command.arg(target_folder()?.join(TARGET).join(kind).join(self.name).with_extension("wasm"));
+        process::run(&mut command, "wasm-bindgen")
+    }
+
+    /// Its page with the files that the tags for Trunk name, and with `start` in place of the tag for the program.
+    pub(crate) fn page(&self, start: &str) -> Result<String> {
+        let html = project::read(self.page)?;
+        let mut edits = Vec::new();
+        for tag in page::tags(&html).iter().filter(|tag| tag.attribute("data-trunk").is_some()) {
+            let file = || project::read(tag.attribute("href").unwrap_or_default());
+            let text = match (tag.attribute("rel"), tag.attribute("type")) {
+                (Some("rust"), _) => start.to_owned(),
+                (Some("inline"), Some("js")) => format!("<script>{}</script>", file()?),
+                (Some("inline"), Some("css")) => format!("<style>{}</style>", file()?),
+                _ => bail!("{} has a tag for Trunk that xtask cannot read: {tag:?}", self.page),
+            };
+            edits.push((tag.range.clone(), text));
+        }
+        Ok(page::replace(&html, edits))
+    }
 }
 
 /// Cargo's folder, which a configuration may have moved.
@@ -36,23 +67,6 @@ pub(crate) fn target_folder() -> Result<PathBuf> {
     let metadata = tools::metadata()?;
     let folder = metadata.get("target_directory").and_then(Value::as_str);
     Ok(PathBuf::from(folder.context("`cargo metadata` names no target folder.")?))
-}
-
-/// index.html with the files that its tags for Trunk name, and with `start` in place of the tag for the app.
-pub(crate) fn page(start: &str) -> Result<String> {
-    let html = project::read("index.html")?;
-    let mut edits = Vec::new();
-    for tag in page::tags(&html).iter().filter(|tag| tag.attribute("data-trunk").is_some()) {
-        let file = || project::read(tag.attribute("href").unwrap_or_default());
-        let text = match (tag.attribute("rel"), tag.attribute("type")) {
-            (Some("rust"), _) => start.to_owned(),
-            (Some("inline"), Some("js")) => format!("<script>{}</script>", file()?),
-            (Some("inline"), Some("css")) => format!("<style>{}</style>", file()?),
-            _ => bail!("index.html has a tag for Trunk that xtask cannot read: {tag:?}"),
-        };
-        edits.push((tag.range.clone(), text));
-    }
-    Ok(page::replace(&html, edits))
 }
 
 /// wasm-opt's arguments for the release build, which index.html has.
@@ -78,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_page_has_its_files_in_it_and_the_start_in_place_of_the_app() {
-        let page = page("<script>start</script>").unwrap();
+        let page = APP.page("<script>start</script>").unwrap();
         assert!(!page.contains("data-trunk"), "{page}");
         for part in ["<script>start</script>", "self.startFailed", "color-scheme"] {
             assert!(page.contains(part), "{part}");

@@ -54,7 +54,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     for lock in locks::PYTHON {
         say(lock, NO_ADVISORY, python_packages(&cache, lock))?;
     }
-    say(NPM, NO_ADVISORY, npm_packages(&cache))?;
+    for lock in locks::NPM {
+        say(lock, NO_ADVISORY, npm_packages(&cache, lock))?;
+    }
     if !failed.is_empty() {
         bail!("The audit failed for {}: the line of each above says what to do.", failed.join(", "));
     }
@@ -130,9 +132,10 @@ fn pip_audit_says(report: &str) -> Outcome {
     }
 }
 
-fn npm_packages(cache: &Cache) -> Result<Outcome> {
+fn npm_packages(cache: &Cache, lock: &str) -> Result<Outcome> {
     let mut audit = node::find(cache)?.npm()?;
-    audit.args(["audit", "--package-lock-only", "--json"]).current_dir(project::root().join("xtask/tools"));
+    let folder = project::root().join(lock);
+    audit.args(["audit", "--package-lock-only", "--json"]).current_dir(folder.with_file_name(""));
     Ok(npm_audit_says(&written(&mut audit)?))
 }
 
@@ -163,7 +166,6 @@ fn written(command: &mut Command) -> Result<String> {
 
 const NO_ADVISORY: &str = "no package has a known advisory";
 const NO_PYPI: &str = "PyPI gives no advisories; run this again where pypi.org can be reached.";
-const NPM: &str = "xtask/tools/package-lock.json";
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,8 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    app, bundle,
+    app::{self, APP, App},
+    bundle,
     cache::{self, Cache},
     cli::Args,
     crates, node, process, project,
@@ -41,27 +42,11 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 /// Builds the pages and returns their folder.
 pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     let cache = Cache::locate()?;
-    let bin = project::scratch().join("bin");
-    tools::wasm_target()?;
-    tools::fetch_crates()?;
-    let wasm_bindgen = tools::wasm_bindgen(&cache)?;
-    node::wasm_opt(&cache, &bin)?;
     let esbuild = node::esbuild(&cache)?;
-
     let root = project::root();
-    let mut cargo = app::cargo("release");
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&root)?);
-    crates::compile(&mut cargo, "Compiling the app")?;
     // On the same file system as dist/, so that a rename puts the pages in place.
     let stage = root.join("target/xtask/dist");
-    cache::empty(&stage)?;
-    app::bind(&wasm_bindgen, "release", &stage)?;
-    progress("Optimising the wasm");
-    let wasm = stage.join(app::WASM);
-    let mut wasm_opt = process::command(bin.join("wasm-opt"));
-    wasm_opt.args(app::wasm_opt_arguments()?).arg("--output").args([&wasm, &wasm]);
-    process::run(&mut wasm_opt, "wasm-opt")?;
-    fs::write(stage.join("index.html"), app::page("")?).context("index.html cannot be written.")?;
+    let bin = compile(&cache, &APP, "", &stage)?;
     progress("Rendering the first view");
     let mut prerender = tools::cargo();
     prerender.args(["run", "--quiet", "--locked", "--offline", "--features", "ssr"]).args([
@@ -75,6 +60,28 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     let dist = root.join("dist");
     replace(&stage, &dist)?;
     Ok(dist)
+}
+
+/// Compiles and optimises an app into the empty folder `stage`, with a page that `start` starts. Returns the folder of
+/// wasm-opt.
+pub(crate) fn compile(cache: &Cache, app: &App, start: &str, stage: &Path) -> Result<PathBuf> {
+    let bin = project::scratch().join("bin");
+    tools::wasm_target()?;
+    tools::fetch_crates()?;
+    let wasm_bindgen = tools::wasm_bindgen(cache)?;
+    node::wasm_opt(cache, &bin)?;
+    let mut cargo = app.cargo("release");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&project::root())?);
+    crates::compile(&mut cargo, "Compiling the app")?;
+    cache::empty(stage)?;
+    app.bind(&wasm_bindgen, "release", stage)?;
+    progress("Optimising the wasm");
+    let wasm = stage.join(app::WASM);
+    let mut wasm_opt = process::command(bin.join("wasm-opt"));
+    wasm_opt.args(app::wasm_opt_arguments()?).arg("--output").args([&wasm, &wasm]);
+    process::run(&mut wasm_opt, "wasm-opt")?;
+    fs::write(stage.join("index.html"), app.page(start)?).context("index.html cannot be written.")?;
+    Ok(bin)
 }
 
 /// Compiler flags that keep this machine's folders out of the wasm, because folders differ between machines

@@ -11,6 +11,9 @@ pub(crate) const PYTHON: [&str; 5] = [
     "xtask/tools/node-requirements.txt",
 ];
 
+/// The lock files of npm packages.
+pub(crate) const NPM: [&str; 2] = ["xtask/tools/package-lock.json", "bench/peers/package-lock.json"];
+
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Locked {
     pub(crate) name: String,
@@ -80,7 +83,7 @@ mod tests {
     use crate::{process, project, tools::cargo};
 
     const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-    const OURS: [&str; 5] = ["auth", "e2e", "wasm-runner", "xtask", "yew-jwt-auth"];
+    const OURS: [&str; 7] = ["auth", "bench", "bench-page", "e2e", "wasm-runner", "xtask", "yew-jwt-auth"];
 
     fn is_sha256(hash: &str) -> bool {
         hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit())
@@ -143,13 +146,14 @@ mod tests {
 
     #[test]
     fn every_locked_npm_package_has_its_hash() {
-        let lock = project::read("xtask/tools/package-lock.json").unwrap();
-        let lock: Value = serde_json::from_str(&lock).unwrap();
-        let packages = lock.get("packages").unwrap().as_object().unwrap();
-        assert!(packages.len() > 1);
-        for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
-            let hash = package.get("integrity").and_then(Value::as_str).unwrap_or_default();
-            assert!(hash.starts_with("sha512-"), "{name} has no hash");
+        for file in NPM {
+            let lock: Value = serde_json::from_str(&project::read(file).unwrap()).unwrap();
+            let packages = lock.get("packages").unwrap().as_object().unwrap();
+            assert!(packages.len() > 1);
+            for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+                let hash = package.get("integrity").and_then(Value::as_str).unwrap_or_default();
+                assert!(hash.starts_with("sha512-"), "{file}: {name} has no hash");
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod app;
 mod apt;
 mod audit;
+mod bench;
 mod browsers;
 mod build;
 mod bundle;
@@ -48,7 +49,7 @@ struct Command {
     run: fn(Args) -> Result<()>,
 }
 
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 11] = [
     Command {
         name: "serve",
         summary: "start the app and the reference server, with live reload",
@@ -87,6 +88,12 @@ const COMMANDS: [Command; 10] = [
         run: deploy::run,
     },
     Command { name: "size", summary: "what a first visit downloads", help: size::HELP, run: size::run },
+    Command {
+        name: "bench",
+        summary: "race the built page and what people would take instead",
+        help: bench::HELP,
+        run: bench::run,
+    },
     Command {
         name: "audit",
         summary: "known advisories, licences and sources of what the lock files pin",

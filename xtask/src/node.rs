@@ -59,21 +59,27 @@ fn is_new_enough(version: &str) -> bool {
 
 /// The `node_modules` folder of xtask/tools.
 pub(crate) fn modules(cache: &Cache) -> Result<PathBuf> {
-    let tools = project::root().join("xtask/tools");
-    let lock = project::read("xtask/tools/package-lock.json")?;
-    let name = format!("npm-{}", cache::key([lock.as_bytes()]));
-    let root = cache.install(&name, "node_modules/binaryen/bin/wasm-opt", |folder| {
+    packages(cache, "npm", "xtask/tools", "binaryen/bin/wasm-opt", "wasm-opt, esbuild and axe-core")
+}
+
+/// The `node_modules` folder of the packages that the lock in `folder` pins, `what`. A complete install has the file
+/// `proof`.
+pub(crate) fn packages(cache: &Cache, name: &str, folder: &str, proof: &str, what: &str) -> Result<PathBuf> {
+    let lock = project::read(&format!("{folder}/package-lock.json"))?;
+    let name = format!("{name}-{}", cache::key([lock.as_bytes()]));
+    let root = cache.install(&name, &format!("node_modules/{proof}"), |to| {
         let node = find(cache)?;
-        progress("Installing wasm-opt, esbuild and axe-core from npm");
+        progress(&format!("Installing {what} from npm"));
         for file in ["package.json", "package-lock.json"] {
-            fs::copy(tools.join(file), folder.join(file))?;
+            fs::copy(project::root().join(folder).join(file), to.join(file))?;
         }
         let mut npm = node.npm()?;
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-            .current_dir(folder);
-        process::run(&mut npm, "npm ci").context(
-            "wasm-opt, esbuild and axe-core could not be installed: check the connection to the npm registry and run this again.",
-        )
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(to);
+        process::run(&mut npm, "npm ci").with_context(|| {
+            format!(
+                "{what} could not be installed: check the connection to the npm registry and run this again."
+            )
+        })
     })?;
     Ok(root.join("node_modules"))
 }

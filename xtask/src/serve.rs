@@ -13,7 +13,8 @@ use anyhow::{Context as _, Result, bail};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::{
-    app, build,
+    app::{self, APP},
+    build,
     cache::{self, Cache},
     cli::{self, Args},
     crates, http, page,
@@ -62,7 +63,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         // Neither of the three keeps two cores busy alone.
         let server = api.is_none().then(|| scope.spawn(|| start_server(&cache, port)));
         let wasm_bindgen = scope.spawn(|| tools::wasm_bindgen(&cache));
-        let compiled = crates::compile(&mut app::cargo("dev"), "Compiling the app");
+        let compiled = crates::compile(&mut APP.cargo("dev"), "Compiling the app");
         (server.map(joined).transpose(), joined(wasm_bindgen), compiled)
     });
     let (mut server, pages) = (server?, Pages { wasm_bindgen: wasm_bindgen?, api });
@@ -110,7 +111,7 @@ impl Pages {
     }
 
     fn build(&self) -> Result<()> {
-        process::run(&mut app::cargo("dev"), "The build")?;
+        process::run(&mut APP.cargo("dev"), "The build")?;
         self.assemble()
     }
 
@@ -118,10 +119,10 @@ impl Pages {
     fn assemble(&self) -> Result<()> {
         let stage = project::scratch().join("serve-next");
         cache::empty(&stage)?;
-        app::bind(&self.wasm_bindgen, "debug", &stage)?;
+        APP.bind(&self.wasm_bindgen, "debug", &stage)?;
         let start =
             START.replace("{builds}", BUILDS).replace("{glue}", app::GLUE).replace("{wasm}", app::WASM);
-        let mut html = app::page(&start)?;
+        let mut html = APP.page(&start)?;
         if self.api.is_some() {
             html = page::with_setting(&html, page::API, self.api.as_deref())?;
         }
@@ -219,7 +220,8 @@ fn is_source(path: &Path) -> bool {
 }
 
 /// Folders that no page is made of.
-const IGNORED: [&str; 8] = ["backend", "deploy", "dist", "docs", "target", "tests", "wasm-runner", "xtask"];
+const IGNORED: [&str; 9] =
+    ["backend", "bench", "deploy", "dist", "docs", "target", "tests", "wasm-runner", "xtask"];
 const PAGE_PORT: u16 = 8080;
 const POLL: Duration = Duration::from_millis(100);
 

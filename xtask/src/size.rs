@@ -42,15 +42,15 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Size {
-    name: String,
-    raw: u64,
+pub(crate) struct Size {
+    pub(crate) name: String,
+    pub(crate) raw: u64,
     gzip: u64,
-    brotli: u64,
+    pub(crate) brotli: u64,
 }
 
 /// Compresses with Node, because Node's zlib has brotli and the build needs Node anyway.
-fn measure(dist: &Path) -> Result<Vec<Size>> {
+pub(crate) fn measure(dist: &Path) -> Result<Vec<Size>> {
     let node = node::find(&Cache::locate()?)?;
     let output = process::output(process::command(node.path).args(["-e", SCRIPT]).arg(dist))
         .context("The pages could not be compressed; run `cargo xtask build` and try again.")?;
@@ -69,7 +69,7 @@ fn measure(dist: &Path) -> Result<Vec<Size>> {
     Ok(kinds.into_iter().map(size).collect())
 }
 
-fn total(sizes: &[Size]) -> Size {
+pub(crate) fn total(sizes: &[Size]) -> Size {
     let sum = |part: fn(&Size) -> u64| sizes.iter().map(part).sum();
     Size { name: "total".to_owned(), raw: sum(|s| s.raw), gzip: sum(|s| s.gzip), brotli: sum(|s| s.brotli) }
 }

@@ -19,7 +19,7 @@ pub mod process;
 pub mod proxy;
 pub mod scene;
 pub mod sentences;
-mod serve;
+pub mod serve;
 pub mod server;
 pub mod session;
 pub mod tabs;

@@ -237,9 +237,11 @@ pub const USERNAME: &str = "Username";
 /// The label of the second text box.
 pub const PASSWORD: &str = "Password";
 
-const BOXES: &str = "input:not([type=checkbox]):not([type=hidden]), textarea";
+/// The selector of text boxes.
+pub const BOXES: &str = "input:not([type=checkbox]):not([type=hidden]), textarea";
 
-const NAMES: &str = "
+/// Functions of a script that finds controls as a user does, and whether the page's code runs.
+pub const NAMES: &str = "
     const running = !document.getElementById('boot');
     const visible = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility === 'visible';
     const usable = (e) => !e.disabled && e.getAttribute('aria-disabled') !== 'true';

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::sleep;
 
@@ -39,6 +39,8 @@ pub struct Settings {
     pub preload: String,
     /// Additional files, by path. They replace files of the folder.
     pub files: BTreeMap<String, String>,
+    /// Whether files are sent as they lie compressed beside the others (`NAME.br`). Settings do not reach those.
+    pub brotli: bool,
     /// Faults in place of answers, by path.
     pub faults: BTreeMap<String, Fault>,
 }
@@ -164,6 +166,9 @@ fn answer(folder: &Path, settings: &Settings, method: &Method, path: &str) -> Re
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     let caching = if settings.cached { "public, max-age=60" } else { "no-store" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    if settings.brotli && status == StatusCode::OK {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+    }
     for (name, value) in &settings.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             headers.append(name, value);
@@ -174,6 +179,10 @@ fn answer(folder: &Path, settings: &Settings, method: &Method, path: &str) -> Re
 
 fn file(folder: &Path, settings: &Settings, path: &str) -> Option<(&'static str, Bytes)> {
     let name = if path == "/" { "/index.html" } else { path };
+    if settings.brotli {
+        let compressed = std::fs::read(inside(folder, &format!("{name}.br"))?).ok()?;
+        return Some((media_type(name), Bytes::from(compressed)));
+    }
     let mut body = match name {
         document::COMPLAINTS_PATH => [document::COMPLAINTS, &settings.preload].concat().into_bytes(),
         _ => match settings.files.get(name) {
@@ -247,6 +256,22 @@ mod tests {
     fn exactly_one_byte_of_the_tampered_file_is_wrong() {
         let settings = Settings { tampered: Some("/a.wasm".to_owned()), ..Settings::default() };
         assert_eq!(served(&settings, "/a.wasm").unwrap().1, "0123446789");
+    }
+
+    #[test]
+    fn a_compressed_file_is_sent_as_it_lies_there() {
+        let folder = TempDir::new("e2e-pages").unwrap();
+        std::fs::write(folder.path().join("index.html.br"), "small").unwrap();
+        let settings = Settings { brotli: true, ..Settings::default() };
+        let answer = answer(folder.path(), &settings, &Method::GET, "/");
+        assert_eq!(answer.headers()[CONTENT_ENCODING], "br");
+        assert_eq!(answer.headers()[CONTENT_TYPE], HTML);
+        assert_eq!(file(folder.path(), &settings, "/").unwrap().1, "small");
+        let missing = super::answer(folder.path(), &settings, &Method::GET, "/missing.js");
+        assert_eq!(
+            (missing.status(), missing.headers().get(CONTENT_ENCODING)),
+            (StatusCode::NOT_FOUND, None)
+        );
     }
 
     #[test]

@@ -22,8 +22,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A listening server. It ends on drop, with its open connections.
 #[derive(Debug)]
-pub(crate) struct Serving {
-    pub(crate) address: SocketAddr,
+pub struct Serving {
+    /// The address that it listens on.
+    pub address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
@@ -32,7 +33,7 @@ impl Serving {
     ///
     /// Without `keep_alive` each connection carries one request. When a *reused* connection closes without
     /// an answer, a browser repeats the request by itself, and that would hide an injected fault.
-    pub(crate) async fn start<F, A>(port: u16, keep_alive: bool, answer: F) -> Result<Self>
+    pub async fn start<F, A>(port: u16, keep_alive: bool, answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Response<Script>, Cut>> + Send + 'static,
@@ -71,7 +72,7 @@ impl Drop for Serving {
 
 /// An error that closes the connection. A service returns it instead of an answer, a body within one.
 #[derive(Debug)]
-pub(crate) struct Cut;
+pub struct Cut;
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,7 +84,7 @@ impl std::error::Error for Cut {}
 
 /// A body that is sent in scripted steps.
 #[derive(Debug, Default)]
-pub(crate) struct Script {
+pub struct Script {
     steps: VecDeque<Step>,
     /// The body's length. `None` if the body is cut.
     length: Option<u64>,
@@ -100,21 +101,21 @@ enum Step {
 
 impl Script {
     /// Sends the whole body at once.
-    pub(crate) fn whole(body: impl Into<Bytes>) -> Self {
+    pub fn whole(body: impl Into<Bytes>) -> Self {
         let body = body.into();
         let length = Some(body.len() as u64);
         Self { steps: VecDeque::from([Step::Data(body)]), length }
     }
 
     /// Sends the head at once and the body after `pause`.
-    pub(crate) fn late(body: Bytes, pause: Duration) -> Self {
+    pub fn late(body: Bytes, pause: Duration) -> Self {
         let length = Some(body.len() as u64);
         let wait = Step::Wait(Box::pin(sleep_until(Instant::now() + pause)));
         Self { steps: VecDeque::from([Step::Flush, wait, Step::Data(body)]), length }
     }
 
     /// Sends the first `bytes` bytes only, then closes the connection.
-    pub(crate) fn cut_after(body: &Bytes, bytes: usize) -> Self {
+    pub fn cut_after(body: &Bytes, bytes: usize) -> Self {
         let first = body.slice(..bytes.min(body.len()));
         Self { steps: VecDeque::from([Step::Flush, Step::Data(first), Step::Flush, Step::Cut]), length: None }
     }

@@ -25,6 +25,20 @@ use crate::{
 };
 
 pub(crate) fn run() -> Result<()> {
+    let Measured { rates, races } = measure(&SESSIONS, &WORKERS)?;
+    println!("\n{rates}\n{races}");
+    Ok(())
+}
+
+/// The two tables.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) rates: String,
+    races: String,
+}
+
+/// Measures with each number of sessions, which grow, and with each number of workers.
+pub(crate) fn measure(sessions: &[u32], workers: &[u32]) -> Result<Measured> {
     let dist = pages::built()?;
     let cache = Cache::locate()?;
     let servers = Servers::install()?;
@@ -46,20 +60,19 @@ pub(crate) fn run() -> Result<()> {
         deployment.context("The servers' words are in target/xtask/measure/deployment.log.")?;
     let mut rows = Vec::new();
     let mut before = 0;
-    for sessions in SESSIONS {
+    for &sessions in sessions {
         progress(&format!("Adding sessions until there are {sessions}"));
         let numbers = [("before", before), ("sessions", sessions)];
         deployment.database.query(ADD, &numbers, &scratch.join("added"))?;
         before = sessions;
-        for workers in WORKERS {
+        for &workers in workers {
             rows.push(rates(&mut deployment, &scratch, sessions, workers)?);
         }
     }
     progress("Refreshing one token many times at once");
     let races = load(&["races", &deployment.origin], &scratch)?;
     ensure_one_successor(&deployment, &scratch)?;
-    println!("\n{}\n{}", tables::rates(&rows), tables::races(&races)?);
-    Ok(())
+    Ok(Measured { rates: tables::rates(&rows), races: tables::races(&races)? })
 }
 
 /// A row of the table.

@@ -34,7 +34,7 @@ pub(crate) fn copy(cache: &Cache, dist: &Path, to: &Path, custody: &str) -> Resu
 }
 
 /// Writes `.br` and `.gz` beside each file. Node compresses, as for `cargo xtask size`.
-fn compress(cache: &Cache, folder: &Path) -> Result<()> {
+pub(crate) fn compress(cache: &Cache, folder: &Path) -> Result<()> {
     let node = node::find(cache)?;
     let mut command = process::command(node.path);
     process::run(command.args(["-e", SCRIPT]).arg(folder), "Compressing the pages")

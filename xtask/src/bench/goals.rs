@@ -1,0 +1,100 @@
+//! What this project wants to reach, beside what was measured.
+
+use super::{contestants::OURS, results::Results};
+
+/// A goal: what is measured, the most that it may be, and what it is.
+struct Goal {
+    what: &'static str,
+    at_most: f64,
+    measured: fn(&Results) -> Option<f64>,
+}
+
+const GOALS: [Goal; 8] = [
+    Goal {
+        what: "first visit, bytes (105,000 with a rebuilt standard library)",
+        at_most: 120_000.0,
+        measured: |results| results.median("bytes", "total brotli", OURS),
+    },
+    Goal {
+        what: "first paint of the form, against React",
+        at_most: 0.35,
+        measured: |results| against(results, "start", "first paint of the form", "react"),
+    },
+    Goal {
+        what: "first key kept, against React",
+        at_most: 0.5,
+        measured: |results| against(results, "start", "first key kept", "react"),
+    },
+    Goal {
+        what: "login request sent, against React",
+        at_most: 1.0,
+        measured: |results| against(results, "start", "login request sent", "react"),
+    },
+    Goal {
+        what: "authenticated GET, main thread, against fetch",
+        at_most: 1.05,
+        measured: |results| against(results, "get", "main thread", "fetch"),
+    },
+    Goal {
+        what: "storm: requests, against the 1,002 that it takes",
+        at_most: 1.1,
+        measured: |results| Some(results.median("storm", "requests", OURS)? / 1_002.0),
+    },
+    Goal {
+        what: "storm: time, against a live token",
+        at_most: 1.1,
+        measured: |results| {
+            let time = |name| results.median("storm", name, OURS);
+            Some(time("time with a dead token")? / time("time with a live token")?)
+        },
+    },
+    Goal {
+        what: "edit to reload, seconds",
+        at_most: 2.0,
+        measured: |results| results.median("edit", "edit to reload", OURS),
+    },
+];
+
+fn against(results: &Results, part: &str, name: &str, other: &str) -> Option<f64> {
+    Some(results.median(part, name, OURS)? / results.median(part, name, other)?)
+}
+
+/// The table of the goals whose parts were measured.
+pub(super) fn table(results: &Results) -> String {
+    let mut table = String::from("| goal | at most | measured | |\n| --- | ---: | ---: | --- |\n");
+    for Goal { what, at_most, measured } in GOALS {
+        let Some(value) = measured(results) else { continue };
+        let verdict = if value <= at_most { "reached" } else { "**missed**" };
+        let [at_most, value] = [at_most, value].map(super::tables::number);
+        table.push_str(&format!("| {what} | {at_most} | {value} | {verdict} |\n"));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::bench::results::sample;
+
+    #[test]
+    fn a_goal_is_judged_by_the_ratio_of_the_medians() {
+        let figure =
+            |of, values: [f64; 3]| json!({"name": "main thread", "unit": "ms", "of": of, "values": values});
+        let verdict = |ours| {
+            let figures = json!([figure(OURS, ours), figure("fetch", [1.0, 2.0, 9.0])]);
+            table(&sample(json!({"get": figures}))).lines().last().map(str::to_owned)
+        };
+        let row = |measured, verdict| {
+            Some(format!("| authenticated GET, main thread, against fetch | 1.05 | {measured} | {verdict} |"))
+        };
+        assert_eq!(verdict([2.0, 2.1, 8.0]), row("1.05", "reached"));
+        assert_eq!(verdict([2.0, 2.2, 8.0]), row("1.10", "**missed**"));
+    }
+
+    #[test]
+    fn a_goal_whose_part_was_not_measured_has_no_row() {
+        assert_eq!(table(&sample(json!({}))).lines().count(), 2);
+    }
+}
