@@ -69,5 +69,5 @@ const TESTS: [(&str, &[&str]); 3] = [
         "tests: components",
         &["test", "--locked", "--no-fail-fast", "--package", "yew-jwt-auth", "--features", "ssr"],
     ),
-    ("tests: tools", &["test", "--locked", "--no-fail-fast", "--package", "xtask"]),
+    ("tests: tools", &["test", "--locked", "--no-fail-fast", "--package", "xtask", "--package", "bench"]),
 ];
