@@ -20,7 +20,7 @@
   const username = document.getElementById("username");
   if (label && username) username.placeholder = username.previousSibling.textContent = label;
 
-  // A page of `trunk serve` has no such views, and all of this finds nothing.
+  // A page of `cargo xtask serve` or `trunk serve` has no such views, and all of this finds nothing.
   const parts = () => [...app.querySelectorAll("input, button")];
   const key = (part) => part.id || part.textContent;
   let pressed;

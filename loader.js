@@ -23,7 +23,8 @@
     // Storage is denied, or the setting is wrong.
   }
 
-  // The built page's policy names no server, because only this setting does. The page of `trunk serve` has no policy.
+  // The built page's policy names no server, because only this setting does. Pages of `cargo xtask serve`
+  // and `trunk serve` have no policy.
   if (document.querySelector("[http-equiv=Content-Security-Policy]"))
     try {
       const server = new URL(setting("api-base-url") || "/", location).origin;

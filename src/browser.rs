@@ -100,15 +100,17 @@ pub(crate) fn is_online() -> bool {
 /// Both clocks. `performance.now()` begins with the page; with `timeOrigin` it is comparable to
 /// what an earlier life of the page wrote down.
 pub(crate) fn now() -> Instant {
-    let monotonic = CLOCK.with(|clock| clock.as_ref().map_or(0.0, |(origin, clock)| origin + clock.now()));
-    Instant { monotonic: whole(monotonic), wall: whole(js_sys::Date::now()) }
+    let wall = js_sys::Date::now();
+    let monotonic = CLOCK.with(|clock| clock.as_ref().map_or(wall, |(origin, clock)| origin + clock.now()));
+    Instant { monotonic: whole(monotonic), wall: whole(wall) }
 }
 
 thread_local! {
     /// `timeOrigin` and the clock. They are looked up once, because a request reads the clock seven times.
     static CLOCK: Option<(f64, Performance)> = {
         let clock = web_sys::window().and_then(|window| window.performance());
-        clock.map(|clock| (clock.time_origin(), clock))
+        // Old browsers have no `timeOrigin`. The wall clock stands in then, because waits end by this clock.
+        clock.map(|clock| (clock.time_origin(), clock)).filter(|(origin, _)| origin.is_finite())
     };
 }
 

@@ -2,11 +2,6 @@
 
 use yew_jwt_auth::{mount, show_failure};
 
-/// Half the size of the standard library's allocator for WebAssembly.
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
-
 fn main() {
     // Expected errors are values, so a panic is a bug. The page says so, because it no longer works.
     yew::set_custom_panic_hook(Box::new(|_info| {

@@ -33,8 +33,6 @@ pub(crate) async fn measure(copy: &Path, port: u16, serve: &str, runs: usize) ->
     wait_for(&browser, "document.body?.innerText.includes('Log in')", PAUSE).await?;
     for run in 1..=runs {
         eprintln!("  edit: run {run} of {runs}");
-        // Trunk ignores what changes while it still builds.
-        tokio::time::sleep(REST).await;
         let text = format!("Log in, edit {run}");
         let begin = Instant::now();
         std::fs::write(&source, original.replace(TEXT, &format!("{{ \"{text}\" }}")))?;
@@ -48,5 +46,4 @@ pub(crate) async fn measure(copy: &Path, port: u16, serve: &str, runs: usize) ->
 const SOURCE: &str = "src/components/login_form.rs";
 const TEXT: &str = "{ \"Log in\" }";
 const FIRST_BUILD: Duration = Duration::from_secs(1_200);
-const REST: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(20);

@@ -64,8 +64,8 @@ impl Stage {
         Ok(Self { contestants, front, server: Mutex::new(server) })
     }
 
-    /// Lets all access tokens die and no session end: the server starts anew with another key. Before that the tokens get
-    /// older than this project's client takes a refused one for too new.
+    /// Lets all access tokens die and no session end: the server starts anew with another key. It waits first, because this
+    /// project's client sends a new token again before it refreshes.
     pub(crate) async fn kill_tokens(&self) -> Result<()> {
         tokio::time::sleep(TOO_NEW).await;
         let mut server = self.server.lock().await;

@@ -14,9 +14,9 @@ use super::{hint, now, worker};
 
 #[wasm_bindgen]
 extern "C" {
-    /// `fetch`. A script that replaced it may throw.
+    /// `fetch`. A script that replaced it may throw, or return no promise.
     #[wasm_bindgen(catch)]
-    fn fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+    fn fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
 
     /// An answer whose body may be missing, or may throw: old browsers and scripts that replace `fetch` give such.
     #[wasm_bindgen(extends = Response)]
@@ -35,10 +35,10 @@ extern "C" {
 pub(super) async fn send(request: HttpRequest) -> Result<Answer, HttpError> {
     let mut abort = AbortOnDrop(AbortController::new().ok());
     let init = init(&request, abort.signal()).map_err(|_| HttpError::Unreachable)?;
-    // gloo-net's `Request::send` panics if the promise is rejected with a value that is no `Error`. A `Request` of its own
-    // costs a tenth of what the request costs.
+    // gloo-net's `Request::send` panics if the promise is rejected with a value that is no `Error`, and making a `Request`
+    // takes main-thread time.
     let response = fetch(&worker::unshared(&request), &init).map_err(|_| HttpError::Unreachable)?;
-    let response = JsFuture::from(response).await.map_err(|_| {
+    let response = JsFuture::from(Promise::resolve(&response)).await.map_err(|_| {
         hint::no_answer(&request.url);
         HttpError::Unreachable
     })?;
@@ -109,7 +109,7 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
     let reader = reader.and_then(|stream| stream.unchecked_ref::<Stream>().reader());
     let Ok(reader) = reader else { return read_whole(response, limit).await };
     // The next chunk is asked for before the last one is there, because most bodies are one chunk and its end.
-    // The future exists at once, because a promise that nobody heeds reports its rejection to the whole page.
+    // The future exists at once, because the browser reports a rejection that nobody handles to the whole page.
     let mut next = JsFuture::from(reader.read());
     loop {
         let step = std::mem::replace(&mut next, JsFuture::from(reader.read()));
@@ -140,7 +140,7 @@ async fn read_whole(response: &Response, limit: usize) -> Result<Vec<u8>, HttpEr
 struct AbortOnDrop(Option<AbortController>);
 
 impl AbortOnDrop {
-    /// Aborts nothing any more, because aborting an answer that is complete costs a tenth of what the request costs.
+    /// Aborts nothing any more, because aborting an answer that is complete takes main-thread time.
     fn disarm(&mut self) {
         self.0 = None;
     }

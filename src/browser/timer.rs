@@ -1,5 +1,5 @@
-//! Waits. All of a page share one timer of the browser, because setting and clearing one for each request costs a tenth of
-//! what the request costs.
+//! Waits. All of a page share one timer of the browser, because setting and clearing one for each request takes main-thread
+//! time.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -36,6 +36,7 @@ pub(super) fn sleep(milliseconds: u32) -> impl Future<Output = ()> {
     let due = now().monotonic.saturating_add(u64::from(milliseconds) + 1);
     let wait = Rc::new(Wait { due, waker: Cell::default() });
     WAITS.with_borrow_mut(|waits| {
+        // Dropped waits are removed before the list grows.
         if waits.open.len() == waits.open.capacity() {
             waits.open.retain(|open| open.strong_count() > 0);
         }
@@ -52,12 +53,14 @@ pub(super) fn sleep(milliseconds: u32) -> impl Future<Output = ()> {
 }
 
 impl Waits {
-    /// Sets the timer unless it fires by then. A wait that is dropped leaves it set: it fires once more, and finds nothing.
+    /// Sets the timer unless it fires by then. A timer that is overdue was cleared by a script, or is held back by the browser,
+    /// and is set anew. A wait that is dropped leaves it set: it fires once more, and finds nothing.
     fn fire_at(&mut self, due: u64) {
-        if self.timer.as_ref().is_some_and(|(at, _)| *at <= due) {
+        let now = now().monotonic;
+        if self.timer.as_ref().is_some_and(|(at, _)| (now..=due).contains(at)) {
             return;
         }
-        let delay = due.saturating_sub(now().monotonic).min(LONGEST);
+        let delay = due.saturating_sub(now).min(LONGEST);
         let delay = u32::try_from(delay).unwrap_or(u32::MAX);
         self.timer = Some((due, Timeout::new(delay, fire)));
     }
@@ -67,10 +70,7 @@ fn fire() {
     let now = now().monotonic;
     let mut over = Vec::new();
     WAITS.with_borrow_mut(|waits| {
-        // The timer fires now, so there is nothing to clear.
-        if let Some((_, timer)) = waits.timer.take() {
-            timer.forget();
-        }
+        waits.timer = None;
         waits.open.retain(|open| {
             let Some(wait) = open.upgrade() else { return false };
             if wait.due <= now {

@@ -46,15 +46,11 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     let root = project::root();
     // On the same file system as dist/, so that a rename puts the pages in place.
     let stage = root.join("target/xtask/dist");
-    let bin = compile(&cache, &APP, "", &stage)?;
+    compile(&cache, &APP, "", &stage)?;
     progress("Rendering the first view");
     let mut prerender = tools::cargo();
-    prerender.args(["run", "--quiet", "--locked", "--offline", "--features", "ssr"]).args([
-        "--bin",
-        "prerender",
-        "--",
-    ]);
-    let tools = bundle::Tools { wasm_opt: process::command(bin.join("wasm-opt")), esbuild, prerender };
+    prerender.args(["run", "--quiet", "--locked", "--offline", "--features=ssr", "--bin=prerender", "--"]);
+    let tools = bundle::Tools { wasm_opt: node::wasm_opt(&cache)?, esbuild, prerender };
     bundle::finish(&stage, api, tools)?;
 
     let dist = root.join("dist");
@@ -62,14 +58,12 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
     Ok(dist)
 }
 
-/// Compiles and optimises an app into the empty folder `stage`, with a page that `start` starts. Returns the folder of
-/// wasm-opt.
-pub(crate) fn compile(cache: &Cache, app: &App, start: &str, stage: &Path) -> Result<PathBuf> {
-    let bin = project::scratch().join("bin");
+/// Compiles and optimises an app into the folder `stage`, which it empties first, with a page that `start` starts.
+pub(crate) fn compile(cache: &Cache, app: &App, start: &str, stage: &Path) -> Result<()> {
     tools::wasm_target()?;
     tools::fetch_crates()?;
     let wasm_bindgen = tools::wasm_bindgen(cache)?;
-    node::wasm_opt(cache, &bin)?;
+    let mut wasm_opt = node::wasm_opt(cache)?;
     let mut cargo = app.cargo("release");
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&project::root())?);
     crates::compile(&mut cargo, "Compiling the app")?;
@@ -77,11 +71,9 @@ pub(crate) fn compile(cache: &Cache, app: &App, start: &str, stage: &Path) -> Re
     app.bind(&wasm_bindgen, "release", stage)?;
     progress("Optimising the wasm");
     let wasm = stage.join(app::WASM);
-    let mut wasm_opt = process::command(bin.join("wasm-opt"));
     wasm_opt.args(app::wasm_opt_arguments()?).arg("--output").args([&wasm, &wasm]);
     process::run(&mut wasm_opt, "wasm-opt")?;
-    fs::write(stage.join("index.html"), app.page(start)?).context("index.html cannot be written.")?;
-    Ok(bin)
+    fs::write(stage.join("index.html"), app.page(start)?).context("index.html cannot be written.")
 }
 
 /// Compiler flags that keep this machine's folders out of the wasm, because folders differ between machines

@@ -1,12 +1,6 @@
 //! Node and the npm packages of xtask/tools: wasm-opt, esbuild and axe-core.
 
-use std::{
-    ffi::OsString,
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{ffi::OsString, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
@@ -93,25 +87,18 @@ pub(crate) fn esbuild(cache: &Cache) -> Result<Command> {
     Ok(esbuild)
 }
 
-/// Writes a `wasm-opt` of the right version into `folder`. The caller puts `folder` on the PATH.
-pub(crate) fn wasm_opt(cache: &Cache, folder: &Path) -> Result<()> {
-    let on_path = process::find("wasm-opt").filter(|path| {
+/// `wasm-opt` in the right version: from the PATH, otherwise from npm.
+pub(crate) fn wasm_opt(cache: &Cache) -> Result<Command> {
+    let is_right = |path: &PathBuf| {
         process::output(process::command(path).arg("--version"))
             .is_some_and(|output| output.split(' ').nth(2) == Some(WASM_OPT))
-    });
-    let program = match on_path {
-        Some(path) => format!("'{}'", path.display()),
-        None => {
-            let script = modules(cache)?.join("binaryen/bin/wasm-opt");
-            format!("'{}' '{}'", find(cache)?.path.display(), script.display())
-        }
     };
-    let script = format!("#!/bin/sh\nexec {program} \"$@\"\n");
-    fs::create_dir_all(folder)?;
-    let path = folder.join("wasm-opt");
-    fs::write(&path, script).with_context(|| format!("{} cannot be written", path.display()))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-    Ok(())
+    if let Some(path) = process::find("wasm-opt").filter(is_right) {
+        return Ok(process::command(path));
+    }
+    let mut node = process::command(find(cache)?.path);
+    node.arg(modules(cache)?.join("binaryen/bin/wasm-opt"));
+    Ok(node)
 }
 
 const OLDEST: u32 = 20;

@@ -21,12 +21,11 @@ pub(crate) struct PageServer {
     /// The API's address, if the path /api/ is passed on to it.
     api: Option<String>,
     agent: Agent,
-    pages: Mutex<Pages>,
+    pages: Mutex<OpenPages>,
 }
 
 /// The open pages, and the build that they are told of.
-#[derive(Default)]
-struct Pages {
+struct OpenPages {
     build: u128,
     open: Vec<Box<dyn Write + Send>>,
 }
@@ -34,8 +33,10 @@ struct Pages {
 impl PageServer {
     pub(crate) fn start(port: u16, folder: PathBuf, api: Option<String>) -> Result<Arc<Self>> {
         let agent = crate::http::agent();
-        let server = Arc::new(Self { folder, api, agent, pages: Mutex::default() });
-        server.announce();
+        // A page that was open before this start loads its build.
+        let build = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let pages = Mutex::new(OpenPages { build, open: Vec::new() });
+        let server = Arc::new(Self { folder, api, agent, pages });
         let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
         for address in loopback {
             match Server::http((address, port)) {
@@ -51,7 +52,7 @@ impl PageServer {
     /// Lets the open pages load the new build.
     pub(crate) fn announce(&self) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.build = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        pages.build += 1;
         let event = event(pages.build);
         pages.open.retain_mut(|page| page.write_all(event.as_bytes()).and_then(|()| page.flush()).is_ok());
     }
@@ -67,6 +68,11 @@ impl PageServer {
     }
 
     fn answer(&self, request: Request) -> io::Result<()> {
+        // Another site's name may lead to this machine, and its pages would be of one origin with these.
+        let host = request.headers().iter().find(|header| header.field.equiv("Host"));
+        if !host.is_some_and(|host| is_this_machine(host.value.as_str())) {
+            return request.respond(Response::empty(403));
+        }
         let path = request.url().split('?').next().unwrap_or_default().to_owned();
         match (path.strip_prefix("/api/"), &self.api) {
             _ if path == BUILDS => self.keep_open(request),
@@ -90,7 +96,7 @@ impl PageServer {
     fn pass_on(&self, mut request: Request, api: &str) -> io::Result<()> {
         let mut body = Vec::new();
         request.as_reader().read_to_end(&mut body)?;
-        let url = format!("{api}{}", request.url().trim_start_matches("/api"));
+        let url = format!("{api}{}", request.url().strip_prefix("/api").unwrap_or_default());
         let mut call = http::Request::builder().method(request.method().as_str()).uri(url);
         for header in
             request.headers().iter().filter(|header| !is_of_connection(header.field.as_str().as_str()))
@@ -140,7 +146,7 @@ impl PageServer {
     }
 }
 
-impl std::fmt::Debug for Pages {
+impl std::fmt::Debug for OpenPages {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} pages of build {}", self.open.len(), self.build)
     }
@@ -155,6 +161,12 @@ fn is_of_connection(name: &str) -> bool {
     let names =
         ["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a `Host` header names this machine.
+fn is_this_machine(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    ["localhost", "127.0.0.1", "[::1]"].contains(&name)
 }
 
 fn media_type(path: &str) -> &'static str {
@@ -224,22 +236,28 @@ mod tests {
         }
 
         for (method, sent, body) in [("POST", "name=x", "name=x"), ("GET", "", ""), ("DELETE", "", "")] {
-            let call = http::Request::builder().method(method).uri(url("/api/token?a=b"));
+            let call = http::Request::builder().method(method).uri(url("/api/api/token?a=b"));
             let mut answer = match sent {
                 "" => client::agent().run(call.body(()).unwrap()).unwrap(),
                 sent => client::agent().run(call.body(sent).unwrap()).unwrap(),
             };
             assert_eq!(answer.status(), 307, "a redirect is the page's to refuse");
             assert_eq!(answer.headers().get_all("set-cookie").iter().count(), 2);
-            let expected = format!("{method} /token?a=b {body} at 127.0.0.1:{port}");
+            let expected = format!("{method} /api/token?a=b {body} at 127.0.0.1:{port}");
             assert_eq!(answer.body_mut().read_to_string().unwrap(), expected);
+        }
+
+        for (host, allowed) in
+            [("localhost:80", 200), ("127.0.0.1", 200), ("[::1]:8080", 200), ("evil.example:8080", 403)]
+        {
+            let call = client::agent().get(url("/")).header("Host", host).call().unwrap();
+            assert_eq!(call.status(), allowed, "{host}");
         }
 
         let builds = client::agent().get(url(BUILDS)).call().unwrap();
         let lines = BufReader::new(builds.into_body().into_reader()).lines().map_while(io::Result::ok);
         let mut builds = lines.filter(|line| line.starts_with("data: "));
         let first = builds.next().unwrap();
-        thread::sleep(std::time::Duration::from_millis(2));
         server.announce();
         assert_ne!(builds.next().unwrap(), first);
         cache::remove(&folder).unwrap();

@@ -60,7 +60,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     // A file may change while the app compiles.
     let changes = Changes::watch()?;
     let (server, wasm_bindgen, compiled) = thread::scope(|scope| {
-        // Neither of the three keeps two cores busy alone.
+        // They run side by side, because none of the three keeps two cores busy.
         let server = api.is_none().then(|| scope.spawn(|| start_server(&cache, port)));
         let wasm_bindgen = scope.spawn(|| tools::wasm_bindgen(&cache));
         let compiled = crates::compile(&mut APP.cargo("dev"), "Compiling the app");
@@ -69,6 +69,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let (mut server, pages) = (server?, Pages { wasm_bindgen: wasm_bindgen?, api });
     let mut built = compiled.and_then(|()| pages.assemble());
     while let Err(error) = built {
+        if process::interrupted() {
+            return Ok(());
+        }
         eprintln!("error: {error:#}\nThe first build failed; correct the error above and it is built again.");
         if !changes.wait(server.as_mut())? {
             return Ok(());
@@ -196,9 +199,10 @@ impl Changes {
                 server.ensure_running()?;
             }
             match self.events.recv_timeout(POLL) {
-                // The compiler's reading is no change.
+                // The compiler's reading is no change. Changes that the system could not list are one.
                 Ok(Ok(event))
-                    if !event.kind.is_access() && event.paths.iter().any(|path| is_source(path)) =>
+                    if event.need_rescan()
+                        || !event.kind.is_access() && event.paths.iter().any(|path| is_source(path)) =>
                 {
                     // An editor changes several files at once.
                     thread::sleep(POLL);

@@ -85,6 +85,7 @@ fn wasm_runner(cache: &Cache, name: &str, levels: &[&str], time: &str) -> Result
     let key = cache::key([manifest?.as_bytes(), source?.as_bytes()]);
     let binary = format!("bin/{name}");
     let root = cache.install(&format!("{name}-{version}-{key}"), &binary, |folder| {
+        fetch_crates()?;
         progress(&format!("Building {name} {version} ({time})"));
         let mut install = cargo();
         install

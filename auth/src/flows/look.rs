@@ -171,7 +171,7 @@ pub(crate) async fn join(engine: &Rc<Engine>, sid: &Sid, generation: u32) {
     });
 }
 
-/// Asks the siblings for the access token of exactly `generation`, waits `within` milliseconds, and takes
+/// Asks the siblings for the access token of exactly `generation`, waits for at most `within` milliseconds, and takes
 /// it. Whether one came.
 pub(crate) async fn adopt(engine: &Rc<Engine>, sid: &Sid, generation: u32, within: u32) -> bool {
     let Some(handed) = engine.siblings.ask(sid, generation, within).await else { return false };

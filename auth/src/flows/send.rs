@@ -14,7 +14,7 @@ use crate::protocol::ids::Sid;
 use crate::protocol::session::{Age, Carried, On401, RefusedToken, Session};
 use crate::wire::{self, AccessToken, Answer, Error, HttpRequest, Request, Unstored};
 
-/// The longest time an application request may take, in milliseconds.
+/// The longest time that an application request may take, and the longest that it waits for its turn, in milliseconds.
 const REQUEST_DEADLINE: u32 = 30_000;
 /// A token is new for so many milliseconds: half of the longest login, because its age counts from the middle of the call that
 /// brought it.
@@ -29,22 +29,22 @@ const REQUEST_BODY_LIMIT: usize = 32 * 1024 * 1024;
 pub(crate) struct Sender {
     engine: Rc<Engine>,
     refresher: Rc<Refresher>,
-    /// What a session has learnt about the browser's cache. The next session begins anew.
-    learnt: RefCell<Option<(Sid, Unstored)>>,
+    /// What is known of one session. The next session begins anew.
+    known: RefCell<Option<(Sid, Known)>>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// What was learnt about the browser's cache.
+    unstored: Unstored,
     turns: Rc<Turns>,
-    /// The last access token that was refused and is being replaced.
-    refused: RefCell<Option<AccessToken>>,
+    /// The access token that was refused, while another one is asked for.
+    refused: Option<AccessToken>,
 }
 
 impl Sender {
     pub(crate) fn new(engine: Rc<Engine>, refresher: Rc<Refresher>) -> Self {
-        Self {
-            engine,
-            refresher,
-            learnt: RefCell::default(),
-            turns: Rc::default(),
-            refused: RefCell::default(),
-        }
+        Self { engine, refresher, known: RefCell::default() }
     }
 
     /// Sends `request` with the session's access token, refreshing it first if its time is up.
@@ -90,13 +90,14 @@ impl Sender {
     /// before it is sent again.
     async fn turn(&self, carried: &mut Carried) -> Result<Turn, Error> {
         loop {
-            if let Some(turn) = self.turns.free() {
+            let turns = self.known(carried, |known| known.turns.clone());
+            if let Some(turn) = turns.free() {
                 return Ok(turn);
             }
-            let turn = with_deadline(&*self.engine.platform, REQUEST_DEADLINE, self.turns.wait()).await;
+            let turn = with_deadline(&*self.engine.platform, REQUEST_DEADLINE, turns.wait()).await;
             let turn = turn.ok_or(Error::TimedOut)?;
             *carried = self.carried_on(&carried.session)?;
-            if self.refused.borrow().as_ref() != Some(&carried.access.token) {
+            if self.known(carried, |known| known.refused.as_ref() != Some(&carried.access.token)) {
                 return Ok(turn);
             }
             drop(turn);
@@ -106,9 +107,11 @@ impl Sender {
 
     /// The token after a refresh, because the server refuses the one before.
     async fn replaced(&self, carried: &Carried) -> Result<Carried, Error> {
-        *self.refused.borrow_mut() = Some(carried.access.token.clone());
-        self.refresher.refresh(carried.session.clone(), carried.generation).await?;
-        self.refused.take();
+        let refused = &carried.access.token;
+        self.known(carried, |known| known.refused = Some(refused.clone()));
+        let outcome = self.refresher.refresh(carried.session.clone(), carried.generation).await;
+        self.known(carried, |known| known.refused.take_if(|now| now == refused));
+        outcome?;
         self.carried_on(&carried.session)
     }
 
@@ -164,7 +167,7 @@ impl Sender {
 
     async fn transmit(&self, request: &Request, url: &str, carried: &Carried) -> Result<Answer, Error> {
         let (engine, method) = (&self.engine, request.method);
-        let cache = self.learnt(carried, |unstored| unstored.mode(method, url));
+        let cache = self.known(carried, |known| known.unstored.mode(method, url));
         let header = wire::authorization(&engine.contract.scheme, carried.access.token.reveal());
         let is_optional = request.optional;
         let request = HttpRequest::authorized(request, url.to_owned(), header, cache, REQUEST_BODY_LIMIT);
@@ -179,18 +182,18 @@ impl Sender {
             engine.heard(&carried.session, answer.as_ref());
         }
         let answer = answer?;
-        self.learnt(carried, |unstored| unstored.learn(method, url, cache, &answer));
+        self.known(carried, |known| known.unstored.learn(method, url, cache, &answer));
         if answer.is_success() {
             engine.apply(|belief, _| belief.confirm(&carried.session));
         }
         Ok(answer)
     }
 
-    /// Reads or changes what the session of `carried` has learnt.
-    fn learnt<T>(&self, carried: &Carried, with: impl FnOnce(&mut Unstored) -> T) -> T {
-        let mut learnt = self.learnt.borrow_mut();
-        learnt.take_if(|(session, _)| *session != carried.session);
-        let (_, unstored) = learnt.get_or_insert_with(|| (carried.session.clone(), Unstored::default()));
-        with(unstored)
+    /// Reads or changes what is known of the session of `carried`.
+    fn known<T>(&self, carried: &Carried, with: impl FnOnce(&mut Known) -> T) -> T {
+        let mut known = self.known.borrow_mut();
+        known.take_if(|(session, _)| *session != carried.session);
+        let (_, known) = known.get_or_insert_with(|| (carried.session.clone(), Known::default()));
+        with(known)
     }
 }

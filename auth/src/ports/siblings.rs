@@ -13,11 +13,13 @@ use crate::protocol::session::{Access, Age, Session};
 use crate::wire::AccessToken;
 use crate::wire::json::{Object, Writer};
 
-/// How long a page that starts waits for a sibling's access token, in milliseconds. Somebody watches it, so the wait is brief.
+/// How long a page that starts waits for a sibling's access token, in milliseconds. The wait is short, because
+/// somebody watches the page start.
 pub(crate) const HAND_OVER: u32 = 300;
-/// How long a tab waits for one before it refreshes, in milliseconds. Siblings answer late on a machine that is busy or has
-/// just woken, and each refresh makes the access tokens of all other tabs old.
-pub(crate) const HAND_OVER_OR_REFRESH: u32 = 1_000;
+/// How long a tab waits for one before it refreshes, in milliseconds. It asks three times. Siblings answer late on a machine that
+/// is busy or has just woken, and a sibling that has just stored a token may not hold it yet. Each refresh makes the access
+/// tokens of all other tabs old.
+pub(crate) const HAND_OVER_OR_REFRESH: u32 = 3 * HAND_OVER;
 /// Messages of another version are ignored.
 const VERSION: u32 = 1;
 
@@ -49,8 +51,13 @@ pub(crate) struct HandOver {
 /// A question that is open, and the task that waits for its answer.
 struct Question {
     id: String,
-    /// `Some(None)` if a sibling said that the token's time is up.
-    answer: RefCell<(Option<Option<Offer>>, Option<Waker>)>,
+    reply: RefCell<(Option<Reply>, Option<Waker>)>,
+}
+
+enum Reply {
+    Offer(Offer),
+    /// The token's time is up.
+    Stale,
 }
 
 struct Offer {
@@ -95,14 +102,17 @@ impl Siblings {
         self.say(r#""Changed""#, false);
     }
 
-    /// Answers a question with the session's access token, or that its time is up. It is up in every tab then, so the
-    /// one that asks need not wait for others.
+    /// Answers a question with the session's access token, or says that its time is up, so that the tab that asks refreshes
+    /// at once. Where nothing can replace the token, another tab may know of no such time, and nothing is said.
     pub(crate) fn offer(&self, question: &str, session: &Session) {
         let Some(access) = &session.access else { return };
         let now = self.platform.now();
         if session.age(now) == Some(Age::Stale) {
-            let stale = Writer::new().text("question", question);
-            return self.say(&Writer::new().object("Stale", stale).finish(), false);
+            if session.is_renewable() {
+                let stale = Writer::new().text("question", question);
+                self.say(&Writer::new().object("Stale", stale).finish(), false);
+            }
+            return;
         }
         // Where nothing can replace the token, the wall clock has no say, because people set it.
         let wall = if session.is_renewable() { now.wall } else { access.received.wall };
@@ -116,23 +126,34 @@ impl Siblings {
         self.say(&Writer::new().object("Offer", offer).finish(), true);
     }
 
-    /// Asks for the access token of exactly this generation, and waits so many milliseconds.
+    /// Asks for the access token of exactly this generation, and waits for at most `within` milliseconds.
     pub(crate) async fn ask(&self, sid: &Sid, generation: u32, within: u32) -> Option<HandOver> {
         let id = random_text(&*self.platform);
-        let question = Rc::new(Question { id: id.clone(), answer: RefCell::default() });
+        let question = Rc::new(Question { id: id.clone(), reply: RefCell::default() });
         self.questions.borrow_mut().retain(|open| open.upgrade().is_some());
         self.questions.borrow_mut().push(Rc::downgrade(&question));
         // The time between the sibling's word and its being heard counts too: this page may be frozen then.
         let asked = self.platform.now();
         let ask =
             Writer::new().text("question", &id).text("sid", sid.as_str()).number("generation", generation);
-        self.say(&Writer::new().object("Ask", ask).finish(), false);
-        let answer = poll_fn(|cx| {
-            let (answer, waker) = &mut *question.answer.borrow_mut();
-            *waker = Some(cx.waker().clone());
-            answer.take().map_or(Poll::Pending, Poll::Ready)
-        });
-        let offer = with_deadline(&*self.platform, within, answer).await??;
+        let ask = Writer::new().object("Ask", ask).finish();
+        let mut left = within;
+        let reply = loop {
+            self.say(&ask, false);
+            let reply = poll_fn(|cx| {
+                let (reply, waker) = &mut *question.reply.borrow_mut();
+                *waker = Some(cx.waker().clone());
+                reply.take().map_or(Poll::Pending, Poll::Ready)
+            });
+            if let Some(reply) = with_deadline(&*self.platform, HAND_OVER, reply).await {
+                break reply;
+            }
+            left = left.saturating_sub(HAND_OVER);
+            if left == 0 {
+                return None;
+            }
+        };
+        let Reply::Offer(offer) = reply else { return None };
         let received = Instant {
             monotonic: asked.monotonic.saturating_sub(offer.age),
             wall: asked.wall.saturating_sub(offer.age),
@@ -161,7 +182,7 @@ impl Siblings {
             return Some(Heard::Asked { question, sid, generation: ask.number("generation")? });
         }
         if let Some(stale) = say.object("Stale") {
-            self.answer(&stale.text("question")?, None);
+            self.answer(&stale.text("question")?, Reply::Stale);
             return None;
         }
         let answer = say.object("Offer")?;
@@ -172,18 +193,18 @@ impl Siblings {
             lifetime: offer.optional("lifetime", |raw| raw.number())?,
             confirmed: offer.flag("confirmed")?,
         };
-        self.answer(&answer.text("question")?, Some(offered));
+        self.answer(&answer.text("question")?, Reply::Offer(offered));
         None
     }
 
-    /// Ends the question if it is this tab's. The first answer counts.
-    fn answer(&self, question: &str, offer: Option<Offer>) {
+    /// Ends the question if it is this tab's. The first reply counts.
+    fn answer(&self, question: &str, reply: Reply) {
         let questions = self.questions.borrow();
         let Some(open) = questions.iter().filter_map(Weak::upgrade).find(|open| open.id == question) else {
             return;
         };
-        let (answer, waker) = &mut *open.answer.borrow_mut();
-        answer.get_or_insert(offer);
+        let (first, waker) = &mut *open.reply.borrow_mut();
+        first.get_or_insert(reply);
         if let Some(waker) = waker.take() {
             waker.wake();
         }

@@ -239,7 +239,7 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// The header of that name.
+    /// The value of the header with this name, in any case. `None` if the answer has none, or if the browser hides it.
     pub fn header(&self, name: &str) -> Option<String> {
         (self.headers.0)(name)
     }
@@ -273,8 +273,8 @@ impl Answer {
     }
 }
 
-/// An answer's headers. Each is read when it is asked for, because handing all of them over costs a page an eighth of what the
-/// request itself costs, and most answers are asked for one.
+/// An answer's headers. Each is read when it is asked for, because reading them takes main-thread time, and most answers are
+/// asked for one.
 #[derive(Clone)]
 pub struct Headers(Rc<Find>);
 

@@ -62,6 +62,7 @@ mod taken_over;
 mod takeover_races;
 mod token_only;
 mod token_only_tabs;
+mod turns;
 mod unlearnt;
 mod unwritten;
 mod views;

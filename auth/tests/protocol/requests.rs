@@ -1,10 +1,9 @@
 //! Application requests: what they carry, what follows from a 401.
 
 use std::future::Future as _;
-use std::pin::pin;
 
-use auth::{Client, Error, Method, Request};
-use futures_util::future::{join, join_all, select};
+use auth::{Error, Method, Request};
+use futures_util::future::join_all;
 
 use crate::server::header;
 use crate::world::{Fault, World, me, watch};
@@ -103,64 +102,6 @@ fn a_hundred_parallel_401s_share_one_refresh() {
     assert_eq!(answers, vec![200; 100]);
     assert_eq!(world.count("POST /refresh"), 1);
     assert_eq!((world.count("GET /me 401"), world.count("GET /me 200")), (64, 100));
-}
-
-/// Sends a thousand requests on a token that is refused. Their answers, and how many milliseconds the last one took.
-fn storm(world: &World, client: &Client) -> (Vec<Result<u16, Error>>, u64) {
-    world.server(|server| server.expire_access());
-    let began = world.time();
-    let send = || async { client.send(&me()).await.map(|answer| answer.status) };
-    let answers = world.run(join_all((0..1_000).map(|_| send())));
-    (answers, world.time() - began)
-}
-
-#[test]
-fn of_a_thousand_requests_on_a_refused_token_64_go_out_twice() {
-    let (world, _tab, client) = World::signed_in();
-    assert_eq!(storm(&world, &client).0, vec![Ok(200); 1_000]);
-    assert_eq!(world.count("POST /refresh"), 1);
-    assert_eq!((world.count("GET /me 401"), world.count("GET /me 200")), (64, 1_000));
-}
-
-#[test]
-fn a_thousand_requests_whose_token_cannot_be_replaced_fail_together() {
-    let (world, _tab, client) = World::signed_in();
-    let down = || Fault::says(503, "");
-    world.next("/refresh", std::iter::repeat_with(down).take(100).collect::<Vec<_>>());
-    let (answers, took) = storm(&world, &client);
-    assert!(answers.iter().all(|answer| *answer == Err(Error::ServerError { status: 503 })));
-    assert_eq!(world.count("GET /me"), 64);
-    assert!(took < 16_000, "{took}");
-}
-
-#[test]
-fn a_thousand_requests_that_nobody_answers_end_a_minute_later() {
-    let (world, _tab, client) = World::signed_in();
-    world.next("/me", std::iter::repeat_with(|| Fault::SilentAfter).take(1_000).collect::<Vec<_>>());
-    let began = world.time();
-    let answers = world.run(join_all((0..1_000).map(|_| async { client.send(&me()).await.err() })));
-    assert!(answers.iter().all(|error| *error == Some(Error::TimedOut)));
-    assert_eq!((world.time() - began, world.count("GET /me")), (60_000, 128));
-}
-
-#[test]
-fn a_request_whose_caller_goes_away_in_the_queue_leaves_its_turn_to_the_next() {
-    let (world, _tab, client) = World::signed_in();
-    world.next("/me", std::iter::repeat_with(|| Fault::Slow(0, 500)).take(64).collect::<Vec<_>>());
-    let first = join_all((0..64).map(|_| async { client.send(&me()).await.unwrap().status }));
-    let answers = world.run(async {
-        let request = me();
-        let gone = join_all((0..64).map(|_| client.send(&request)));
-        let second = async { client.send(&me()).await.unwrap().status };
-        let goes = async {
-            // Some go while they wait, some with a turn that they do not know of yet.
-            let waits = world.timer(500);
-            select(pin!(gone), pin!(waits)).await;
-        };
-        join(join(first, goes), second).await
-    });
-    assert_eq!(answers.0.0, vec![200; 64]);
-    assert_eq!(answers.1, 200);
 }
 
 #[test]

@@ -56,6 +56,23 @@ fn tabs_on_a_busy_machine_wait_for_a_sibling_that_is_slow_to_answer() {
 }
 
 #[test]
+fn a_sibling_that_did_not_hear_the_question_is_asked_again() {
+    let (world, tab, client) = World::signed_in();
+    let copy = tab.duplicate().open();
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.take_log();
+    world.without_messages();
+    let request = me();
+    let (answer, ()) = world.run(join(copy.send(&request), async {
+        world.timer(100).await;
+        world.with_late_messages(0);
+    }));
+    assert_eq!(answer.unwrap().status, 200);
+    assert_eq!(world.take_log(), ["GET /me 200"]);
+}
+
+#[test]
 fn a_sibling_whose_token_is_as_old_says_so_at_once() {
     let (world, tab, client) = World::signed_in();
     let copy = tab.duplicate().open();

@@ -19,7 +19,7 @@ fn behind() -> (World, Tab, Client) {
 }
 
 /// Siblings are asked first, in vain.
-const HAND_OVER: u64 = 1_000;
+const HAND_OVER_OR_REFRESH: u64 = 900;
 
 #[test]
 fn a_token_that_is_not_to_be_seen_yet_is_waited_for() {
@@ -28,13 +28,13 @@ fn a_token_that_is_not_to_be_seen_yet_is_waited_for() {
         let started = world.time();
         let (answer, ()) = world.run(async {
             join(client.send(&me()), async {
-                world.timer(HAND_OVER + after).await;
+                world.timer(HAND_OVER_OR_REFRESH + after).await;
                 tab.see_everything();
             })
             .await
         });
         assert_eq!(answer.unwrap().status, 200);
-        assert_eq!(world.time() - started, HAND_OVER + soon + 40, "two calls, once it is there");
+        assert_eq!(world.time() - started, HAND_OVER_OR_REFRESH + soon + 40, "two calls, once it is there");
         assert_eq!(world.server(|server| (server.reuses, server.alive())), (0, 1));
     }
 }
@@ -44,7 +44,7 @@ fn a_token_that_is_not_seen_within_a_second_is_lost() {
     let (world, _tab, client) = behind();
     let started = world.time();
     assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Lost)));
-    assert_eq!(world.time() - started, HAND_OVER + 1_000);
+    assert_eq!(world.time() - started, HAND_OVER_OR_REFRESH + 1_000);
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::Lost)));
     assert_eq!(world.take_log(), [""; 0]);
 }
@@ -59,7 +59,7 @@ fn the_wait_begins_anew_when_storage_moves_but_not_without_end() {
         let sending = async { (client.send(&request).await, world.time()) };
         let ((answer, ended), ()) = world.run(async {
             join(sending, async {
-                world.timer(HAND_OVER + 50).await;
+                world.timer(HAND_OVER_OR_REFRESH + 50).await;
                 for n in 0..moves {
                     world.timer(800).await;
                     tab.see(&format!("x{n}"));
@@ -72,7 +72,7 @@ fn the_wait_begins_anew_when_storage_moves_but_not_without_end() {
             .await
         });
         assert_eq!(answer.is_ok(), seen, "{moves}");
-        let ended = ended - started - HAND_OVER;
+        let ended = ended - started - HAND_OVER_OR_REFRESH;
         // A third movement is too late for the wait that the second began.
         let longest = if seen { 1_300 } else { 400 };
         assert!((last..last + longest).contains(&ended), "{moves}: {ended}");
@@ -92,7 +92,7 @@ fn succeeds_while(world: &World, client: &Client, meanwhile: impl Future<Output 
 fn an_entry_that_is_overwritten_because_it_could_not_be_removed_is_a_movement_too() {
     let (world, tab, client) = behind();
     succeeds_while(&world, &client, async {
-        world.timer(HAND_OVER + 850).await;
+        world.timer(HAND_OVER_OR_REFRESH + 850).await;
         tab.see("0");
         world.timer(500).await;
         tab.see_everything();
@@ -105,7 +105,7 @@ fn the_token_of_each_generation_is_waited_for() {
     world.without_locks();
     succeeds_while(&world, &client, async {
         // While the first one's token is waited for, a second one replaces it.
-        world.timer(HAND_OVER + 500).await;
+        world.timer(HAND_OVER_OR_REFRESH + 500).await;
         world.tab().open().send(&me()).await.unwrap();
         world.timer(1_200).await;
         tab.see_everything();

@@ -1,4 +1,4 @@
-// A request with the access token and nothing else: what an authenticated GET cannot be cheaper than.
+// A request with the access token and nothing else: the least that an authenticated GET can cost.
 import { API, accessToken } from "./api.js";
 
 export { login } from "./react.js";

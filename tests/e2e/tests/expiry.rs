@@ -44,7 +44,7 @@ async fn tabs_that_expire_together_refresh_once_in_webkit() -> Result<()> {
     tabs_that_expire_together_refresh_once(Engine::WebKit).await
 }
 
-/// One engine at a time. A tab whose siblings get no processor time for a second correctly asks the server
+/// One engine at a time. A tab whose siblings get no processor time for 900 ms correctly asks the server
 /// itself, but that is not this scenario.
 static TURN: Mutex<()> = Mutex::const_new(());
 

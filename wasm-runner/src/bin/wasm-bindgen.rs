@@ -1,4 +1,4 @@
-//! `wasm-bindgen` in the version of Cargo.lock, for pages: those of the arguments that xtask and Trunk give.
+//! `wasm-bindgen` in the version of Cargo.lock. It knows the arguments that xtask and Trunk give, and no others.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
 //! How many of a tab's requests are on their way at a time.
 //!
-//! The others wait. So of a thousand requests whose token the server refuses only these go out twice. It costs no speed:
-//! a browser sends six requests at a time to a server with HTTP/1.1, and servers allow about a hundred with HTTP/2.
+//! The others wait. So of a thousand requests whose token the server refuses only these go out twice. The limit costs
+//! little speed, because a browser sends six requests at a time to a server with HTTP/1.1, and servers allow about a hundred with
+//! HTTP/2.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -119,8 +119,8 @@ async fn a_login_is_taken_up_by_every_tab_of_that_user(scene: &mut Scene) -> Res
 }
 
 /// Fails unless these were the requests, apart from refreshes. Returns the number of refreshes: a tab gets
-/// the access token from a sibling, or refreshes once if that takes longer than 300 ms (`HAND_OVER` in
-/// `auth/src/tabs.rs`), as it may on a loaded machine.
+/// the access token from a sibling, or refreshes once if that takes longer than 900 ms (`HAND_OVER_OR_REFRESH` in
+/// `auth/src/ports/siblings.rs`), as it may on a loaded machine.
 fn ensure_wire_but_for_refreshes(scene: &Scene, expected: &[&str]) -> Result<usize> {
     let (refreshes, rest): (Vec<_>, Vec<_>) =
         scene.log().wire().into_iter().partition(|call| call.starts_with("POST /refresh"));

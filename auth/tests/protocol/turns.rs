@@ -1,0 +1,93 @@
+//! Of many requests at once some are on their way, and the others wait for their turn.
+
+use std::pin::pin;
+
+use auth::{Client, Error};
+use futures_util::future::{join, join_all, select};
+
+use crate::world::{Fault, World, me};
+
+/// Sends a thousand requests on a token that is refused. Their answers, and how many milliseconds the last one took.
+fn storm(world: &World, client: &Client) -> (Vec<Result<u16, Error>>, u64) {
+    world.server(|server| server.expire_access());
+    let began = world.time();
+    let send = || async { client.send(&me()).await.map(|answer| answer.status) };
+    let answers = world.run(join_all((0..1_000).map(|_| send())));
+    (answers, world.time() - began)
+}
+
+#[test]
+fn of_a_thousand_requests_on_a_refused_token_64_go_out_twice() {
+    let (world, _tab, client) = World::signed_in();
+    assert_eq!(storm(&world, &client).0, vec![Ok(200); 1_000]);
+    assert_eq!(world.count("POST /refresh"), 1);
+    assert_eq!((world.count("GET /me 401"), world.count("GET /me 200")), (64, 1_000));
+}
+
+#[test]
+fn a_thousand_requests_whose_token_cannot_be_replaced_fail_together() {
+    let (world, _tab, client) = World::signed_in();
+    let down = || Fault::says(503, "");
+    world.next("/refresh", std::iter::repeat_with(down).take(100).collect::<Vec<_>>());
+    let (answers, took) = storm(&world, &client);
+    assert!(answers.iter().all(|answer| *answer == Err(Error::ServerError { status: 503 })));
+    assert_eq!(world.count("GET /me"), 64);
+    assert!(took < 16_000, "{took}");
+}
+
+#[test]
+fn a_thousand_requests_that_nobody_answers_end_a_minute_later() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/me", std::iter::repeat_with(|| Fault::SilentAfter).take(1_000).collect::<Vec<_>>());
+    let began = world.time();
+    let answers = world.run(join_all((0..1_000).map(|_| async { client.send(&me()).await.err() })));
+    assert!(answers.iter().all(|error| *error == Some(Error::TimedOut)));
+    assert_eq!((world.time() - began, world.count("GET /me")), (60_000, 128));
+}
+
+#[test]
+fn a_request_whose_caller_goes_away_in_the_queue_leaves_its_turn_to_the_next() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/me", std::iter::repeat_with(|| Fault::Slow(0, 500)).take(64).collect::<Vec<_>>());
+    let first = join_all((0..64).map(|_| async { client.send(&me()).await.unwrap().status }));
+    let answers = world.run(async {
+        let request = me();
+        let gone = join_all((0..64).map(|_| client.send(&request)));
+        let second = async { client.send(&me()).await.unwrap().status };
+        let goes = async {
+            // Some go while they wait, some with a turn that they do not know of yet.
+            let waits = world.timer(500);
+            select(pin!(gone), pin!(waits)).await;
+        };
+        join(join(first, goes), second).await
+    });
+    assert_eq!(answers.0.0, vec![200; 64]);
+    assert_eq!(answers.1, 200);
+}
+
+#[test]
+fn a_token_whose_refresh_failed_is_sent_again_from_the_queue_too() {
+    let (world, _tab, client) = World::signed_in();
+    // One endpoint refuses a good token, and the server refuses to refresh for a while.
+    world.next("/me", [Fault::says(401, "{}")]);
+    world.next("/refresh", [Fault::Says(429, vec![("retry-after", "60")], String::new())]);
+    assert!(world.run(client.send(&me())).is_err());
+    let answers = world.run(join_all((0..100).map(|_| async { client.send(&me()).await.map(|a| a.status) })));
+    assert!(answers.iter().all(|answer| *answer == Ok(200)), "{answers:?}");
+}
+
+#[test]
+fn the_requests_of_a_session_that_is_over_keep_no_turn_of_the_next_one() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/me", std::iter::repeat_with(|| Fault::SilentAfter).take(64).collect::<Vec<_>>());
+    let hanging = join_all((0..64).map(|_| async { client.send(&me()).await.err() }));
+    let (_hung, took) = world.run(join(hanging, async {
+        world.timer(100).await;
+        client.logout();
+        client.login("bob", "secret").await.unwrap();
+        let began = world.time();
+        assert_eq!(client.send(&me()).await.unwrap().status, 200);
+        world.time() - began
+    }));
+    assert!(took < 1_000, "{took}");
+}
