@@ -12,27 +12,18 @@ use crate::stage::{Contestant, PASSWORD, Stage, USERNAME, browser, command, wait
 /// A contestant's page, with `calls` in it.
 struct Calls<'a> {
     browser: &'a Browser,
-    contestant: &'a Contestant,
 }
 
 impl<'a> Calls<'a> {
     /// Opens the page anew and logs in.
-    async fn signed_in(browser: &'a Browser, contestant: &'a Contestant) -> Result<Self> {
+    async fn signed_in(browser: &'a Browser, contestant: &Contestant) -> Result<Self> {
         wipe(browser, contestant).await?;
-        let calls = Self { browser, contestant };
-        calls.open().await?;
+        browser.driver().goto(contestant.origin()).await?;
+        let there = format!("location.origin === {} && !!window.calls", json!(contestant.origin()));
+        wait_for(browser, &there, PAUSE).await?;
         let login = "await calls.login(args[0], args[1])";
         browser.run(login, json!([USERNAME, PASSWORD])).await.context("the login")?;
-        Ok(calls)
-    }
-
-    async fn open(&self) -> Result<()> {
-        self.browser.driver().goto(self.contestant.origin()).await?;
-        let there = format!("location.origin === {} && !!window.calls", json!(self.contestant.origin()));
-        wait_for(self.browser, &there, PAUSE).await?;
-        // A stored session is taken up by then.
-        tokio::time::sleep(PAUSE).await;
-        Ok(())
+        Ok(Self { browser })
     }
 
     /// Makes `count` calls, `lanes` at the same time. Returns the milliseconds and how many failed.
@@ -44,6 +35,7 @@ impl<'a> Calls<'a> {
         serde_json::from_value(answer).context("the calls")
     }
 
+    /// Makes the calls, and fails if one of them failed.
     async fn run_well(&self, count: usize, lanes: usize) -> Result<f64> {
         let (time, failed) = self.run(count, lanes).await?;
         ensure!(failed == 0, "{failed} of {count} calls failed");
@@ -151,7 +143,7 @@ const WARM_UP: usize = 100;
 const GETS: usize = 300;
 const STORM: usize = 1_000;
 const MANY: usize = 100_000;
-/// A portion ends before the driver loses its patience.
+/// A portion ends before WebDriver's deadline for a script.
 const PORTION: usize = 5_000;
 const LANES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(250);

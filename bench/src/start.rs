@@ -135,7 +135,7 @@ fn number(probe: &Value, name: &str) -> Result<f64> {
     probe.get(name).and_then(Value::as_f64).with_context(|| format!("{probe} has no {name}"))
 }
 
-/// The script that types all the time, from before there is a box until a second after the code runs. Each key is
+/// The script that types from when there is a box until a second after the code runs. Each key is
 /// another letter.
 fn typing() -> String {
     TYPING.replace("BOXES", BOXES).replace("LABEL", LABEL).replace("FIRST", &FIRST.to_string())

@@ -32,7 +32,7 @@ cargo xtask bench [--runs N] [--only PART] [--write]
 Builds the pages, builds what people would take instead from npm (bench/peers/), and races them in Chromium against the
 reference server, in turn. Prints tables, and writes target/xtask/bench/tables.md, plot.svg and results.json.
 
-  --runs N      how often each time is measured (otherwise 9)
+  --runs N      how often start, get and edit are measured (otherwise 9); storm and tabs a third as often, the rest once
   --only PART   measure this part alone, and keep the other parts of the last results:
                 bytes, start, get, storm, tabs, growth, edit or server
   --write       put tables and plot into bench/README.md and bench/plot.svg

@@ -30,7 +30,7 @@ pub(crate) fn compile(cargo: &mut Command, what: &str) -> Result<()> {
     })
 }
 
-/// Prints what cargo says: its bar as a line every few seconds, everything else at once.
+/// Prints what cargo says: its bar as a line every ten seconds, everything else at once.
 fn tell(words: impl Read, what: &str) {
     let mut told = Instant::now();
     // Cargo ends its bar with a carriage return, so that the next one is drawn over it.

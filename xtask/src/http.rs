@@ -1,4 +1,4 @@
-//! The little HTTP and TCP that xtask needs to wait for a server.
+//! The little HTTP and TCP that xtask needs.
 
 use std::{
     io,

@@ -104,7 +104,7 @@ impl Group {
         self.wait_while(|| true)
     }
 
-    /// The same. The wait also ends when nobody wants it any more.
+    /// Waits like [`Group::wait`], and ends the group as soon as `is_wanted` says no.
     pub(crate) fn wait_while(mut self, is_wanted: impl Fn() -> bool) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.ended()? {

@@ -90,7 +90,7 @@ fn shown(path: &Path) -> String {
 }
 
 const OLDEST: (u32, u32) = (3, 11);
-/// Python compiles what it imports, so pip need not compile everything.
+/// pip's arguments. pip compiles nothing, because Python compiles what it imports.
 const PIP_INSTALL: [&str; 7] =
     ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--require-hashes"];
 

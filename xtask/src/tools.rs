@@ -36,7 +36,7 @@ pub(crate) fn fetch_crates() -> Result<()> {
     process::run(cargo().args(["fetch", "--locked"]), "Downloading the crates of Cargo.lock")
 }
 
-/// Only a test needs Trunk: that the page builds with it, too.
+/// Trunk. Only `cargo xtask test` needs it, to test that the page builds with it, too.
 pub(crate) fn trunk(cache: &Cache) -> Result<PathBuf> {
     cargo_installed(cache, "trunk", TRUNK, &["--no-default-features"], "about four minutes, once")
 }

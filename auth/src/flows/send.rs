@@ -110,7 +110,9 @@ impl Sender {
         let refused = &carried.access.token;
         self.known(carried, |known| known.refused = Some(refused.clone()));
         let outcome = self.refresher.refresh(carried.session.clone(), carried.generation).await;
-        self.known(carried, |known| known.refused.take_if(|now| now == refused));
+        if self.engine.is_current(&carried.session) {
+            self.known(carried, |known| known.refused.take_if(|now| now == refused));
+        }
         outcome?;
         self.carried_on(&carried.session)
     }

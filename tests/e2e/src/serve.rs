@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 #[derive(Debug)]
 pub struct Serving {
     /// The address that it listens on.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
@@ -108,14 +108,14 @@ impl Script {
     }
 
     /// Sends the head at once and the body after `pause`.
-    pub fn late(body: Bytes, pause: Duration) -> Self {
+    pub(crate) fn late(body: Bytes, pause: Duration) -> Self {
         let length = Some(body.len() as u64);
         let wait = Step::Wait(Box::pin(sleep_until(Instant::now() + pause)));
         Self { steps: VecDeque::from([Step::Flush, wait, Step::Data(body)]), length }
     }
 
     /// Sends the first `bytes` bytes only, then closes the connection.
-    pub fn cut_after(body: &Bytes, bytes: usize) -> Self {
+    pub(crate) fn cut_after(body: &Bytes, bytes: usize) -> Self {
         let first = body.slice(..bytes.min(body.len()));
         Self { steps: VecDeque::from([Step::Flush, Step::Data(first), Step::Flush, Step::Cut]), length: None }
     }
