@@ -29,7 +29,7 @@ pub use contract_text::InvalidContract;
 pub use end_reason::EndReason;
 pub use error::{Error, FormFields};
 pub(crate) use grant::{Grant, has_refresh_token, tokens_of};
-pub(crate) use http::IDEMPOTENCY_KEY;
+pub(crate) use http::headers::IDEMPOTENCY_KEY;
 pub use http::{Answer, CacheMode, Headers, HttpError, HttpRequest, Method, Request};
 pub(crate) use mismatch::login_mismatch;
 pub(crate) use refusal::misses_cookie;

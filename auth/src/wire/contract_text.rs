@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::contract::{AskedField, Carrier, Contract, Endpoint, Fields, Rotation};
-use super::http::{self, Text};
+use super::http::{Text, headers};
 use super::json::{self, Object, Raw};
 use super::preset::PRESETS;
 
@@ -112,7 +112,7 @@ fn read(part: &Part<'_>) -> Contract {
         change_names(&mut contract.fields, &names);
     }
     no_name_twice(&contract, part);
-    let scheme = |raw: Raw<'_>| raw.text().filter(|word| http::is_header(word, ""));
+    let scheme = |raw: Raw<'_>| raw.text().filter(|word| headers::is_header(word, ""));
     if let Some(scheme) = part.field("scheme", "one word of visible ASCII", scheme) {
         contract.scheme = scheme.into();
     }
@@ -212,7 +212,7 @@ fn change_names(fields: &mut Fields, part: &Part<'_>) {
         };
         if !["access_token", "refresh_token", "token_type"].contains(&name) {
             part.takes(name, "the name of a field, and no header");
-        } else if !http::is_header(&header, "") {
+        } else if !headers::is_header(&header, "") {
             part.takes(name, "the name of a field, or header: and a header's name");
         }
     }

@@ -1,12 +1,15 @@
 //! Requests and answers as they cross the platform.
 
+pub(super) mod headers;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::rc::Rc;
 
 use super::clock::Instant;
 use super::error::Error;
 use super::json::{Object, Raw};
+
+pub use self::headers::Headers;
 
 /// A text that is in the program, or was read.
 pub(crate) type Text = Cow<'static, str>;
@@ -92,7 +95,7 @@ impl Request {
 
     /// Whether every header can be written into an HTTP message. A browser throws an exception at one that cannot.
     pub(crate) fn is_sound(&self) -> bool {
-        self.headers.iter().all(|(name, value)| is_header(name, value))
+        self.headers.iter().all(|(name, value)| headers::is_header(name, value))
     }
 
     /// Sets a body of JSON text.
@@ -100,50 +103,6 @@ impl Request {
     pub fn json(self, text: impl Into<Vec<u8>>) -> Self {
         self.body("application/json", text)
     }
-}
-
-/// Whether a header can be written into an HTTP message (RFC 9110 §5.1, §5.5).
-pub(super) fn is_header(name: &str, value: &str) -> bool {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    let text = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b);
-    !name.is_empty() && name.bytes().all(token) && value.bytes().all(text)
-}
-
-/// The header that carries an attempt's key.
-pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-/// Whether a server's contract may set a header of this name. The rest is the page's or the browser's own (the Fetch
-/// standard's "forbidden request-header").
-pub(super) fn is_settable(name: &str) -> bool {
-    const OWN: &[&str] = &[
-        "accept",
-        "content-type",
-        IDEMPOTENCY_KEY,
-        "accept-charset",
-        "accept-encoding",
-        "access-control-request-headers",
-        "access-control-request-method",
-        "connection",
-        "content-length",
-        "cookie",
-        "cookie2",
-        "date",
-        "dnt",
-        "expect",
-        "host",
-        "keep-alive",
-        "origin",
-        "referer",
-        "set-cookie",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-    ];
-    let name = name.to_ascii_lowercase();
-    let prefixed = ["proxy-", "sec-"].iter().any(|prefix| name.starts_with(prefix));
-    is_header(&name, "") && !prefixed && !OWN.contains(&&*name)
 }
 
 /// A request as the platform sends it.
@@ -241,7 +200,7 @@ impl Answer {
 
     /// The value of the header with this name, in any case. `None` if the answer has none, or if the browser hides it.
     pub fn header(&self, name: &str) -> Option<String> {
-        (self.headers.0)(name)
+        self.headers.find(name)
     }
 
     /// The body as JSON text, checked to be JSON (RFC 8259).
@@ -273,36 +232,6 @@ impl Answer {
     }
 }
 
-/// An answer's headers. Each is read when it is asked for, because reading them takes main-thread time, and most answers are
-/// asked for one.
-#[derive(Clone)]
-pub struct Headers(Rc<Find>);
-
-type Find = dyn Fn(&str) -> Option<String>;
-
-impl Headers {
-    /// Headers that `read` finds by their names, which it compares without regard to case.
-    pub fn new(read: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self(Rc::new(read))
-    }
-}
-
-impl From<Vec<(String, String)>> for Headers {
-    /// Of headers with the same name the first one counts.
-    fn from(headers: Vec<(String, String)>) -> Self {
-        Self::new(move |name| {
-            let mut named = headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
-            named.next().map(|(_, value)| value.clone())
-        })
-    }
-}
-
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Headers")
-    }
-}
-
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Answer({})", self.status)
@@ -330,23 +259,6 @@ impl From<HttpError> for Error {
             HttpError::Interrupted => Self::Interrupted,
             HttpError::Redirected => Self::Redirected,
             HttpError::TooLarge => Self::TooLarge,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_is_sound_if_http_can_carry_it() {
-        let sound = |name, value: &str| Request::get("/x").header(name, value).is_sound();
-        assert!(sound("x-1!#$%&'*+-.^_`|~", "a\tb ~") && sound("x", ""));
-        for name in ["", "x y", "x:", "x\n", "\u{e9}"] {
-            assert!(!sound(name, "v"), "{name:?}");
-        }
-        for value in ["a\nb", "a\rb", "\0", "\u{7f}", "\u{e9}"] {
-            assert!(!sound("x", value), "{value:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `serde_json` checks a text as a whole. This module then finds the parts of the checked text by counting its
 //! brackets. It interprets a part only when a caller reads it, so unknown fields cost nothing.
 
+use std::borrow::Cow;
 use std::str::Chars;
 
 use serde::de::IgnoredAny;
@@ -31,13 +32,21 @@ impl<'a> Raw<'a> {
 
     /// The text that a JSON string means. A lone surrogate means none.
     pub(crate) fn text(self) -> Option<String> {
+        self.meant().map(Cow::into_owned)
+    }
+
+    /// As [`text`](Self::text), and not copied if it means what is written.
+    fn meant(self) -> Option<Cow<'a, str>> {
         let written = self.within(b'"')?;
+        if !written.contains('\\') {
+            return Some(Cow::Borrowed(written));
+        }
         let mut text = String::with_capacity(written.len());
         let mut rest = written.chars();
         while let Some(c) = rest.next() {
             text.push(if c == '\\' { unescaped(&mut rest)? } else { c });
         }
-        Some(text)
+        Some(Cow::Owned(text))
     }
 
     /// A whole number without sign, fraction and exponent, if a `T` can hold it.
@@ -56,7 +65,7 @@ impl<'a> Raw<'a> {
         let mut fields = Vec::new();
         let mut parts = parts(self.within(b'{')?).into_iter();
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-            fields.push((name.text()?, value));
+            fields.push((name.meant()?, value));
         }
         Some(Object(fields))
     }
@@ -136,7 +145,7 @@ fn hex4(rest: &mut Chars<'_>) -> Option<u32> {
 
 /// The fields of one JSON object. Of two with the same name the last one counts, and one that holds `null`
 /// counts as absent.
-pub(crate) struct Object<'a>(Vec<(String, Raw<'a>)>);
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Raw<'a>)>);
 
 impl<'a> Object<'a> {
     /// Reads the text of one object; `None` if it is anything else.
@@ -151,10 +160,10 @@ impl<'a> Object<'a> {
 
     /// The names of all fields, each once, in the order of the text.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for (name, _) in &self.0 {
-            if !names.contains(name) {
-                names.push(name.clone());
+            if names.iter().all(|known| known != name) {
+                names.push(name.clone().into_owned());
             }
         }
         names

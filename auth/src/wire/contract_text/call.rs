@@ -2,7 +2,7 @@
 
 use super::part::Part;
 use crate::wire::contract::{Carrier, Encoding, Endpoint, RefreshCookie};
-use crate::wire::http::{self, Method, Text};
+use crate::wire::http::{Method, Text, headers};
 use crate::wire::json::Raw;
 
 pub(super) fn change_optional(call: &mut Option<Endpoint>, part: &Part<'_>, name: &str) {
@@ -76,7 +76,7 @@ fn carrier(raw: Raw<'_>) -> Option<Option<Carrier>> {
     let named: Text = name.to_owned().into();
     match kind {
         "field" => Some(Some(Carrier::Field(named))),
-        "header" if http::is_settable(name) => Some(Some(Carrier::Header(named))),
+        "header" if headers::is_settable(name) => Some(Some(Carrier::Header(named))),
         _ => None,
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn refresh_cookie(part: &Part<'_>) -> RefreshCookie {
     let fields = part.object("fields").map(|part| pairs(&part)).unwrap_or_default();
     let echo = part.object("echo").and_then(|part| {
         part.knows_only(&["cookie", "header"]);
-        let header = part.text("header").filter(|name| http::is_settable(name) && !is_authorization(name));
+        let header = part.text("header").filter(|name| headers::is_settable(name) && !is_authorization(name));
         let echo = part.text("cookie").zip(header);
         if echo.is_none() {
             part.takes("header", "a header's name, beside the name of a cookie");
@@ -120,7 +120,7 @@ fn is_authorization(name: &str) -> bool {
 fn headers(part: &Part<'_>) -> Vec<(Text, Text)> {
     let Some(part) = part.object("headers") else { return Vec::new() };
     let headers = pairs(&part);
-    let is_sound = |name: &str, value: &str| http::is_header(name, value) && http::is_settable(name);
+    let is_sound = |name: &str, value: &str| headers::is_header(name, value) && headers::is_settable(name);
     if let Some((name, _)) = headers.iter().find(|(name, value)| !is_sound(name, value)) {
         part.takes(name, HEADER);
     }
