@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use crate::components::{
     Data, Failure, FetchButtonProps, Guard, LoginForm, Message, Notices, OwnSessions, WAIT_IS_OVER,
-    fetch_button, logout_button, progress,
+    fetch_button, logout_button, outage_of, progress,
 };
 use crate::focus::focus;
 use crate::hooks::{use_client, use_protected, use_session, use_user};
@@ -33,7 +33,7 @@ pub fn App() -> Html {
 pub(crate) fn screen(settings: &Settings, is_exposed: bool) -> Html {
     html! {
         <>
-            <Notices exposed={is_exposed} />
+            <Notices exposed={is_exposed} outage=false />
             <Guard early=true fallback={html! { <LoginForm username_label={settings.username_label.clone()} /> }}>
                 <Home path={settings.data_path.clone()} />
                 <OwnSessions />
@@ -68,8 +68,9 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         }
         None => html! { "Signed in" },
     };
+    let outage = outage_of(&state);
     let text = if protected.busy {
-        Some("Fetching protected data…")
+        Some(outage.unwrap_or("Fetching protected data…"))
     } else {
         (state == State::Restoring).then_some("Restoring your session…")
     };
@@ -79,9 +80,11 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         (_, None, Some(_)) => Some("The data has arrived."),
         _ => None,
     };
+    // An error says it better, and it is said once.
+    let note = outage.filter(|_| protected.error.is_none()).or(note);
     let waiting = protected.error.and_then(|error| error.wait()).is_some();
     html! {
-        <section class="card home" aria-labelledby="home-title">
+        <section class={if outage.is_some() { "card home outage" } else { "card home" }} aria-labelledby="home-title">
             <h1 id="home-title" tabindex="-1" ref={heading}>{ user }</h1>
             <div class="actions">
                 { fetch_button(&FetchButtonProps { busy: protected.busy, waiting, onfetch: protected.fetch, node: button.clone() }) }
@@ -89,7 +92,7 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
             </div>
             { progress(text.map(AttrValue::from), note.map(AttrValue::from)) }
             if let Some(error) = protected.error {
-                <Failure {error} onwaited={protected.waited.clone()} next={button} />
+                <Failure {error} outage={outage.is_some()} onwaited={protected.waited.clone()} next={button} />
             }
             <Data json={protected.data.clone()} />
         </section>

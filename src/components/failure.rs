@@ -15,7 +15,10 @@ pub struct FailureProps {
     /// Whether to leave the focus alone, because the caller focuses the field that the error is about.
     #[prop_or_default]
     pub unfocused: bool,
-    /// Called when the wait that the server asked for is over.
+    /// Whether the server cannot be used at the moment.
+    #[prop_or_default]
+    pub outage: bool,
+    /// Called when the wait that the server asked for is over, and when an outage that the error came from is over.
     pub onwaited: Callback<()>,
     /// The element that gets the focus when the wait is over, if the message has the focus then. The
     /// message is about to be removed.
@@ -25,7 +28,7 @@ pub struct FailureProps {
 
 /// Shows an error's sentence and, if the server asked for a wait, the seconds that are left.
 #[component]
-pub fn Failure(FailureProps { error, id, unfocused, onwaited, next }: &FailureProps) -> Html {
+pub fn Failure(FailureProps { error, id, unfocused, outage, onwaited, next }: &FailureProps) -> Html {
     let node = use_node_ref();
     let ondone = {
         let (onwaited, node, next) = (onwaited.clone(), node.clone(), next.clone());
@@ -36,6 +39,15 @@ pub fn Failure(FailureProps { error, id, unfocused, onwaited, next }: &FailurePr
             onwaited.emit(());
         })
     };
+    let was_out = use_mut_ref(|| false);
+    use_effect_with(*outage && is_of_outage(*error), {
+        let ondone = ondone.clone();
+        move |out| {
+            if was_out.replace(*out) && !out {
+                ondone.emit(());
+            }
+        }
+    });
     html! {
         <>
             <Message id={id.clone()} text={error.message()} unfocused={*unfocused} {node} />
@@ -44,4 +56,16 @@ pub fn Failure(FailureProps { error, id, unfocused, onwaited, next }: &FailurePr
             }
         </>
     }
+}
+
+/// Whether a request fails with `error` while the server cannot be used.
+fn is_of_outage(error: Error) -> bool {
+    matches!(
+        error,
+        Error::Unreachable
+            | Error::TimedOut
+            | Error::Interrupted
+            | Error::Unavailable
+            | Error::ServerError { .. }
+    )
 }

@@ -10,22 +10,31 @@ pub struct NoticesProps {
     /// ([`BaseUrl::is_exposed`](auth::BaseUrl::is_exposed)).
     #[prop_or_default]
     pub exposed: bool,
+    /// Whether to say that the server cannot be used at the moment. Not for a page with a view that says it.
+    #[prop_or(true)]
+    pub outage: bool,
+}
+
+/// What a signed-in user reads while the server cannot be used.
+pub(crate) fn outage_of(state: &State) -> Option<&'static str> {
+    match state {
+        State::SignedIn { degraded: Some(Degraded::Unreachable), .. } => {
+            Some("The server cannot be reached at the moment. You stay signed in.")
+        }
+        State::SignedIn { degraded: Some(Degraded::ServerUnavailable), .. } => {
+            Some("The server is not available at the moment. You stay signed in.")
+        }
+        _ => None,
+    }
 }
 
 /// Notices about the session and the connection, shown although no request failed.
 #[component]
-pub fn Notices(NoticesProps { exposed }: &NoticesProps) -> Html {
+pub fn Notices(NoticesProps { exposed, outage }: &NoticesProps) -> Html {
     let state = use_session();
-    let degraded = match state {
-        State::SignedIn { degraded, .. } => degraded,
-        _ => None,
-    };
-    let not_renewed = degraded == Some(Degraded::NotRenewed);
-    let degraded = degraded.map(|degraded| match degraded {
-        Degraded::Unreachable => "The server cannot be reached at the moment. You stay signed in.",
-        Degraded::ServerUnavailable => "The server is not available at the moment. You stay signed in.",
-        Degraded::NotRenewed => "The server does not renew your session. Log in again to go on.",
-    });
+    let not_renewed = matches!(state, State::SignedIn { degraded: Some(Degraded::NotRenewed), .. });
+    let renewal = not_renewed.then_some("The server does not renew your session. Log in again to go on.");
+    let outage = outage_of(&state).filter(|_| *outage);
     let client = use_client();
     let unkept = matches!(state, State::SignedIn { kept: false, .. })
         .then_some("This browser does not let the page remember you: you will be signed out when you close or reload it.");
@@ -35,7 +44,7 @@ pub fn Notices(NoticesProps { exposed }: &NoticesProps) -> Html {
     html! {
         <>
             <div class="notices" role="status">
-                { for [exposed, unkept, degraded].into_iter().flatten().map(|text| html! { <p key={text}>{ text }</p> }) }
+                { for [exposed, unkept, renewal, outage].into_iter().flatten().map(|text| html! { <p key={text}>{ text }</p> }) }
             </div>
             if not_renewed {
                 <button type="button" onclick={move |_| client.logout()}>{ "Log in again" }</button>

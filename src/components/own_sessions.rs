@@ -2,10 +2,10 @@ use auth::OwnSession;
 use js_sys::{Date, Object, Reflect};
 use yew::prelude::*;
 
-use super::{Failure, WAIT_IS_OVER, progress};
+use super::{Failure, WAIT_IS_OVER, outage_of, progress};
 use crate::device::device_name;
 use crate::focus::focus;
-use crate::hooks::use_own_sessions;
+use crate::hooks::{use_own_sessions, use_session};
 use crate::times::with_offset;
 
 /// The list of the user's sessions (ASVS 7.5.2), fetched when the user opens it. Each entry shows the
@@ -16,6 +16,7 @@ use crate::times::with_offset;
 #[component]
 pub fn OwnSessions() -> Html {
     let sessions = use_own_sessions();
+    let outage = outage_of(&use_session()).is_some();
     let open = use_state_eq(|| false);
     let opener = use_node_ref();
     let toggle = {
@@ -56,7 +57,7 @@ pub fn OwnSessions() -> Html {
             { progress(sessions.busy.then(|| "Asking the server about your sessions…".into()), note.map(AttrValue::from)) }
             <div id="sessions" hidden={!*open}>
                 if let Some(error) = sessions.error {
-                    <Failure {error} onwaited={sessions.waited.clone()} next={opener} />
+                    <Failure {error} {outage} onwaited={sessions.waited.clone()} next={opener} />
                 }
                 if let Some(list) = &sessions.list {
                     // WebKit does not report a list without bullets as a list, unless it has this role.

@@ -2,10 +2,12 @@
 
 /// The alert after a click without a network.
 pub const UNREACHABLE: &str = "Cannot reach the server. Check your connection and try again.";
-/// The notice that the network is gone and the session is kept.
+/// What a request waits for while the network is gone. The session is kept.
 pub const UNREACHABLE_NOTICE: &str = "The server cannot be reached at the moment. You stay signed in.";
 /// The notice that the server is not available and the session is kept.
 pub const UNAVAILABLE_NOTICE: &str = "The server is not available at the moment. You stay signed in.";
+/// What the error came from is over.
+pub const WAIT_IS_OVER: &str = "You can try again now.";
 /// The server answered with a redirect.
 pub const REDIRECTED: &str = "The request was redirected, perhaps to a proxy's login. That is not followed for your safety. Reload the page. If that does not help, tell whoever runs it.";
 /// The server answered 429.
