@@ -22,24 +22,35 @@ pub struct CountdownProps {
 /// because the element has the role `timer` (WAI-ARIA).
 #[component]
 pub fn Countdown(CountdownProps { seconds, ondone }: &CountdownProps) -> Html {
-    let left = use_state_eq(|| *seconds);
-    use_effect_with(*seconds, {
-        let (left, ondone) = (left.setter(), ondone.clone());
+    use_countdown(Some(*seconds), ondone.clone())
+}
+
+/// [`Countdown`] as a hook, because a component of its own weighs more. Shows nothing without seconds to wait.
+#[hook]
+pub(super) fn use_countdown(seconds: Option<u32>, ondone: Callback<()>) -> Html {
+    let left = use_state_eq(|| seconds);
+    use_effect_with(seconds, {
+        let left = left.setter();
         move |seconds| {
-            let (seconds, begun, done) = (*seconds, now(), Cell::new(false));
-            let timer = Interval::new(250, move || {
-                // Read the clock instead of counting ticks: the timers of a hidden page are late.
-                let elapsed = u32::try_from(now().since(begun) / 1000).unwrap_or(u32::MAX);
-                left.set(seconds.saturating_sub(elapsed));
-                // The timer runs until the parent removes this component, so call `ondone` once only.
-                if elapsed >= seconds && !done.replace(true) {
-                    ondone.emit(());
-                }
+            let timer = seconds.map(|seconds| {
+                let (begun, done) = (now(), Cell::new(false));
+                Interval::new(250, move || {
+                    // Read the clock instead of counting ticks: the timers of a hidden page are late.
+                    let elapsed = u32::try_from(now().since(begun) / 1000).unwrap_or(u32::MAX);
+                    left.set(Some(seconds.saturating_sub(elapsed)));
+                    // The timer runs until the parent removes this component, so call `ondone` once only.
+                    if elapsed >= seconds && !done.replace(true) {
+                        ondone.emit(());
+                    }
+                })
             });
             move || drop(timer)
         }
     });
-    html! { <p class="hint" role="timer">{ words(&told(*left).into()) }</p> }
+    match seconds.and(*left) {
+        Some(left) => html! { <p class="hint" role="timer">{ words(&told(left).into()) }</p> },
+        None => Html::default(),
+    }
 }
 
 /// Minutes, rounded up, where they are more than two.

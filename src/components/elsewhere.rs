@@ -1,3 +1,4 @@
+use auth::Client;
 use yew::prelude::*;
 
 use super::Message;
@@ -14,7 +15,11 @@ pub struct ElsewhereProps {
 /// shows nothing of that user before the click.
 #[component]
 pub fn Elsewhere(ElsewhereProps { user }: &ElsewhereProps) -> Html {
-    let client = use_client();
+    elsewhere(use_client(), user)
+}
+
+/// [`Elsewhere`] as a function, because a component of its own weighs more.
+pub(crate) fn elsewhere(client: Client, user: &AttrValue) -> Html {
     let onclick = move |_: MouseEvent| client.start();
     // Isolated (UAX #9), because a name may hold marks that turn the direction of what follows.
     let name = || html! { <bdi translate="no" key={user.to_string()}>{ user.clone() }</bdi> };

@@ -1,7 +1,8 @@
 use auth::Error;
 use yew::prelude::*;
 
-use super::{Countdown, Message};
+use super::Message;
+use super::countdown::use_countdown;
 use crate::focus::{focus, has_focus};
 
 /// Properties of [`Failure`].
@@ -48,12 +49,11 @@ pub fn Failure(FailureProps { error, id, unfocused, outage, onwaited, next }: &F
             }
         }
     });
+    let countdown = use_countdown(error.wait(), ondone);
     html! {
         <>
             <Message id={id.clone()} text={error.message()} unfocused={*unfocused} {node} />
-            if let Some(seconds) = error.wait() {
-                <Countdown {seconds} {ondone} />
-            }
+            { countdown }
         </>
     }
 }

@@ -4,8 +4,9 @@ use auth::State;
 use yew::prelude::*;
 use yew::suspense::{Suspension, SuspensionHandle};
 
+use super::elsewhere::elsewhere;
+use super::progress;
 use super::restoring::Restoring;
-use super::{Elsewhere, progress};
 use crate::hooks::use_provided;
 
 /// Properties of [`Guard`].
@@ -54,7 +55,7 @@ pub fn Guard(GuardProps { fallback, children, early }: &GuardProps) -> Html {
                 if let State::SignedInElsewhere { user } = session.state {
                     <Suspense>
                         <Veil drawn={session.concealed} />
-                        <Elsewhere {user} />
+                        { elsewhere(session.client, &user.into()) }
                     </Suspense>
                 }
                 { fallback.clone() }
