@@ -1,5 +1,5 @@
-// Shows the right view before anything is painted, and keeps what happens before the code runs. The build puts it into
-// index.html, after the views that it has rendered there.
+// Shows the right view before anything is painted, keeps what happens before the code runs, and sends a login that does not
+// need the code. The build puts it into index.html, after the views that it has rendered there.
 {
   const app = document.getElementById("app");
   const home = document.getElementById("home");
@@ -20,6 +20,43 @@
   const username = document.getElementById("username");
   if (label && username) username.placeholder = username.previousSibling.textContent = label;
 
+  const post = (url, type, body) =>
+    fetch(url, {
+      method: "POST",
+      headers: { accept: "application/json", "content-type": type },
+      body,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "manual",
+      referrerPolicy: "no-referrer",
+    });
+
+  // Sends the login that the code would send, because a slow network brings the code seconds later. The code takes up the
+  // answer (src/browser/early.rs). Only the default contract is known here. A login by cookie may end the session before.
+  const logIn = () => {
+    const [name, secret] = [...app.querySelectorAll("input")].map((input) => input.value);
+    const address = new URL(setting("api-base-url") || "/", location).href.replace(/\/+$/, "");
+    const isKnown = (setting("auth-contract") || "guide") == "guide" && !/cookie/.test(setting("auth-refresh-token"));
+    // The code cuts what nobody sees off the ends of a name, and refuses such addresses.
+    if (self.earlyLogin || !isKnown || !/^[!-~]+$/.test(name) || !secret || /[?#@]/.test(address)) return;
+    const login = address + "/token";
+    const body = new URLSearchParams({ grant_type: "password", username: name, password: secret }) + "";
+    const sent = performance.now();
+    const answer = post(login, "application/x-www-form-urlencoded", body);
+    // The token is as old as the middle of the call.
+    answer.then((it) => (it.at = (sent + performance.now()) / 2)).catch(() => {});
+    // The answer to the same login. Any other login, or a call without arguments, ends the session that it began.
+    self.earlyLogin = (url, wanted) => {
+      if (url && url != login) return;
+      delete self.earlyLogin;
+      if (wanted == body) return answer;
+      answer
+        .then((it) => it.json())
+        .then(({ refresh_token }) => post(address + "/logout", "application/json", JSON.stringify({ refresh_token })))
+        .catch(() => {});
+    };
+  };
+
   // A page of `cargo xtask serve` or `trunk serve` has no such views, and all of this finds nothing.
   const parts = () => [...app.querySelectorAll("input, button")];
   const key = (part) => part.id || part.textContent;
@@ -30,14 +67,24 @@
     pressed = button;
     // Main buttons alone show what is under way.
     for (const part of parts()) part.classList.toggle("running", part == button && part.matches(".primary"));
-    app.querySelector("[role=status].progress").textContent = button ? "Loading…" : "";
+    app.querySelector("[role=status].progress").textContent = button ? (self.earlyLogin ? "Signing in…" : "Loading…") : "";
   };
   const act = (event) => {
-    if (event.type == "input") return note();
-    // The Enter key in a form clicks its button, and a password manager may submit without a click. Only the code sends a form.
+    if (event.type == "input") {
+      if (self.earlyLogin) earlyLogin();
+      return note();
+    }
+    // The Enter key in a form clicks its button, and a password manager may submit without a click. The browser sends no form.
     const isSubmit = event.type == "submit";
     const button = isSubmit ? app.querySelector("[type=submit]") : event.target.closest("button");
-    if (isSubmit || (button && button.type == "submit")) event.preventDefault();
+    if (isSubmit || (button && button.type == "submit")) {
+      event.preventDefault();
+      try {
+        logIn();
+      } catch (_) {
+        // The code says that the setting is wrong.
+      }
+    }
     if (button) note(button);
   };
   // What is typed after the Enter key belongs to no login yet.
@@ -62,6 +109,7 @@
     // A translator changes texts, but no places.
     const heir = (part, at) =>
       after.length == before.length ? after[at] : after.find((heir) => key(heir) == key(part));
+    let isTaken = false;
     before.forEach((part, at) => {
       const next = heir(part, at);
       if (!next) return;
@@ -70,7 +118,12 @@
         next.focus({ preventScroll: true });
         if (next.setSelectionRange) next.setSelectionRange(selectionStart, selectionEnd);
       }
-      if (part == pressed) next.click();
+      if (part == pressed) {
+        next.click();
+        isTaken = true;
+      }
     });
+    // The page has no form, because it has found a session or its settings are wrong.
+    if (self.earlyLogin && !isTaken) earlyLogin();
   };
 }

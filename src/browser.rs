@@ -3,6 +3,7 @@
 
 mod channel;
 pub(crate) mod clipboard;
+pub(crate) mod early;
 mod hint;
 mod http;
 mod ledger;
@@ -103,6 +104,14 @@ pub(crate) fn now() -> Instant {
     let wall = js_sys::Date::now();
     let monotonic = CLOCK.with(|clock| clock.as_ref().map_or(wall, |(origin, clock)| origin + clock.now()));
     Instant { monotonic: whole(monotonic), wall: whole(wall) }
+}
+
+/// A moment of the past, from the browser's milliseconds since this page began.
+fn moment(since_start: f64) -> Instant {
+    let now = now();
+    let origin = CLOCK.with(|clock| clock.as_ref().map_or(0.0, |(origin, _)| *origin));
+    let monotonic = whole(origin + since_start);
+    Instant { monotonic, wall: now.wall.saturating_sub(now.monotonic.saturating_sub(monotonic)) }
 }
 
 thread_local! {

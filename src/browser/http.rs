@@ -10,7 +10,7 @@ use web_sys::{
     RequestRedirect, Response, ResponseType,
 };
 
-use super::{hint, now, worker};
+use super::{early, hint, now, worker};
 
 #[wasm_bindgen]
 extern "C" {
@@ -34,11 +34,19 @@ extern "C" {
 
 pub(super) async fn send(request: HttpRequest) -> Result<Answer, HttpError> {
     let mut abort = AbortOnDrop(AbortController::new().ok());
-    let init = init(&request, abort.signal()).map_err(|_| HttpError::Unreachable)?;
-    // gloo-net's `Request::send` panics if the promise is rejected with a value that is no `Error`, and making a `Request`
-    // takes main-thread time.
-    let response = fetch(&worker::unshared(&request), &init).map_err(|_| HttpError::Unreachable)?;
-    let response = JsFuture::from(Promise::resolve(&response)).await.map_err(|_| {
+    let early = early::answer_to(&request);
+    let is_early = early.is_some();
+    let response = match early {
+        Some(answer) => answer,
+        None => {
+            let init = init(&request, abort.signal()).map_err(|_| HttpError::Unreachable)?;
+            // gloo-net's `Request::send` panics if the promise is rejected with a value that is no `Error`, and making a
+            // `Request` takes main-thread time.
+            let response = fetch(&worker::unshared(&request), &init).map_err(|_| HttpError::Unreachable)?;
+            Promise::resolve(&response)
+        }
+    };
+    let response = JsFuture::from(response).await.map_err(|_| {
         hint::no_answer(&request.url);
         HttpError::Unreachable
     })?;
@@ -50,7 +58,8 @@ pub(super) async fn send(request: HttpRequest) -> Result<Answer, HttpError> {
     abort.disarm();
     let (status, headers) = (response.status(), response.headers());
     let headers = Headers::new(move |name| headers.get(name).ok().flatten());
-    Ok(Answer { status, headers, body, received: now() })
+    let received = is_early.then(|| early::middle_of(&response)).flatten().unwrap_or_else(now);
+    Ok(Answer { status, headers, body, received })
 }
 
 fn init(request: &HttpRequest, signal: Option<AbortSignal>) -> Result<RequestInit, JsValue> {

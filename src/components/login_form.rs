@@ -3,6 +3,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::{Failure, WAIT_IS_OVER, primary, progress, words};
+use crate::browser::early;
 use crate::focus::{focus, focused};
 use crate::hooks::{Calls, known, use_calls, use_client, use_provided};
 
@@ -51,6 +52,7 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
                 known(&client).await;
                 if matches!(client.state(), State::SignedIn { .. }) {
                     // The page has found a session, and shows that.
+                    early::end();
                     return Ok(());
                 }
                 client.login_with(&name, &secret, &more).await?;

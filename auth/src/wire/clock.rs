@@ -18,10 +18,14 @@ impl Instant {
         self.monotonic.saturating_sub(earlier.monotonic).max(self.wall.saturating_sub(earlier.wall))
     }
 
-    /// The moment half-way between two.
+    /// The moment half-way between a request and its answer. An answer may be there before, because a page can ask early: its
+    /// own moment counts then.
     pub fn midpoint(self, later: Self) -> Self {
+        if later.monotonic < self.monotonic {
+            return later;
+        }
         Self {
-            monotonic: self.monotonic.midpoint(later.monotonic.max(self.monotonic)),
+            monotonic: self.monotonic.midpoint(later.monotonic),
             wall: self.wall.midpoint(later.wall.max(self.wall)),
         }
     }
@@ -52,5 +56,11 @@ mod tests {
     fn the_midpoint_lies_between_and_survives_a_clock_set_back() {
         let later = Instant { monotonic: 2_000, wall: 40_000 };
         assert_eq!(START.midpoint(later), Instant { monotonic: 1_500, wall: 50_000 });
+    }
+
+    #[test]
+    fn an_answer_that_was_there_before_is_as_old_as_it_is() {
+        let earlier = Instant { monotonic: 400, wall: 49_400 };
+        assert_eq!(START.midpoint(earlier), earlier);
     }
 }

@@ -1,11 +1,15 @@
 //! The view that is painted before the code arrives: it is the right one, it takes what its user does, and the code takes over
 //! without a change that can be seen.
 
+mod early_login;
+
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use e2e::browser::{Engine, Options};
 use e2e::page::{FETCH, LOGIN, LOGOUT, LoginPage, Seen};
 use e2e::pages::{Fault, shipped};
-use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::scene::{Scene, USERNAME};
 use e2e::tabs::Tabs;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,7 +36,9 @@ async fn each_first_view_is_right(engine: Engine) -> Result<()> {
     scene.pages.preload(SHIFTS);
     what_is_typed_stays(&scene).await.context("typed")?;
     what_is_typed_after_the_enter_key_is_not_sent_half(&scene).await.context("typed after Enter")?;
-    an_early_login_is_sent_once(&scene).await.context("early login")?;
+    early_login::an_early_login_that_is_changed_is_ended(&scene).await.context("changed early login")?;
+    early_login::a_login_that_only_the_code_knows_waits_for_it(&scene).await.context("late login")?;
+    early_login::an_early_login_is_sent_once(&scene).await.context("early login")?;
     a_session_is_shown_at_once(&scene).await.context("session")?;
     an_early_click_is_made_later(&scene).await.context("early click")?;
     an_early_logout_counts(&scene).await.context("early logout")?;
@@ -73,22 +79,6 @@ async fn what_is_typed_stays(scene: &Scene) -> Result<()> {
     nothing_moved(scene).await?;
     ensure!(scene.log().wire().is_empty(), "{:?}", scene.log().wire());
     Ok(())
-}
-
-async fn an_early_login_is_sent_once(scene: &Scene) -> Result<()> {
-    let page = paint(scene, LOGIN).await?;
-    field(scene, "username").await?.send_keys(USERNAME).await?;
-    let password = field(scene, "password").await?;
-    password.send_keys(PASSWORD).await?;
-    password.send_keys(Key::Enter + "").await?;
-    let seen = page.wait_until("progress", |seen| seen.says("Loading…")).await?;
-    ensure!(seen.painted() && scene.log().wire().is_empty(), "{seen:#?}");
-    nothing_moved(scene).await?;
-    arrive(scene);
-    let seen = page.wait_until("signed in", Seen::signed_in).await?;
-    ensure!(seen.text.contains(USERNAME) && seen.alerts.is_empty(), "{seen:#?}");
-    ensure!(scene.log().wire() == ["POST /token 200"], "{:?}", scene.log().wire());
-    scene.ensure_quiet().await
 }
 
 async fn what_is_typed_after_the_enter_key_is_not_sent_half(scene: &Scene) -> Result<()> {
@@ -145,7 +135,7 @@ async fn an_early_logout_counts(scene: &Scene) -> Result<()> {
     }
     arrive(scene);
     page.wait_until("the form", Seen::signed_out).await?;
-    scene.log().wait_for("POST", "/logout", 1, std::time::Duration::from_secs(20)).await?;
+    scene.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
     ensure!(scene.stored().await?.is_empty(), "{:?}", scene.stored().await?);
     // Nothing is remembered of the user.
     let page = paint(scene, LOGIN).await?;
@@ -217,6 +207,9 @@ async fn a_logout_that_a_closed_tab_did_not_hear_leaves_no_name() -> Result<()> 
     page.wait_until("the form", Seen::signed_out).await?;
     Ok(())
 }
+
+/// How long a request may take to be seen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Records what moves, without what follows a user's action at once.
 const SHIFTS: &str = "

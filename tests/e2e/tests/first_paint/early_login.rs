@@ -1,0 +1,96 @@
+//! A login that leaves before the code is there: the code takes up its answer, or ends the session that it began.
+
+use anyhow::{Result, ensure};
+use e2e::browser::{Engine, Options};
+use e2e::page::{LOGIN, Seen};
+use e2e::scene::{PASSWORD, Scene, USERNAME};
+use serde_json::Value;
+use thirtyfour::Key;
+
+use crate::{PATIENCE, arrive, field, nothing_moved, paint};
+
+pub(super) async fn an_early_login_is_sent_once(scene: &Scene) -> Result<()> {
+    scene.proxy.reset();
+    let page = paint(scene, LOGIN).await?;
+    log_in_early(scene).await?;
+    // A password manager may press again.
+    field(scene, "password").await?.send_keys(Key::Enter + "").await?;
+    scene.log().wait_for("POST", "/token", 1, PATIENCE).await?;
+    let seen = page.wait_until("progress", |seen| seen.says("Signing in…")).await?;
+    ensure!(seen.painted(), "{seen:#?}");
+    nothing_moved(scene).await?;
+    arrive(scene);
+    let seen = page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(seen.text.contains(USERNAME) && seen.alerts.is_empty(), "{seen:#?}");
+    ensure!(scene.log().wire() == ["POST /token 200"], "{:?}", scene.log().wire());
+    page.fetch().await?.ensure_data_of(USERNAME)?;
+    scene.ensure_kept(0).await?;
+    scene.ensure_quiet().await
+}
+
+/// What is typed after the Enter key belongs to no login, so the one that left is over.
+pub(super) async fn an_early_login_that_is_changed_is_ended(scene: &Scene) -> Result<()> {
+    scene.proxy.reset();
+    let page = paint(scene, LOGIN).await?;
+    log_in_early(scene).await?;
+    scene.log().wait_for("POST", "/token", 1, PATIENCE).await?;
+    field(scene, "username").await?.send_keys("x").await?;
+    page.wait_until("no progress", |seen| seen.statuses.is_empty()).await?;
+    scene.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
+    arrive(scene);
+    let seen = page.wait_until("the code", Seen::signed_out).await?;
+    ensure!(seen.alerts.is_empty(), "{seen:#?}");
+    ensure!(scene.log().wire() == ["POST /token 200", "POST /logout 204"], "{:?}", scene.log().wire());
+    ensure!(scene.stored().await?.is_empty(), "{:?}", scene.stored().await?);
+    Ok(())
+}
+
+pub(super) async fn a_login_that_only_the_code_knows_waits_for_it(scene: &Scene) -> Result<()> {
+    for (name, value) in [("auth-contract", r#"{"preset": "guide"}"#), ("auth-refresh-token", "cookie")] {
+        scene.proxy.reset();
+        scene.pages.meta(name, value);
+        let page = paint(scene, LOGIN).await?;
+        log_in_early(scene).await?;
+        page.wait_until("progress", |seen| seen.says("Loading…")).await?;
+        scene.pages.change(|settings| drop(settings.meta.remove(name)));
+        ensure!(scene.log().wire().is_empty(), "{name}: {:?}", scene.log().wire());
+        field(scene, "username").await?.send_keys("x").await?;
+        arrive(scene);
+        // It has no form at this server without HTTPS, if the cookie is to hold the token.
+        page.wait_until("the code", |seen| seen.signed_out() || !seen.alerts.is_empty()).await?;
+    }
+    Ok(())
+}
+
+/// Fills in the form and presses the Enter key.
+async fn log_in_early(scene: &Scene) -> Result<()> {
+    field(scene, "username").await?.send_keys(USERNAME).await?;
+    let password = field(scene, "password").await?;
+    password.send_keys(PASSWORD).await?;
+    password.send_keys(Key::Enter + "").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_login_beside_a_session_is_ended() -> Result<()> {
+    let options = Options { impatient: true, ..Options::default() };
+    let scene = Scene::with(Engine::Chromium, options, |options| options).await?;
+    scene.signed_in().await?;
+    let before = scene.kept().await?;
+    // This browser remembers nobody, so the form is painted.
+    let forget = "for (const key in localStorage) if (key.endsWith(':user')) delete localStorage[key];
+        for (const key in sessionStorage) if (key.endsWith(':user')) delete sessionStorage[key]";
+    scene.browser.run(forget, Value::Null).await?;
+    let page = paint(&scene, LOGIN).await?;
+    scene.proxy.reset();
+    log_in_early(&scene).await?;
+    scene.log().wait_for("POST", "/token", 1, PATIENCE).await?;
+    arrive(&scene);
+    page.wait_until("the session", Seen::signed_in).await?;
+    scene.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
+    ensure!(scene.log().wire() == ["POST /token 200", "POST /logout 204"], "{:?}", scene.log().wire());
+    let kept = scene.kept().await?;
+    ensure!(kept.refresh == before.refresh, "{before:#?}\n{kept:#?}");
+    page.fetch().await?.ensure_data_of(USERNAME)?;
+    scene.ensure_quiet().await
+}
