@@ -84,7 +84,7 @@ impl fmt::Debug for Headers {
 
 #[cfg(test)]
 mod tests {
-    use crate::wire::Request;
+    use crate::wire::http::Request;
 
     #[test]
     fn a_header_is_sound_if_http_can_carry_it() {
