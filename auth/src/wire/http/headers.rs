@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 /// Whether a header can be written into an HTTP message (RFC 9110 §5.1, §5.5).
-pub(in crate::wire) fn is_header(name: &str, value: &str) -> bool {
+pub(crate) fn is_header(name: &str, value: &str) -> bool {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let text = |b: u8| b == b'\t' || (0x20..=0x7e).contains(&b);
     !name.is_empty() && name.bytes().all(token) && value.bytes().all(text)
@@ -15,7 +15,7 @@ pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Whether a server's contract may set a header of this name. The rest is the page's or the browser's own (the Fetch
 /// standard's "forbidden request-header").
-pub(in crate::wire) fn is_settable(name: &str) -> bool {
+pub(crate) fn is_settable(name: &str) -> bool {
     const OWN: &[&str] = &[
         "accept",
         "content-type",
