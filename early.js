@@ -20,39 +20,48 @@
   const username = document.getElementById("username");
   if (label && username) username.placeholder = username.previousSibling.textContent = label;
 
-  const post = (url, type, body) =>
-    fetch(url, {
-      method: "POST",
-      headers: { accept: "application/json", "content-type": type },
-      body,
-      cache: "no-store",
-      credentials: "omit",
-      redirect: "manual",
-      referrerPolicy: "no-referrer",
-    });
-
   // Sends the login that the code would send, because a slow network brings the code seconds later. The code takes up the
-  // answer (src/browser/early.rs). Only the default contract is known here. A login by cookie may end the session before.
+  // answer (src/browser/early.rs). Only the default contract is known here.
   const logIn = () => {
     const [name, secret] = [...app.querySelectorAll("input")].map((input) => input.value);
     const address = new URL(setting("api-base-url") || "/", location).href.replace(/\/+$/, "");
-    const isKnown = (setting("auth-contract") || "guide") == "guide" && !/cookie/.test(setting("auth-refresh-token"));
     // The code cuts what nobody sees off the ends of a name, and refuses such addresses.
-    if (self.earlyLogin || !isKnown || !/^[!-~]+$/.test(name) || !secret || /[?#@]/.test(address)) return;
-    const login = address + "/token";
-    const body = new URLSearchParams({ grant_type: "password", username: name, password: secret }) + "";
+    const isPlain = /^[!-~]+$/.test(name) && secret && !/[?#@]/.test(address);
+    if (self.earlyLogin || !isPlain || (setting("auth-contract") || "guide") != "guide") return;
+    const inCookie = /cookie/.test(setting("auth-refresh-token"));
+    // The server would end the session whose cookie comes along, and the page may find that session.
+    if (inCookie && localStorage["yew-jwt-auth:" + address + ":user"]) return;
+
+    const post = (path, type, body) =>
+      fetch(address + path, {
+        method: "POST",
+        headers: {
+          accept: "application/json",
+          "content-type": type,
+          ...(inCookie && { "x-requested-with": "yew-jwt-auth" }),
+        },
+        body,
+        cache: "no-store",
+        credentials: inCookie ? "same-origin" : "omit",
+        redirect: "manual",
+        referrerPolicy: "no-referrer",
+      });
+    const fields = { grant_type: "password", username: name, password: secret };
+    const body = new URLSearchParams({ ...fields, ...(inCookie && { refresh_custody: "cookie" }) }) + "";
     const sent = performance.now();
-    const answer = post(login, "application/x-www-form-urlencoded", body);
+    const answer = post("/token", "application/x-www-form-urlencoded", body);
     // The token is as old as the middle of the call.
     answer.then((it) => (it.at = (sent + performance.now()) / 2)).catch(() => {});
     // The answer to the same login. Any other login, or a call without arguments, ends the session that it began.
     self.earlyLogin = (url, wanted) => {
-      if (url && url != login) return;
+      if (url && url != address + "/token") return;
       delete self.earlyLogin;
       if (wanted == body) return answer;
       answer
         .then((it) => it.json())
-        .then(({ refresh_token }) => post(address + "/logout", "application/json", JSON.stringify({ refresh_token })))
+        .then(({ refresh_token, sid, session_key }) =>
+          post("/logout", "application/json", JSON.stringify({ refresh_token, sid, session_key })),
+        )
         .catch(() => {});
     };
   };

@@ -5,13 +5,16 @@ use anyhow::{Result, ensure};
 use e2e::browser::{Browser, Engine};
 use e2e::cookie::{ensure_no_cookie, ensure_one_cookie};
 use e2e::page::{FETCH, LoginPage, Seen};
-use e2e::pages::Pages;
+use e2e::pages::{Fault, Pages, shipped};
 use e2e::proxy::{Proxy, Route};
 use e2e::scene::{PASSWORD, USERNAME};
 use e2e::sentences::LOGGED_OUT;
 use e2e::server::{Options, Server};
 use e2e::session::{ensure_no_session, wait_until_stale};
 use e2e::tabs::Tabs;
+use thirtyfour::{By, Key, TypingData};
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 const NO_COOKIE: &str = "This browser did not keep the cookie that your session needs. Log in again. If this repeats, tell whoever runs this page.";
 
@@ -19,7 +22,7 @@ struct Site {
     browser: Browser,
     server: Server,
     proxy: Proxy,
-    _pages: Pages,
+    pages: Pages,
     origin: String,
 }
 
@@ -33,13 +36,17 @@ impl Site {
                 server.add_user(USERNAME, PASSWORD).await?;
                 Ok(server)
             },
-            Browser::start(engine)
+            Browser::with(engine, e2e::browser::Options { impatient: true, ..Default::default() })
         )?;
         let paths = ["/token", "/refresh", "/logout", "/protected-route", "/sessions"];
         let api = Route::api(server.address()).paths(&paths);
         let proxy = Proxy::with_routes(0, vec![api, Route::pages(pages.address())]).await?;
         let origin = format!("http://localhost:{}", proxy.address().port());
-        Ok(Self { browser, server, proxy, _pages: pages, origin })
+        Ok(Self { browser, server, proxy, pages, origin })
+    }
+
+    async fn type_into(&self, id: &str, keys: impl Into<TypingData>) -> Result<()> {
+        Ok(self.browser.driver().find(By::Id(id)).await?.send_keys(keys).await?)
     }
 
     async fn log_in(&self) -> Result<LoginPage<'_>> {
@@ -82,6 +89,39 @@ async fn a_session_lives_in_its_cookie(engine: Engine) -> Result<()> {
     ensure_no_cookie(&site.browser).await?;
     tabs.at(0).await?.wait_until("the form there", Seen::signed_out).await?;
     drop(site.server);
+    Ok(())
+}
+
+/// A login that leaves before the page's code is there gets a cookie too, and is ended by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_leaves_early_gets_its_cookie() -> Result<()> {
+    let site = Site::start(Engine::Chromium).await?;
+    for is_changed in [true, false] {
+        site.proxy.log().clear();
+        site.pages.fail(&shipped("wasm")?, Fault::Hang);
+        let page = LoginPage::begin(&site.browser, &site.origin).await?;
+        page.wait_until("the first view", Seen::painted).await?;
+        site.type_into("username", USERNAME).await?;
+        site.type_into("password", PASSWORD).await?;
+        site.type_into("password", Key::Enter + "").await?;
+        site.proxy.log().wait_for("POST", "/token", 1, PATIENCE).await?;
+        if is_changed {
+            site.type_into("password", "another").await?;
+            site.proxy.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
+            ensure!(site.proxy.log().wire() == ["POST /token 200", "POST /logout 204"]);
+        }
+        site.pages.change(|settings| settings.faults.clear());
+        if is_changed {
+            page.wait_until("the form", Seen::signed_out).await?;
+            ensure_no_cookie(&site.browser).await?;
+            continue;
+        }
+        page.wait_until("signed in", Seen::signed_in).await?;
+        ensure!(site.proxy.log().wire() == ["POST /token 200"], "{:?}", site.proxy.log().wire());
+        ensure_one_cookie(&site.browser).await?;
+        wait_until_stale(&site.browser).await?;
+        ensure!(page.press_and_settle(FETCH).await?.json().is_some());
+    }
     Ok(())
 }
 
