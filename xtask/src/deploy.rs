@@ -54,8 +54,8 @@ many times at once. It prints the tables of deploy/README.md, and fails if an an
 successors.
 
 The fifth command starts the deployment with the pages in dist/, and lets Lighthouse judge the login page over HTTPS, three times
-as on a mobile and three times as on a desktop device (about four minutes). It fails unless the median of every category is 100,
-and names each audit that costs points. The performance is of this machine: nothing else should run meanwhile.";
+as on a mobile and three times as on a desktop device (about three minutes). It fails unless the median of every category is 100,
+and names each audit that costs points. Lighthouse takes the time on the clock, so nothing else should run meanwhile.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let local = args.flag("--local");

@@ -3,16 +3,20 @@
 mod report;
 mod verdict;
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    thread,
+};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use self::{
     report::Report,
     verdict::{Verdict, table},
 };
 use crate::{
-    browsers, cache,
+    bench, browsers, cache,
     cache::Cache,
     deploy::{
         local::{Deployment, Options},
@@ -41,6 +45,7 @@ pub(crate) fn run() -> Result<()> {
     };
     let mut deployment = Deployment::start(&cache, &servers, &options)
         .context("The servers' words are in target/xtask/lighthouse/deployment.log.")?;
+    let load = bench::load();
     let mut verdicts = Vec::new();
     for device in DEVICES {
         let mut runs = Vec::new();
@@ -56,6 +61,10 @@ pub(crate) fn run() -> Result<()> {
         verdicts.push(Verdict::of(device, runs)?);
     }
     println!("\n{}", table(&verdicts));
+    if let (Some(load), Ok(processors)) = (load, thread::available_parallelism()) {
+        // Lighthouse takes the time on the clock for the page's own.
+        println!("Before the runs, the load of the last minute was {load} on {processors} processors.\n");
+    }
     let failures: Vec<String> = verdicts.iter().flat_map(Verdict::failures).collect();
     if !failures.is_empty() {
         println!("{}\n", failures.join("\n"));
@@ -66,9 +75,9 @@ pub(crate) fn run() -> Result<()> {
 
 /// What a run of Lighthouse needs.
 struct Lighthouse {
-    node: std::path::PathBuf,
-    script: std::path::PathBuf,
-    chromium: std::path::PathBuf,
+    node: PathBuf,
+    script: PathBuf,
+    chromium: PathBuf,
 }
 
 impl Lighthouse {
@@ -84,7 +93,7 @@ impl Lighthouse {
     /// A first visit: Lighthouse starts a browser with a new profile. `name` is the path of its report, without the
     /// ending.
     fn visit(&self, origin: &str, device: &str, name: &Path) -> Result<Report> {
-        let log = fs::File::create(name.with_extension("log"))?;
+        let log = File::create(name.with_extension("log"))?;
         let mut command = process::command(&self.node);
         command
             .arg(&self.script)
@@ -100,11 +109,11 @@ impl Lighthouse {
             command.arg("--preset=desktop");
         }
         let status = process::Group::spawn(&mut command, "Lighthouse")?.wait()?;
-        let words = || format!("Lighthouse's words are in {}", name.with_extension("log").display());
+        let words = || format!("Lighthouse's words are in {}.", name.with_extension("log").display());
         // If it could not judge the page it writes its report all the same, and the report says why.
         let text = fs::read_to_string(name.with_extension("report.json")).with_context(words)?;
         let report = Report::read(&text).with_context(words)?;
-        process::succeeded(status, "Lighthouse").with_context(words)?;
+        ensure!(status.success(), "{} Lighthouse failed ({}).", words(), process::describe(status));
         Ok(report)
     }
 }
