@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
+pub(crate) use self::results::load;
 use self::{contestants::Pages, results::Results};
 use crate::{
     browsers::{self, Browsers},
@@ -50,7 +51,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let bench = Bench::prepare(folder, only)?;
     for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
         progress(&format!("Measuring {part}"));
-        let load = results::load();
+        let load = load();
         let runs = part_runs(part, runs);
         let figures = bench.measure(part, runs)?;
         results.put(part, runs, load, figures)?;

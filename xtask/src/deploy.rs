@@ -3,6 +3,7 @@
 mod api;
 mod certificate;
 mod database;
+mod lighthouse;
 mod local;
 pub(crate) mod measure;
 mod nginx;
@@ -34,6 +35,7 @@ cargo xtask deploy --local [--port N] [--workers N]
 cargo xtask deploy --to FOLDER --name HOST
 cargo xtask deploy --test
 cargo xtask deploy --measure
+cargo xtask deploy --lighthouse
 
 The first command starts the deployment of deploy/ on this machine, with a certificate and a database of its own:
 nginx on https://localhost:8443, the reference server and PostgreSQL. Ctrl-C stops all, and the database is gone.
@@ -49,30 +51,37 @@ The third command runs the deployment's end-to-end tests with the pages in dist/
 The fourth command starts the deployment with the pages in dist/, adds up to a million sessions, and measures logins,
 refreshes and verified requests a second with several numbers of workers (about eight minutes). Then it refreshes one token
 many times at once. It prints the tables of deploy/README.md, and fails if an answer was wrong or a token got two
-successors.";
+successors.
+
+The fifth command starts the deployment with the pages in dist/, and lets Lighthouse judge the login page over HTTPS, three times
+as on a mobile and three times as on a desktop device (about three minutes). It fails unless the median of every category is 100,
+and names each audit that costs points. Lighthouse takes the time on the clock, so nothing else should run meanwhile.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let local = args.flag("--local");
     let test = args.flag("--test");
     let measure = args.flag("--measure");
+    let lighthouse = args.flag("--lighthouse");
     let folder = args.value("--to")?;
     let name = args.value("--name")?;
     let port = args.value("--port")?.map_or(Ok(PORT), |port| cli::port(&port))?;
     let workers = args.value("--workers")?;
     args.finish()?;
-    match (local, test, measure, folder, name) {
-        (true, false, false, None, None) => run_local(port, workers),
-        (false, true, false, None, None) => tested::run(),
-        (false, false, true, None, None) => measure::run(),
-        (false, false, false, Some(folder), Some(name)) => write(Path::new(&folder), &name),
-        (false, false, false, None, None) => {
+    match (local, test, measure, lighthouse, folder, name) {
+        (true, false, false, false, None, None) => run_local(port, workers),
+        (false, true, false, false, None, None) => tested::run(),
+        (false, false, true, false, None, None) => measure::run(),
+        (false, false, false, true, None, None) => lighthouse::run(),
+        (false, false, false, false, Some(folder), Some(name)) => write(Path::new(&folder), &name),
+        (false, false, false, false, None, None) => {
             println!(
                 "deploy/README.md says how to deploy this project by Docker Compose or systemd; `cargo xtask deploy --local` tries it on this machine."
             );
             Ok(())
         }
         _ => Err(Usage(
-            "Give --local, or --test, or --measure, or --to and --name; --help explains them.".to_owned(),
+            "Give --local, or --test, or --measure, or --lighthouse, or --to and --name; --help explains them."
+                .to_owned(),
         )
         .into()),
     }

@@ -12,7 +12,8 @@ pub(crate) const PYTHON: [&str; 5] = [
 ];
 
 /// The lock files of npm packages.
-pub(crate) const NPM: [&str; 2] = ["xtask/tools/package-lock.json", "bench/peers/package-lock.json"];
+pub(crate) const NPM: [&str; 3] =
+    ["xtask/tools/package-lock.json", "xtask/lighthouse/package-lock.json", "bench/peers/package-lock.json"];
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Locked {
@@ -153,6 +154,8 @@ mod tests {
             for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
                 let hash = package.get("integrity").and_then(Value::as_str).unwrap_or_default();
                 assert!(hash.starts_with("sha512-"), "{file}: {name} has no hash");
+                // npm's option --omit-lockfile-registry-resolved leaves it out. It may be a mirror's.
+                assert!(package.get("resolved").is_none(), "{file}: {name} has an address");
             }
         }
     }

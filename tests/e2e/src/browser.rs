@@ -53,6 +53,10 @@ pub enum ColorScheme {
     Light,
     /// `prefers-color-scheme: dark`.
     Dark,
+    /// `forced-colors: active`, black on white.
+    ForcedLight,
+    /// `forced-colors: active`, white on black.
+    ForcedDark,
 }
 
 /// A browser with a new profile. It ends on drop, and when this process ends in any way.
@@ -214,20 +218,31 @@ impl Browser {
         Ok(entries.into_iter().map(|entry| format!("{}: {}", entry.level, entry.message)).collect())
     }
 
-    /// Writes `target/screenshots/NAME.png` and returns its path. Chromium emulates size and colour
-    /// scheme. They stay until the next call.
-    pub async fn screenshot(&self, name: &str, size: (u32, u32), scheme: ColorScheme) -> Result<PathBuf> {
+    /// Lets Chromium emulate a size and a colour scheme. They stay until the next call.
+    pub async fn emulate(&self, size: (u32, u32), scheme: ColorScheme) -> Result<()> {
         ensure!(self.engine == Engine::Chromium, "only Chromium emulates sizes and colours");
         let cdp = self.driver.cdp();
         let (width, height) = size;
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         cdp.send_raw("Emulation.setDeviceMetricsOverride", metrics).await?;
-        let value = match scheme {
-            ColorScheme::Light => "light",
-            ColorScheme::Dark => "dark",
+        let (preferred, forced) = match scheme {
+            ColorScheme::Light => ("light", "none"),
+            ColorScheme::Dark => ("dark", "none"),
+            ColorScheme::ForcedLight => ("light", "active"),
+            ColorScheme::ForcedDark => ("dark", "active"),
         };
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
-        cdp.send_raw("Emulation.setEmulatedMedia", media).await?;
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": preferred},
+            {"name": "forced-colors", "value": forced},
+        ]);
+        cdp.send_raw("Emulation.setEmulatedMedia", json!({"features": features})).await?;
+        Ok(())
+    }
+
+    /// Writes `target/screenshots/NAME.png` and returns its path. Chromium emulates size and colour
+    /// scheme. They stay until the next call.
+    pub async fn screenshot(&self, name: &str, size: (u32, u32), scheme: ColorScheme) -> Result<PathBuf> {
+        self.emulate(size, scheme).await?;
         let folder = screenshots();
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{name}.png"));

@@ -30,6 +30,11 @@ async fn chromium_reports_complaints_and_emulates_colours_and_denies_storage() -
     ensure!(png.get(16..24) == Some(&[0, 0, 1, 64, 0, 0, 2, 128]), "320 by 640");
     let dark = browser.run("return matchMedia('(prefers-color-scheme: dark)').matches", Value::Null).await?;
     ensure!(dark == json!(true), "dark");
+    for (scheme, forced) in [(ColorScheme::ForcedDark, true), (ColorScheme::Light, false)] {
+        browser.emulate((320, 640), scheme).await?;
+        let are = browser.run("return matchMedia('(forced-colors: active)').matches", Value::Null).await?;
+        ensure!(are == json!(forced), "{scheme:?}");
+    }
 
     is_denied_storage(&browser).await
 }
