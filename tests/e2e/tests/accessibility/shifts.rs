@@ -22,9 +22,9 @@ struct Shift {
 /// The states in which something moves when an answer arrives, and what.
 const KNOWN: [(&str, &str); 5] = [
     ("signed-in-data", "the data push the card of the sessions down"),
-    ("signed-in-alert", "the notice about the server pushes everything down"),
-    ("signed-in-long-data", "everything moves up again when the notice goes"),
-    ("signed-in-sessions-alert", "the notice, and the alert in the card, push what is below them down"),
+    ("signed-in-alert", "the alert pushes the data and the card of the sessions down"),
+    ("signed-in-long-data", "longer data push the card of the sessions down"),
+    ("signed-in-sessions-alert", "the alert pushes the list down"),
     ("signed-in-portion", "the data push the card of the sessions down"),
 ];
 
