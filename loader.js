@@ -1,6 +1,6 @@
-// Reads whose session this browser remembers, limits where the page may send to, and says why it does not start. The build
-// puts it into index.html, because any other file may be missing. It is the same in every build, so that a policy can allow it by
-// its hash.
+// Reads whose session this browser remembers, limits where the page may send to, and says why it does not start, or that it has
+// stopped. The build puts it into index.html, because any other file may be missing. It is the same in every build, so that a
+// policy can allow it by its hash.
 {
   const restrict = (policy) => {
     const meta = document.createElement("meta");
@@ -146,7 +146,20 @@
     }
   };
 
-  self.startFailed = async (url, error) => tell(await why(url, error));
+  // The code stops with this error when it panics. It expects every other error, so a panic is a bug, and the page no longer
+  // works. The sentence is not left to the code, because the smallest build runs none of it after a panic.
+  const stopped = (error) => {
+    if (!self.WebAssembly || !(error instanceof WebAssembly.RuntimeError)) return false;
+    const app = document.getElementById("app");
+    app.setAttribute("role", "alert");
+    app.textContent = "Something went wrong in this page. Reload it to go on.";
+    return true;
+  };
+
+  self.startFailed = async (url, error) => {
+    if (stopped(error)) console.error(error);
+    else tell(await why(url, error));
+  };
 
   // Firefox has no error event for a script that a policy forbids.
   if (framed)
@@ -157,9 +170,11 @@
       ]),
     );
   else {
-    addEventListener("error", ({ target }) => {
+    addEventListener("error", ({ target, error }) => {
       if (target.type == "module") startFailed(target.src);
+      else stopped(error);
     }, true);
+    addEventListener("unhandledrejection", ({ reason }) => stopped(reason));
     // A policy may forbid early.js.
     document.addEventListener("readystatechange", () => (document.documentElement.hidden = false));
   }

@@ -105,11 +105,3 @@ fn set_title(title: &str) {
         document.set_title(title);
     }
 }
-
-/// Replaces the page's content by one sentence after a panic.
-pub fn show_failure() {
-    let document = web_sys::window().and_then(|window| window.document());
-    let Some(root) = document.and_then(|document| document.get_element_by_id("app")) else { return };
-    let _ = root.set_attribute("role", "alert");
-    root.set_text_content(Some("Something went wrong in this page. Reload it to go on."));
-}

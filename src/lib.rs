@@ -55,7 +55,7 @@ mod render;
 mod settings;
 mod times;
 
-pub use app::{App, show_failure};
+pub use app::App;
 pub use auth;
 pub use browser::Browser;
 #[doc(hidden)]

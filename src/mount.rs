@@ -3,6 +3,7 @@
 use js_sys::{Function, Reflect};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::throw_val;
 use yew::Renderer;
 
 use crate::app::App;
@@ -23,7 +24,12 @@ pub fn mount() {
     let take_over =
         Reflect::get(&window, &"takeOver".into()).ok().and_then(|it| it.dyn_into::<Function>().ok());
     match take_over {
-        Some(take_over) => _ = take_over.call1(&window, &Closure::once_into_js(mount)),
+        Some(take_over) => {
+            if let Err(error) = take_over.call1(&window, &Closure::once_into_js(mount)) {
+                // loader.js tells of it. `call1` has caught a panic, too.
+                throw_val(error);
+            }
+        }
         None => mount(),
     }
 }

@@ -20,33 +20,58 @@ use crate::{
     tools,
 };
 
+mod smallest;
+
 pub(crate) const HELP: &str = "\
-cargo xtask build [--api URL]
+cargo xtask build [--api URL] [--smallest]
 
 Builds the optimised pages into dist/, ready for any static host and any path on it. Two builds of the same files on one
 machine have the same bytes. Installs wasm-opt and esbuild from npm, and Node from PyPI if there is none.
 
-  --api URL   the server that the page talks to (otherwise what index.html says)
+  --api URL    the server that the page talks to (otherwise what index.html says)
+  --smallest   compile the standard library with the app, for fewer bytes. Takes flags that Rust does not promise to keep,
+               and the component rust-src. README.md has what it saves and costs
 
 A failed build leaves the old dist/ as it was.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
-    let api = args.api()?;
+    let (api, kind) = (args.api()?, Kind::of(&mut args));
     args.finish()?;
     let start = Instant::now();
-    let dist = build(api.as_deref())?;
+    let dist = build(api.as_deref(), kind)?;
     println!("Built {} in {:.1} s.", dist.display(), start.elapsed().as_secs_f64());
     Ok(())
 }
 
+/// How the app is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Release,
+    /// With a standard library of its own ([`smallest`]).
+    Smallest,
+}
+
+impl Kind {
+    pub(crate) fn of(args: &mut Args) -> Self {
+        if args.flag("--smallest") { Self::Smallest } else { Self::Release }
+    }
+
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Smallest => smallest::PROFILE,
+        }
+    }
+}
+
 /// Builds the pages and returns their folder.
-pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
+pub(crate) fn build(api: Option<&str>, kind: Kind) -> Result<PathBuf> {
     let cache = Cache::locate()?;
     let esbuild = node::esbuild(&cache)?;
     let root = project::root();
     // On the same file system as dist/, so that a rename puts the pages in place.
     let stage = root.join("target/xtask/dist");
-    compile(&cache, &APP, "", &stage)?;
+    compile(&cache, &APP, kind, "", &stage)?;
     progress("Rendering the first view");
     let mut prerender = tools::cargo();
     prerender.args(["run", "--quiet", "--locked", "--offline", "--features=ssr", "--bin=prerender", "--"]);
@@ -59,16 +84,20 @@ pub(crate) fn build(api: Option<&str>) -> Result<PathBuf> {
 }
 
 /// Compiles and optimises an app into the folder `stage`, which it empties first, with a page that `start` starts.
-pub(crate) fn compile(cache: &Cache, app: &App, start: &str, stage: &Path) -> Result<()> {
+pub(crate) fn compile(cache: &Cache, app: &App, kind: Kind, start: &str, stage: &Path) -> Result<()> {
     tools::wasm_target()?;
     tools::fetch_crates()?;
+    let mut cargo = app.cargo(kind.profile());
+    if kind == Kind::Smallest {
+        smallest::prepare()?;
+        smallest::add_to(&mut cargo);
+    }
     let wasm_bindgen = tools::wasm_bindgen(cache)?;
     let mut wasm_opt = node::wasm_opt(cache)?;
-    let mut cargo = app.cargo("release");
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags_without_machine_paths(&project::root())?);
     crates::compile(&mut cargo, "Compiling the app")?;
     cache::empty(stage)?;
-    app.bind(&wasm_bindgen, "release", stage)?;
+    app.bind(&wasm_bindgen, kind.profile(), stage)?;
     progress("Optimising the wasm");
     let wasm = stage.join(app::WASM);
     wasm_opt.args(app::wasm_opt_arguments()?).arg("--output").args([&wasm, &wasm]);
@@ -80,8 +109,6 @@ pub(crate) fn compile(cache: &Cache, app: &App, start: &str, stage: &Path) -> Re
 /// and reveal details of them. No configuration file can hold the flags, because only this command knows the
 /// folders.
 fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
-    let sysroot = process::output(process::command("rustc").args(["--print", "sysroot"]).current_dir(root))
-        .context("rustc does not tell where it is installed: reinstall the toolchain.")?;
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))
@@ -92,7 +119,7 @@ fn flags_without_machine_paths(root: &Path) -> Result<OsString> {
     let mut flags = OsString::new();
     // rustc applies the last flag that matches. So the workspace comes last: it may be inside one of the
     // other folders, or contain them.
-    let toolchain = Path::new(&sysroot).join("lib/rustlib/src/rust");
+    let toolchain = tools::std_sources()?;
     for (from, to) in std::iter::once((home.clone(), "cargo"))
         .chain(registries)
         .chain([(toolchain, "rust"), (PathBuf::from(root), "app")])

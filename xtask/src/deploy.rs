@@ -23,7 +23,7 @@ use self::{
     servers::Servers,
 };
 use crate::{
-    build,
+    build::{self, Kind},
     cache::Cache,
     cli::{self, Args, Usage},
     http, process, reference_server,
@@ -96,7 +96,7 @@ fn run_local(port: u16, workers: Option<String>) -> Result<()> {
     let cache = Cache::locate()?;
     let servers = Servers::install()?;
     let python = reference_server::interpreter(&cache)?;
-    let dist = build::build(None)?;
+    let dist = build::build(None, Kind::Release)?;
     let mut settings = Vec::new();
     settings.extend(workers.map(|workers| ("WORKERS".to_owned(), workers)));
     let options = Options { dist, python, port, settings, local_custody: false, log: None };
@@ -121,7 +121,7 @@ fn write(folder: &Path, name: &str) -> Result<()> {
         return Err(Usage(format!("`{name}` is no host: give a name such as login.example.org.")).into());
     }
     let cache = Cache::locate()?;
-    let dist = build::build(None)?;
+    let dist = build::build(None, Kind::Release)?;
     let pages = folder.join("pages");
     pages::copy(&cache, &dist, &pages, "cookie")?;
     let site = nginx::Site::of_a_host(name, policy::of(&dist)?);

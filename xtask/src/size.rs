@@ -6,27 +6,28 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::{
-    build,
+    build::{self, Kind},
     cache::Cache,
     cli::{Args, Usage},
     node, process, project,
 };
 
 pub(crate) const HELP: &str = "\
-cargo xtask size [--write | --check]
+cargo xtask size [--write | --check | --smallest]
 
 Builds the pages and prints how many bytes a first visit downloads.
 
-  --write   put the table into README.md, between <!-- size:begin --> and <!-- size:end -->
-  --check   fail if README.md's total differs by more than 1 %";
+  --write      put the table into README.md, between <!-- size:begin --> and <!-- size:end -->
+  --check      fail if README.md's total differs by more than 1 %
+  --smallest   measure the pages of `cargo xtask build --smallest`, which README.md's table is not about";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
-    let (write, check) = (args.flag("--write"), args.flag("--check"));
+    let (write, check, kind) = (args.flag("--write"), args.flag("--check"), Kind::of(&mut args));
     args.finish()?;
-    if write && check {
-        return Err(Usage("Give --write or --check, not both.".to_owned()).into());
+    if [write, check, kind == Kind::Smallest].into_iter().filter(|given| *given).count() > 1 {
+        return Err(Usage("Give one of --write, --check and --smallest.".to_owned()).into());
     }
-    let dist = build::build(None)?;
+    let dist = build::build(None, kind)?;
     let sizes = measure(&dist)?;
     let table = table(&sizes);
     println!("{table}");

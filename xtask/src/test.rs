@@ -21,16 +21,19 @@ use crate::{
 };
 
 pub(crate) const HELP: &str = "\
-cargo xtask test
+cargo xtask test [--smallest]
 
 Runs every check and test: what `cargo xtask check` does, the protocol's simulation, the server's tests, those inside
 Chromium and Firefox, the release build, and end to end in three browsers, also against the deployment of deploy/.
 Installs what is missing; browsers, nginx and PostgreSQL come from Debian's packages, as root.
 
 The server's tests run at the same time as the build and the tests inside Chromium and Firefox. Each step's output is in
-target/xtask/logs and is shown if the step fails. The last line counts.";
+target/xtask/logs and is shown if the step fails. The last line counts.
 
-pub(crate) fn run(args: Args) -> Result<()> {
+  --smallest   only `cargo xtask build --smallest`, and the end-to-end tests of its page";
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let smallest = args.flag("--smallest");
     args.finish()?;
     let cache = Cache::locate()?;
     let mut report = Report::new()?;
@@ -43,20 +46,26 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let runner = report.prepare("install wasm-bindgen", || tools::wasm_test_runner(&cache))?;
     let axe =
         report.prepare("install axe-core", || Ok(node::modules(&cache)?.join("axe-core/axe.min.js")))?;
-
-    check::steps(&mut report)?;
-    simulate::steps(&mut report)?;
-    let server = server(&mut report, python.as_deref())?;
-    let executable = std::env::current_exe().context("This program cannot find itself.")?;
-    let built = report.step("build", Counter::One, process::command(executable).arg("build"))?;
-    build_with_trunk(&mut report, &cache)?;
-
-    let tools = match (browsers, python, servers, runner, axe) {
+    let tools = match (browsers, python.clone(), servers, runner, axe) {
         (Some(browsers), Some(python), Some(servers), Some(runner), Some(axe)) => {
             Some(Tools { browsers, python, servers, runner, axe })
         }
         _ => None,
     };
+    if smallest {
+        match (tools, build(&mut report, &["--smallest"])?) {
+            (Some(tools), true) => tools.end_to_end(&mut report)?,
+            (tools, _) => report.not_run(END_TO_END, without(tools.as_ref())),
+        }
+        return report.finish();
+    }
+
+    check::steps(&mut report)?;
+    simulate::steps(&mut report)?;
+    let server = server(&mut report, python.as_deref())?;
+    let built = build(&mut report, &[])?;
+    build_with_trunk(&mut report, &cache)?;
+
     match &tools {
         Some(tools) => tools.in_page(&mut report)?,
         None => ["tests: Chromium", "tests: Firefox"].iter().for_each(|name| report.not_run(name, NO_TOOL)),
@@ -71,11 +80,22 @@ pub(crate) fn run(args: Args) -> Result<()> {
             deploy::tests(&mut report, &cache, &tools.browsers, &tools.python)?;
         }
         (tools, _) => {
-            let reason = if tools.is_some() { "the build failed" } else { NO_TOOL };
-            ["tests: end to end", "tests: deployment"].iter().for_each(|name| report.not_run(name, reason));
+            let reason = without(tools.as_ref());
+            [END_TO_END, "tests: deployment"].iter().for_each(|name| report.not_run(name, reason));
         }
     }
     report.finish()
+}
+
+/// The pages, built by a process of its own, so that what it prints is in a log.
+fn build(report: &mut Report, options: &[&str]) -> Result<bool> {
+    let executable = std::env::current_exe().context("This program cannot find itself.")?;
+    report.step("build", Counter::One, process::command(executable).arg("build").args(options))
+}
+
+/// Why the tests of the built pages do not run.
+fn without(tools: Option<&Tools>) -> &'static str {
+    if tools.is_some() { "the build failed" } else { NO_TOOL }
 }
 
 /// The page of those who have Trunk. No other command uses it.
@@ -176,7 +196,7 @@ impl Tools {
     fn end_to_end(&self, report: &mut Report) -> Result<()> {
         let mut command = end_to_end(&self.browsers, &self.python);
         command.env("E2E_SERVERS_PYTHON", &self.servers).env("E2E_AXE", &self.axe);
-        report.step("tests: end to end", Counter::Cargo, &mut command)?;
+        report.step(END_TO_END, Counter::Cargo, &mut command)?;
         Ok(())
     }
 }
@@ -207,6 +227,7 @@ const CHECKS_OF_SERVER: [(&str, &[&str]); 3] = [
     ("server: mypy", &["mypy"]),
 ];
 const TESTS_OF_SERVER: &str = "server: tests";
+const END_TO_END: &str = "tests: end to end";
 const NO_TOOL: &str = "a tool could not be installed";
 /// The port of the tests' page. The stand allows that page's origin.
 const PAGE_PORT: u16 = 8472;

@@ -22,13 +22,32 @@ pub(crate) fn wasm_target() -> Result<()> {
     if process::output(&mut rustc).is_some_and(|folder| Path::new(&folder).is_dir()) {
         return Ok(());
     }
-    if process::find("rustup").is_none() {
-        bail!("The Rust target {TARGET} is missing: install it, or install rustup so that this command can.");
+    add_to_toolchain("target", TARGET, process::find("rustup"))
+}
+
+/// Makes sure that the pinned toolchain has the standard library's sources.
+pub(crate) fn rust_src() -> Result<()> {
+    if std_sources()?.join("library/Cargo.lock").exists() {
+        return Ok(());
     }
-    progress(&format!("Adding the Rust target {TARGET}"));
-    let mut rustup = process::command("rustup");
-    rustup.args(["target", "add", TARGET]).current_dir(project::root());
-    process::run(&mut rustup, &format!("Adding the Rust target {TARGET}"))
+    add_to_toolchain("component", "rust-src", process::find("rustup"))
+}
+
+/// Where the pinned toolchain has the standard library's sources, or would have them.
+pub(crate) fn std_sources() -> Result<PathBuf> {
+    let mut rustc = process::command("rustc");
+    let sysroot = process::output(rustc.args(["--print", "sysroot"]).current_dir(project::root()));
+    let sysroot = sysroot.context("rustc does not tell where it is installed: reinstall the toolchain.")?;
+    Ok(Path::new(&sysroot).join("lib/rustlib/src/rust"))
+}
+
+fn add_to_toolchain(kind: &str, name: &str, rustup: Option<PathBuf>) -> Result<()> {
+    let Some(rustup) = rustup else {
+        bail!("The Rust {kind} {name} is missing: install it, or install rustup so that this command can.");
+    };
+    let what = format!("Adding the Rust {kind} {name}");
+    progress(&what);
+    process::run(process::command(rustup).args([kind, "add", name]).current_dir(project::root()), &what)
 }
 
 /// Downloads the crates of Cargo.lock, so that the builds that follow need no network.
@@ -170,3 +189,19 @@ const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_MUTANTS: &str = "27.1.0";
 const CARGO_DENY: &str = "0.20.2";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_rustup_a_missing_part_of_the_toolchain_is_named() {
+        let error = add_to_toolchain("component", "rust-src", None).err().map(|error| error.to_string());
+        assert_eq!(
+            error.as_deref(),
+            Some(
+                "The Rust component rust-src is missing: install it, or install rustup so that this command can."
+            )
+        );
+    }
+}

@@ -1,4 +1,5 @@
-//! A page that cannot start says why: one sentence for its visitor, and one line in the console for its owner.
+//! A page that cannot start says why: one sentence for its visitor, and one line in the console for its owner. A page whose code
+//! has stopped says so.
 
 use std::time::Duration;
 
@@ -78,6 +79,30 @@ async fn says(browser: &Browser, change: impl FnOnce(&Pages), sentence: &str, ca
     let complaints = browser.complaints().await?;
     let causes = complaints.iter().filter(|line| **line == format!("error: {cause}")).count();
     ensure!(causes == 1, "{cause}: {complaints:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_told_while_the_page_starts_and_later() -> Result<()> {
+    for engine in Engine::ALL {
+        let (pages, browser) = tokio::try_join!(Pages::of_the_app(NOWHERE), Browser::start(engine))?;
+        let told = async |page: &LoginPage<'_>| {
+            let seen = page.wait_until("a word about the panic", |seen| !seen.alerts.is_empty()).await?;
+            ensure!(seen.alerts == [STOPPED] && seen.boxes.is_empty(), "{engine:?}: {seen:#?}");
+            anyhow::Ok(())
+        };
+        let page = LoginPage::open(&browser, &pages.origin()).await?;
+        page.wait_until("the form", Seen::signed_out).await?;
+        browser.run(NO_ELEMENTS, Value::Null).await?;
+        page.send_form("someone", "secret").await?;
+        told(&page).await.context("later")?;
+
+        pages.preload(NO_ELEMENTS);
+        let page = LoginPage::open(&browser, &pages.origin()).await?;
+        told(&page).await.context("while it starts")?;
+        let complaints = browser.complaints().await?;
+        ensure!(complaints.iter().any(|line| line.contains("RuntimeError")), "{engine:?}: {complaints:#?}");
+    }
     Ok(())
 }
 
@@ -207,6 +232,10 @@ async fn impatient(engine: Engine) -> Result<Browser> {
 /// An API address without a server. The form needs none.
 const NOWHERE: &str = "http://127.0.0.1:9";
 const HINT: &str = "Loading… If this takes long, check your connection or reload the page. It needs JavaScript and WebAssembly.";
+/// Yew panics if the browser makes no element.
+const NO_ELEMENTS: &str =
+    "Document.prototype.createElement = Node.prototype.cloneNode = () => { throw new Error('no element') }";
+const STOPPED: &str = "Something went wrong in this page. Reload it to go on.";
 const NO_SCRIPTS: &str = "This page needs JavaScript. Allow it for this page, then reload.";
 const NO_WEBASSEMBLY: &str = "This browser has no WebAssembly, or it is switched off, as in Lockdown Mode. Allow it for this page, or use another browser.";
 const TOO_OLD: &str = "This browser is too old for this page. Update it, or use another.";

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{self, App},
-    build,
+    build::{self, Kind},
     cache::{self, Cache},
     deploy::pages::compress,
     node, page, process, project,
@@ -30,7 +30,7 @@ pub(crate) struct Pages {
 /// Builds all pages below `folder`, with the API at the port.
 pub(crate) fn build(folder: &Path, port: u16) -> Result<Pages> {
     let cache = &Cache::locate()?;
-    let dist = &build::build(None)?;
+    let dist = &build::build(None, Kind::Release)?;
     let api = &format!("http://127.0.0.1:{port}");
     let pages = Pages { whole: folder.join("whole"), calls: folder.join("calls") };
     for place in [&pages.whole, &pages.calls] {
@@ -38,7 +38,7 @@ pub(crate) fn build(folder: &Path, port: u16) -> Result<Pages> {
     }
     progress("Building the page that only makes calls");
     let stage = folder.join("stage");
-    build::compile(cache, &CALLS, &start(), &stage)?;
+    build::compile(cache, &CALLS, Kind::Release, &start(), &stage)?;
     put(cache, &stage, &pages.calls.join(OURS), api)?;
     put(cache, dist, &pages.whole.join(OURS), api)?;
 
