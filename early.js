@@ -3,7 +3,10 @@
 {
   const app = document.getElementById("app");
   const home = document.getElementById("home");
-  const setting = (name) => (document.querySelector("[name=" + name + "]") || {}).content;
+  const setting = (name) => {
+    const tag = document.querySelector("[name=" + name + "]");
+    return tag && tag.content.trim();
+  };
 
   // loader.js has read whose session this browser remembers.
   if (home && self.remembered) {
@@ -21,18 +24,21 @@
   if (label && username) username.placeholder = username.previousSibling.textContent = label;
 
   // Sends the login that the code would send, because a slow network brings the code seconds later. The code takes up the
-  // answer (src/browser/early.rs). Only the default contract is known here.
+  // answer (src/browser/early.rs). Whatever is not plain here waits for the code.
   const logIn = () => {
     const [name, secret] = [...app.querySelectorAll("input")].map((input) => input.value);
-    const address = new URL(setting("api-base-url") || "/", location).href.replace(/\/+$/, "");
-    // The code cuts what nobody sees off the ends of a name, and refuses such addresses.
-    const isPlain = /^[!-~]+$/.test(name) && secret && !/[?#@]/.test(address);
-    if (self.earlyLogin || !isPlain || (setting("auth-contract") || "guide") != "guide") return;
-    const inCookie = /cookie/.test(setting("auth-refresh-token"));
+    const base = setting("api-base-url");
+    const isGuide = (setting("auth-contract") || "guide") == "guide";
+    const isPlain =
+      base != null && /^(https?:\/\/[\w.:-]+)?(\/[\w.~-]+)*\/?$/i.test(base) && /^[!-~]+$/.test(name) && secret;
+    // On an insecure page the notice about that comes first.
+    if (self.earlyLogin || !isGuide || !isPlain || !isSecureContext) return;
+    const inCookie = setting("auth-refresh-token") == "cookie";
     // The server would end the session whose cookie comes along, and the page may find that session.
-    if (inCookie && localStorage["yew-jwt-auth:" + address + ":user"]) return;
+    if (inCookie && Object.keys(localStorage).some((key) => /^yew-jwt-auth:.*:user$/.test(key))) return;
 
-    const post = (path, type, body) =>
+    const address = new URL(base || "/", location).href.replace(/\/+$/, "");
+    const post = (path, type, body, keepalive) =>
       fetch(address + path, {
         method: "POST",
         headers: {
@@ -43,27 +49,35 @@
         body,
         cache: "no-store",
         credentials: inCookie ? "same-origin" : "omit",
+        keepalive,
         redirect: "manual",
         referrerPolicy: "no-referrer",
       });
     const fields = { grant_type: "password", username: name, password: secret };
     const body = new URLSearchParams({ ...fields, ...(inCookie && { refresh_custody: "cookie" }) }) + "";
-    const sent = performance.now();
-    const answer = post("/token", "application/x-www-form-urlencoded", body);
-    // The token is as old as the middle of the call.
-    answer.then((it) => (it.at = (sent + performance.now()) / 2)).catch(() => {});
-    // The answer to the same login. Any other login, or a call without arguments, ends the session that it began.
-    self.earlyLogin = (url, wanted) => {
-      if (url && url != address + "/token") return;
+    const clocks = () => [performance.now(), Date.now()];
+    const sent = clocks();
+    const answer = post("/token", "application/x-www-form-urlencoded", body, false);
+    // The answer to the same login. Any other login, or a call without arguments, ends the session that this one began.
+    const mine = (url, wanted) => {
+      if (url && new URL(url).href != address + "/token") return;
       delete self.earlyLogin;
       if (wanted == body) return answer;
       answer
         .then((it) => it.json())
-        .then(({ refresh_token, sid, session_key }) =>
-          post("/logout", "application/json", JSON.stringify({ refresh_token, sid, session_key })),
-        )
+        .then(({ refresh_token, sid, session_key }) => {
+          const tokens = JSON.stringify({ refresh_token, sid, session_key });
+          if (refresh_token || sid) post("/logout", "application/json", tokens, true);
+        })
         .catch(() => {});
     };
+    self.earlyLogin = mine;
+    answer.then(
+      // A token is as old as the middle of the call that brought it.
+      (it) => (it.middle = clocks().map((now, at) => (now + sent[at]) / 2)),
+      // The code tries again.
+      () => self.earlyLogin == mine && delete self.earlyLogin,
+    );
   };
 
   // A page of `cargo xtask serve` or `trunk serve` has no such views, and all of this finds nothing.
@@ -83,7 +97,7 @@
       if (self.earlyLogin) earlyLogin();
       return note();
     }
-    // The Enter key in a form clicks its button, and a password manager may submit without a click. The browser sends no form.
+    // The Enter key in a form clicks its button, and a password manager may submit without a click.
     const isSubmit = event.type == "submit";
     const button = isSubmit ? app.querySelector("[type=submit]") : event.target.closest("button");
     if (isSubmit || (button && button.type == "submit")) {
@@ -91,7 +105,7 @@
       try {
         logIn();
       } catch (_) {
-        // The code says that the setting is wrong.
+        // The code logs in, or says what is wrong.
       }
     }
     if (button) note(button);
@@ -116,8 +130,8 @@
     mount();
     const after = parts();
     // A translator changes texts, but no places.
-    const heir = (part, at) =>
-      after.length == before.length ? after[at] : after.find((heir) => key(heir) == key(part));
+    const isSame = after.length == before.length && before.every((part, at) => part.type == after[at].type);
+    const heir = (part, at) => (isSame ? after[at] : after.find((heir) => key(heir) == key(part)));
     let isTaken = false;
     before.forEach((part, at) => {
       const next = heir(part, at);

@@ -132,7 +132,11 @@
     ];
   };
 
+  // The code will not take up what early.js has sent.
+  const giveUp = () => self.earlyLogin && earlyLogin();
+
   const tell = ([sentence, cause]) => {
+    giveUp();
     const boot = document.getElementById("boot");
     console.error(cause);
     if (boot) {
@@ -150,6 +154,7 @@
   // works. The sentence is not left to the code, because the smallest build runs none of it after a panic.
   const stopped = (error) => {
     if (!self.WebAssembly || !(error instanceof WebAssembly.RuntimeError)) return false;
+    giveUp();
     const app = document.getElementById("app");
     app.setAttribute("role", "alert");
     app.textContent = "Something went wrong in this page. Reload it to go on.";

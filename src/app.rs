@@ -5,10 +5,10 @@ use yew::prelude::*;
 
 use crate::components::{
     Data, Failure, FetchButtonProps, Guard, LoginForm, Message, Notices, OwnSessions, WAIT_IS_OVER,
-    fetch_button, logout_button, outage_of, progress,
+    fetch_button, is_of_outage, logout_button, outage_of, progress,
 };
 use crate::focus::focus;
-use crate::hooks::{use_client, use_protected, use_session, use_user};
+use crate::hooks::{use_client, use_protected, use_provided, use_session, use_user};
 use crate::provider::AuthProvider;
 use crate::settings::Settings;
 
@@ -33,7 +33,7 @@ pub fn App() -> Html {
 pub(crate) fn screen(settings: &Settings, is_exposed: bool) -> Html {
     html! {
         <>
-            <Notices exposed={is_exposed} outage=false />
+            <Notices exposed={is_exposed} says_outage=false />
             <Guard early=true fallback={html! { <LoginForm username_label={settings.username_label.clone()} /> }}>
                 <Home path={settings.data_path.clone()} />
                 <OwnSessions />
@@ -68,7 +68,8 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         }
         None => html! { "Signed in" },
     };
-    let outage = outage_of(&state);
+    // A page that is put away has not heard that an outage is over, so its own word for the state does not count here.
+    let outage = outage_of(&use_provided().state);
     let text = if protected.busy {
         Some(outage.unwrap_or("Fetching protected data…"))
     } else {
@@ -80,11 +81,11 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         (_, None, Some(_)) => Some("The data has arrived."),
         _ => None,
     };
-    // An error says it better, and it is said once.
-    let note = outage.filter(|_| protected.error.is_none()).or(note);
+    // The error of an outage says it too.
+    let note = outage.filter(|_| !protected.error.is_some_and(is_of_outage)).or(note);
     let waiting = protected.error.and_then(|error| error.wait()).is_some();
     html! {
-        <section class={if outage.is_some() { "card home outage" } else { "card home" }} aria-labelledby="home-title">
+        <section class="card home" aria-labelledby="home-title">
             <h1 id="home-title" tabindex="-1" ref={heading}>{ user }</h1>
             <div class="actions">
                 { fetch_button(&FetchButtonProps { busy: protected.busy, waiting, onfetch: protected.fetch, node: button.clone() }) }

@@ -106,12 +106,10 @@ pub(crate) fn now() -> Instant {
     Instant { monotonic: whole(monotonic), wall: whole(wall) }
 }
 
-/// A moment of the past, from the browser's milliseconds since this page began.
-fn moment(since_start: f64) -> Instant {
-    let now = now();
-    let origin = CLOCK.with(|clock| clock.as_ref().map_or(0.0, |(origin, _)| *origin));
-    let monotonic = whole(origin + since_start);
-    Instant { monotonic, wall: now.wall.saturating_sub(now.monotonic.saturating_sub(monotonic)) }
+/// A moment by the clocks that a script reads: `performance.now()` and `Date.now()`.
+fn moment(since_start: f64, wall: f64) -> Instant {
+    let monotonic = CLOCK.with(|clock| clock.as_ref().map_or(wall, |(origin, _)| origin + since_start));
+    Instant { monotonic: whole(monotonic), wall: whole(wall) }
 }
 
 thread_local! {

@@ -20,6 +20,7 @@ pub(crate) use countdown::WAIT_IS_OVER;
 pub use data::Data;
 pub use elsewhere::Elsewhere;
 pub use failure::Failure;
+pub(crate) use failure::is_of_outage;
 pub use fetch_button::FetchButton;
 pub(crate) use fetch_button::{FetchButtonProps, fetch_button};
 pub use guard::Guard;

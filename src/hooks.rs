@@ -85,9 +85,9 @@ pub struct Protected {
     pub busy: bool,
     /// Fetches the resource. Does nothing while a request is under way or the server has asked to wait.
     pub fetch: Callback<()>,
-    /// Clears the error. Call it when the wait that the server asked for is over.
+    /// Clears the error. Call it when the wait that the server asked for is over, or the outage that the error came from.
     pub waited: Callback<()>,
-    /// Whether that wait is over and no request has been sent since.
+    /// Whether that is over and no request has been sent since.
     pub ready_again: bool,
 }
 

@@ -1,32 +1,34 @@
 //! The login that `early.js` sent before the code was there.
 
 use auth::{HttpRequest, Instant, Method};
-use js_sys::{Function, Promise, Reflect};
+use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::moment;
 
-/// The promise of its answer, if it was the same as `request`. If `request` is another login, its session is ended.
+/// The promise of its answer, if it was the same as `request`. If `request` is another login, the script ends its session.
 pub(super) fn answer_to(request: &HttpRequest) -> Option<Promise> {
     if request.method != Method::Post {
         return None;
     }
     let body = std::str::from_utf8(request.body.as_deref()?).ok()?;
-    early()?.call2(&JsValue::NULL, &request.url.as_str().into(), &body.into()).ok()?.dyn_into().ok()
+    early_login()?.call2(&JsValue::NULL, &request.url.as_str().into(), &body.into()).ok()?.dyn_into().ok()
 }
 
-/// Ends its session, because the page has one.
+/// Lets the script end the session that the login began, because nobody takes up its answer.
 pub(crate) fn end() {
-    if let Some(early) = early() {
-        let _ = early.call0(&JsValue::NULL);
+    if let Some(early_login) = early_login() {
+        let _ = early_login.call0(&JsValue::NULL);
     }
 }
 
-/// The middle of the call that brought its answer.
+/// The middle of the call that brought `answer`, if `early.js` made it.
 pub(super) fn middle_of(answer: &JsValue) -> Option<Instant> {
-    Reflect::get(answer, &"at".into()).ok()?.as_f64().map(moment)
+    let clocks: Array = Reflect::get(answer, &"middle".into()).ok()?.dyn_into().ok()?;
+    let [since_start, wall] = [0, 1].map(|at| clocks.get(at).as_f64().unwrap_or_default());
+    Some(moment(since_start, wall))
 }
 
-fn early() -> Option<Function> {
+fn early_login() -> Option<Function> {
     Reflect::get(&web_sys::window()?.into(), &"earlyLogin".into()).ok()?.dyn_into().ok()
 }

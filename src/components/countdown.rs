@@ -6,7 +6,7 @@ use yew::prelude::*;
 use super::words;
 use crate::browser::now;
 
-/// The sentence that the user reads when the wait is over.
+/// The sentence that the user reads when a wait or an outage is over.
 pub(crate) const WAIT_IS_OVER: &str = "You can try again now.";
 
 /// Properties of [`Countdown`].

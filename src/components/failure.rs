@@ -21,7 +21,7 @@ pub struct FailureProps {
     pub outage: bool,
     /// Called when the wait that the server asked for is over, and when an outage that the error came from is over.
     pub onwaited: Callback<()>,
-    /// The element that gets the focus when the wait is over, if the message has the focus then. The
+    /// The element that gets the focus when the wait or the outage is over, if the message has the focus then. The
     /// message is about to be removed.
     #[prop_or_default]
     pub next: NodeRef,
@@ -59,13 +59,13 @@ pub fn Failure(FailureProps { error, id, unfocused, outage, onwaited, next }: &F
 }
 
 /// Whether a request fails with `error` while the server cannot be used.
-fn is_of_outage(error: Error) -> bool {
+pub(crate) fn is_of_outage(error: Error) -> bool {
     matches!(
         error,
         Error::Unreachable
             | Error::TimedOut
             | Error::Interrupted
             | Error::Unavailable
-            | Error::ServerError { .. }
+            | Error::ServerError { status: 502..=504 }
     )
 }

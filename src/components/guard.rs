@@ -25,10 +25,10 @@ pub struct GuardProps {
 
 /// Shows its children while there is a session, and the fallback otherwise. Drops the children as soon as the session ends or
 /// becomes another user's. While a session is being restored, shows that (or the children, if they may be `early`) if this browser
-/// remembers a session, and the fallback otherwise. If another user signed in in another tab, shows [`Elsewhere`] above the
+/// remembers a session, and the fallback otherwise. If another user signed in in another tab, shows [`Elsewhere`](super::Elsewhere) above the
 /// fallback.
 ///
-/// While the page is frozen or in the back/forward cache, the children and [`Elsewhere`] are out of the
+/// While the page is frozen or in the back/forward cache, the children and [`Elsewhere`](super::Elsewhere) are out of the
 /// document, but keep their state. They return when a check after the page's return has found that the
 /// session still exists. The fallback stays, because it shows nothing of a session. If the browser's
 /// storage does not answer the check within 15 seconds, the page says so and offers to log out.

@@ -10,9 +10,9 @@ pub struct NoticesProps {
     /// ([`BaseUrl::is_exposed`](auth::BaseUrl::is_exposed)).
     #[prop_or_default]
     pub exposed: bool,
-    /// Whether to say that the server cannot be used at the moment. Not for a page with a view that says it.
+    /// Whether to say that the server cannot be used at the moment. A page whose own view says so sets `false`.
     #[prop_or(true)]
-    pub outage: bool,
+    pub says_outage: bool,
 }
 
 /// What a signed-in user reads while the server cannot be used.
@@ -30,11 +30,11 @@ pub(crate) fn outage_of(state: &State) -> Option<&'static str> {
 
 /// Notices about the session and the connection, shown although no request failed.
 #[component]
-pub fn Notices(NoticesProps { exposed, outage }: &NoticesProps) -> Html {
+pub fn Notices(NoticesProps { exposed, says_outage }: &NoticesProps) -> Html {
     let state = use_session();
     let not_renewed = matches!(state, State::SignedIn { degraded: Some(Degraded::NotRenewed), .. });
     let renewal = not_renewed.then_some("The server does not renew your session. Log in again to go on.");
-    let outage = outage_of(&state).filter(|_| *outage);
+    let outage = outage_of(&state).filter(|_| *says_outage);
     let client = use_client();
     let unkept = matches!(state, State::SignedIn { kept: false, .. })
         .then_some("This browser does not let the page remember you: you will be signed out when you close or reload it.");

@@ -20,9 +20,9 @@ pub(crate) struct Calls {
     /// How many calls have failed. It tells two equal errors apart: a call that fails at once sets the
     /// same error again before anything is rendered.
     pub(crate) failures: u32,
-    /// Clears the error. Call it when the wait that the server asked for is over.
+    /// Clears the error. Call it when the wait that the server asked for is over, or the outage that the error came from.
     pub(crate) waited: Callback<()>,
-    /// Whether that wait is over and no call has been made since.
+    /// Whether that is over and no call has been made since.
     pub(crate) ready_again: bool,
     /// Makes the next call.
     pub(crate) caller: Caller,

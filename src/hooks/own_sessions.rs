@@ -28,9 +28,9 @@ pub struct SessionList {
     pub end: Callback<String>,
     /// Ends all sessions, this one last.
     pub logout_everywhere: Callback<()>,
-    /// Clears the error. Call it when the wait that the server asked for is over.
+    /// Clears the error. Call it when the wait that the server asked for is over, or the outage that the error came from.
     pub waited: Callback<()>,
-    /// Whether that wait is over and no request has been sent since.
+    /// Whether that is over and no request has been sent since.
     pub ready_again: bool,
 }
 

@@ -23,7 +23,7 @@ const DEADLINE: u32 = 30_000;
 const LATE: u32 = 300_000;
 
 /// Logs in and begins a session. The name goes without the white space around it, because keyboards and clipboards add
-/// that. The password is sent byte for byte and kept nowhere.
+/// that. The password is sent byte for byte, and the engine keeps it nowhere.
 pub(crate) async fn login(
     looks: &Rc<Looks>,
     username: &str,

@@ -2,7 +2,7 @@
 
 /// The alert after a click without a network.
 pub const UNREACHABLE: &str = "Cannot reach the server. Check your connection and try again.";
-/// What a request waits for while the network is gone. The session is kept.
+/// Shown while the network is gone and no error says so. The session is kept.
 pub const UNREACHABLE_NOTICE: &str = "The server cannot be reached at the moment. You stay signed in.";
 /// The notice that the server is not available and the session is kept.
 pub const UNAVAILABLE_NOTICE: &str = "The server is not available at the moment. You stay signed in.";

@@ -2,7 +2,9 @@
 
 use anyhow::{Result, ensure};
 use e2e::browser::{Engine, Options};
-use e2e::page::{LOGIN, Seen};
+use e2e::page::{LOGIN, LoginPage, Seen};
+use e2e::pages::{Fault, shipped};
+use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
 use serde_json::Value;
 use thirtyfour::Key;
@@ -66,6 +68,56 @@ async fn log_in_early(scene: &Scene) -> Result<()> {
     let password = field(scene, "password").await?;
     password.send_keys(PASSWORD).await?;
     password.send_keys(Key::Enter + "").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_login_that_nobody_takes_up_is_ended() -> Result<()> {
+    let options = Options { impatient: true, ..Options::default() };
+    let scene = Scene::with(Engine::Chromium, options, |options| options).await?;
+    let page = paint(&scene, LOGIN).await?;
+    log_in_early(&scene).await?;
+    scene.log().wait_for("POST", "/token", 1, PATIENCE).await?;
+    // Another tab logs in meanwhile, so the code shows the signed-in view, which has as many parts as the form.
+    let remember = "const base = document.querySelector('[name=api-base-url]').content;
+        localStorage[`yew-jwt-auth:${base}:user`] = 'somebody'";
+    scene.browser.run(remember, Value::Null).await?;
+    arrive(&scene);
+    scene.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
+    let held = "return [...document.querySelectorAll('button')].map((button) => button.value).join('')";
+    ensure!(scene.browser.run(held, Value::Null).await? == "", "a button holds the password");
+    page.wait_until("the form", Seen::signed_out).await?;
+    ensure!(scene.log().wire() == ["POST /token 200", "POST /logout 204"], "{:?}", scene.log().wire());
+
+    // The code does not start.
+    scene.proxy.reset();
+    scene.pages.fail(&shipped("wasm")?, Fault::Gone);
+    scene.pages.fail(&shipped("js")?, Fault::Hang);
+    let page = LoginPage::begin(&scene.browser, &scene.pages.origin()).await?;
+    page.wait_until("the first view", Seen::painted).await?;
+    log_in_early(&scene).await?;
+    scene.log().wait_for("POST", "/token", 1, PATIENCE).await?;
+    let script = shipped("js")?;
+    scene.pages.change(|settings| settings.faults.retain(|path, _| *path != script));
+    page.wait_until("the alert", |seen| seen.alerts_of("missing")).await?;
+    scene.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
+    Ok(())
+}
+
+/// The code sends again what did not reach the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_login_that_failed_is_sent_again() -> Result<()> {
+    let options = Options { impatient: true, ..Options::default() };
+    let scene = Scene::with(Engine::Chromium, options, |options| options).await?;
+    let page = paint(&scene, LOGIN).await?;
+    scene.proxy.set_rules(vec![Rule::new("POST", "/token", Action::DropBefore)]);
+    log_in_early(&scene).await?;
+    scene.log().wait_for("POST", "/token", 1, PATIENCE).await?;
+    scene.browser.wait_for("its end", "return !self.earlyLogin", Value::Null, PATIENCE).await?;
+    scene.proxy.set_rules(Vec::new());
+    arrive(&scene);
+    let seen = page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(seen.alerts.is_empty(), "{seen:#?}");
     Ok(())
 }
 
