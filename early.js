@@ -24,17 +24,17 @@
   if (label && username) username.placeholder = username.previousSibling.textContent = label;
 
   // Sends the login that the code would send, because a slow network brings the code seconds later. The code takes up the
-  // answer (src/browser/early.rs). Whatever is not plain here waits for the code.
+  // answer (src/browser/early.rs). Only the contract `guide`, a name of visible ASCII and a simple address are handled here. All
+  // other logins wait for the code.
   const logIn = () => {
     const [name, secret] = [...app.querySelectorAll("input")].map((input) => input.value);
     const base = setting("api-base-url");
-    const isGuide = (setting("auth-contract") || "guide") == "guide";
-    const isPlain =
-      base != null && /^(https?:\/\/[\w.:-]+)?(\/[\w.~-]+)*\/?$/i.test(base) && /^[!-~]+$/.test(name) && secret;
+    if (base == null || !/^(https?:\/\/[\w.:-]+)?(\/[\w.~-]+)*\/?$/i.test(base)) return;
+    if ((setting("auth-contract") || "guide") != "guide" || !/^[!-~]+$/.test(name) || !secret) return;
     // On an insecure page the notice about that comes first.
-    if (self.earlyLogin || !isGuide || !isPlain || !isSecureContext) return;
+    if (self.earlyLogin || !isSecureContext) return;
     const inCookie = setting("auth-refresh-token") == "cookie";
-    // The server would end the session whose cookie comes along, and the page may find that session.
+    // The server ends the session whose cookie a login carries. If this browser remembers a session, the code decides.
     if (inCookie && Object.keys(localStorage).some((key) => /^yew-jwt-auth:.*:user$/.test(key))) return;
 
     const address = new URL(base || "/", location).href.replace(/\/+$/, "");
@@ -58,11 +58,9 @@
     const clocks = () => [performance.now(), Date.now()];
     const sent = clocks();
     const answer = post("/token", "application/x-www-form-urlencoded", body, false);
-    // The answer to the same login. Any other login, or a call without arguments, ends the session that this one began.
-    const mine = (url, wanted) => {
-      if (url && new URL(url).href != address + "/token") return;
+    // Logs out at the server what the login began.
+    const end = () => {
       delete self.earlyLogin;
-      if (wanted == body) return answer;
       answer
         .then((it) => it.json())
         .then(({ refresh_token, sid, session_key }) => {
@@ -71,12 +69,20 @@
         })
         .catch(() => {});
     };
-    self.earlyLogin = mine;
+    // Gives the answer to the same login, and ends this one if the code makes another.
+    const take = (url, wanted) => {
+      if (new URL(url).href != address + "/token") return;
+      if (wanted != body) return end();
+      delete self.earlyLogin;
+      return answer;
+    };
+    const login = { take, end };
+    self.earlyLogin = login;
     answer.then(
       // A token is as old as the middle of the call that brought it.
-      (it) => (it.middle = clocks().map((now, at) => (now + sent[at]) / 2)),
+      (it) => (it.midpoint = clocks().map((now, at) => (now + sent[at]) / 2)),
       // The code tries again.
-      () => self.earlyLogin == mine && delete self.earlyLogin,
+      () => self.earlyLogin == login && delete self.earlyLogin,
     );
   };
 
@@ -94,7 +100,7 @@
   };
   const act = (event) => {
     if (event.type == "input") {
-      if (self.earlyLogin) earlyLogin();
+      if (self.earlyLogin) earlyLogin.end();
       return note();
     }
     // The Enter key in a form clicks its button, and a password manager may submit without a click.
@@ -146,7 +152,7 @@
         isTaken = true;
       }
     });
-    // The page has no form, because it has found a session or its settings are wrong.
-    if (self.earlyLogin && !isTaken) earlyLogin();
+    // The page shows a session, or that a setting is wrong, in place of the form.
+    if (self.earlyLogin && !isTaken) earlyLogin.end();
   };
 }

@@ -132,11 +132,11 @@
     ];
   };
 
-  // The code will not take up what early.js has sent.
-  const giveUp = () => self.earlyLogin && earlyLogin();
+  // The code takes up no login that early.js has sent.
+  const endEarlyLogin = () => self.earlyLogin && earlyLogin.end();
 
   const tell = ([sentence, cause]) => {
-    giveUp();
+    endEarlyLogin();
     const boot = document.getElementById("boot");
     console.error(cause);
     if (boot) {
@@ -150,11 +150,11 @@
     }
   };
 
-  // The code stops with this error when it panics. It expects every other error, so a panic is a bug, and the page no longer
-  // works. The sentence is not left to the code, because the smallest build runs none of it after a panic.
-  const stopped = (error) => {
+  // A panic of the code is a WebAssembly.RuntimeError. Expected failures are values, so a panic is a bug, and the page no longer
+  // works. This script says so, because in the smallest build no code runs after a panic.
+  const tellOfPanic = (error) => {
     if (!self.WebAssembly || !(error instanceof WebAssembly.RuntimeError)) return false;
-    giveUp();
+    endEarlyLogin();
     const app = document.getElementById("app");
     app.setAttribute("role", "alert");
     app.textContent = "Something went wrong in this page. Reload it to go on.";
@@ -162,7 +162,7 @@
   };
 
   self.startFailed = async (url, error) => {
-    if (stopped(error)) console.error(error);
+    if (tellOfPanic(error)) console.error(error);
     else tell(await why(url, error));
   };
 
@@ -177,9 +177,9 @@
   else {
     addEventListener("error", ({ target, error }) => {
       if (target.type == "module") startFailed(target.src);
-      else stopped(error);
+      else tellOfPanic(error);
     }, true);
-    addEventListener("unhandledrejection", ({ reason }) => stopped(reason));
+    addEventListener("unhandledrejection", ({ reason }) => tellOfPanic(reason));
     // A policy may forbid early.js.
     document.addEventListener("readystatechange", () => (document.documentElement.hidden = false));
   }

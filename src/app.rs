@@ -5,10 +5,10 @@ use yew::prelude::*;
 
 use crate::components::{
     Data, Failure, FetchButtonProps, Guard, LoginForm, Message, Notices, OwnSessions, WAIT_IS_OVER,
-    fetch_button, is_of_outage, logout_button, outage_of, progress,
+    fetch_button, is_of_outage, logout_button, progress, use_outage,
 };
 use crate::focus::focus;
-use crate::hooks::{use_client, use_protected, use_provided, use_session, use_user};
+use crate::hooks::{use_client, use_protected, use_session, use_user};
 use crate::provider::AuthProvider;
 use crate::settings::Settings;
 
@@ -68,8 +68,7 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         }
         None => html! { "Signed in" },
     };
-    // A page that is put away has not heard that an outage is over, so its own word for the state does not count here.
-    let outage = outage_of(&use_provided().state);
+    let outage = use_outage();
     let text = if protected.busy {
         Some(outage.unwrap_or("Fetching protected data…"))
     } else {

@@ -101,13 +101,12 @@ pub(crate) fn is_online() -> bool {
 /// Both clocks. `performance.now()` begins with the page; with `timeOrigin` it is comparable to
 /// what an earlier life of the page wrote down.
 pub(crate) fn now() -> Instant {
-    let wall = js_sys::Date::now();
-    let monotonic = CLOCK.with(|clock| clock.as_ref().map_or(wall, |(origin, clock)| origin + clock.now()));
-    Instant { monotonic: whole(monotonic), wall: whole(wall) }
+    let since_start = CLOCK.with(|clock| clock.as_ref().map_or(0.0, |(_, clock)| clock.now()));
+    instant_of(since_start, js_sys::Date::now())
 }
 
-/// A moment by the clocks that a script reads: `performance.now()` and `Date.now()`.
-fn moment(since_start: f64, wall: f64) -> Instant {
+/// The instant at which a script read `performance.now()` and `Date.now()`.
+fn instant_of(since_start: f64, wall: f64) -> Instant {
     let monotonic = CLOCK.with(|clock| clock.as_ref().map_or(wall, |(origin, _)| origin + since_start));
     Instant { monotonic: whole(monotonic), wall: whole(wall) }
 }

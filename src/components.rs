@@ -29,7 +29,7 @@ pub use logout_button::LogoutButton;
 pub(crate) use logout_button::logout_button;
 pub use message::Message;
 pub use notices::Notices;
-pub(crate) use notices::outage_of;
+pub(crate) use notices::use_outage;
 pub use own_sessions::OwnSessions;
 pub use progress::Progress;
 pub(crate) use progress::progress;

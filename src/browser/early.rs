@@ -4,7 +4,7 @@ use auth::{HttpRequest, Instant, Method};
 use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
 
-use super::moment;
+use super::instant_of;
 
 /// The promise of its answer, if it was the same as `request`. If `request` is another login, the script ends its session.
 pub(super) fn answer_to(request: &HttpRequest) -> Option<Promise> {
@@ -12,23 +12,24 @@ pub(super) fn answer_to(request: &HttpRequest) -> Option<Promise> {
         return None;
     }
     let body = std::str::from_utf8(request.body.as_deref()?).ok()?;
-    early_login()?.call2(&JsValue::NULL, &request.url.as_str().into(), &body.into()).ok()?.dyn_into().ok()
+    method("take")?.call2(&JsValue::NULL, &request.url.as_str().into(), &body.into()).ok()?.dyn_into().ok()
 }
 
 /// Lets the script end the session that the login began, because nobody takes up its answer.
 pub(crate) fn end() {
-    if let Some(early_login) = early_login() {
-        let _ = early_login.call0(&JsValue::NULL);
+    if let Some(end) = method("end") {
+        let _ = end.call0(&JsValue::NULL);
     }
 }
 
-/// The middle of the call that brought `answer`, if `early.js` made it.
-pub(super) fn middle_of(answer: &JsValue) -> Option<Instant> {
-    let clocks: Array = Reflect::get(answer, &"middle".into()).ok()?.dyn_into().ok()?;
+/// The midpoint of the call that brought `answer`, if `early.js` made it.
+pub(super) fn midpoint_of(answer: &JsValue) -> Option<Instant> {
+    let clocks: Array = Reflect::get(answer, &"midpoint".into()).ok()?.dyn_into().ok()?;
     let [since_start, wall] = [0, 1].map(|at| clocks.get(at).as_f64().unwrap_or_default());
-    Some(moment(since_start, wall))
+    Some(instant_of(since_start, wall))
 }
 
-fn early_login() -> Option<Function> {
-    Reflect::get(&web_sys::window()?.into(), &"earlyLogin".into()).ok()?.dyn_into().ok()
+fn method(name: &str) -> Option<Function> {
+    let login = Reflect::get(&web_sys::window()?.into(), &"earlyLogin".into()).ok()?;
+    Reflect::get(&login, &name.into()).ok()?.dyn_into().ok()
 }

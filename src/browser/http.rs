@@ -58,7 +58,7 @@ pub(super) async fn send(request: HttpRequest) -> Result<Answer, HttpError> {
     abort.disarm();
     let (status, headers) = (response.status(), response.headers());
     let headers = Headers::new(move |name| headers.get(name).ok().flatten());
-    let received = is_early.then(|| early::middle_of(&response)).flatten().unwrap_or_else(now);
+    let received = is_early.then(|| early::midpoint_of(&response)).flatten().unwrap_or_else(now);
     Ok(Answer { status, headers, body, received })
 }
 

@@ -1,7 +1,7 @@
 use auth::{Degraded, State};
 use yew::prelude::*;
 
-use crate::hooks::{use_client, use_session};
+use crate::hooks::{use_client, use_provided, use_session};
 
 /// Properties of [`Notices`].
 #[derive(Clone, Debug, PartialEq, Properties)]
@@ -15,8 +15,14 @@ pub struct NoticesProps {
     pub says_outage: bool,
 }
 
-/// What a signed-in user reads while the server cannot be used.
-pub(crate) fn outage_of(state: &State) -> Option<&'static str> {
+/// What a signed-in user reads while the server cannot be used. Reads the provider's state, because
+/// [`use_session`] says `Restoring` of a page that is put away, which would look like the end of the outage.
+#[hook]
+pub(crate) fn use_outage() -> Option<&'static str> {
+    outage_of(&use_provided().state)
+}
+
+fn outage_of(state: &State) -> Option<&'static str> {
     match state {
         State::SignedIn { degraded: Some(Degraded::Unreachable), .. } => {
             Some("The server cannot be reached at the moment. You stay signed in.")

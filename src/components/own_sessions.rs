@@ -2,10 +2,10 @@ use auth::OwnSession;
 use js_sys::{Date, Object, Reflect};
 use yew::prelude::*;
 
-use super::{Failure, WAIT_IS_OVER, is_of_outage, outage_of, progress};
+use super::{Failure, WAIT_IS_OVER, is_of_outage, progress, use_outage};
 use crate::device::device_name;
 use crate::focus::focus;
-use crate::hooks::{use_own_sessions, use_provided};
+use crate::hooks::use_own_sessions;
 use crate::times::with_offset;
 
 /// The list of the user's sessions (ASVS 7.5.2), fetched when the user opens it. Each entry shows the
@@ -16,8 +16,7 @@ use crate::times::with_offset;
 #[component]
 pub fn OwnSessions() -> Html {
     let sessions = use_own_sessions();
-    // A page that is put away has not heard that an outage is over, so its own word for the state does not count here.
-    let outage = outage_of(&use_provided().state).is_some();
+    let outage = use_outage().is_some();
     let open = use_state_eq(|| false);
     let opener = use_node_ref();
     let toggle = {
@@ -49,7 +48,7 @@ pub fn OwnSessions() -> Html {
         (_, _, None, Some(_)) if *open => Some("The list has arrived."),
         _ => None,
     };
-    // The view above says that there is an outage. It is said once.
+    // The style hides the status line of the view above while this error is shown, so that an outage is not said twice.
     let class = if outage && sessions.error.is_some_and(is_of_outage) {
         "card sessions outage"
     } else {

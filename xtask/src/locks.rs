@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn every_locked_npm_package_has_its_hash() {
+    fn every_locked_npm_package_has_its_hash_and_no_address() {
         for file in NPM {
             let lock: Value = serde_json::from_str(&project::read(file).unwrap()).unwrap();
             let packages = lock.get("packages").unwrap().as_object().unwrap();
@@ -154,7 +154,7 @@ mod tests {
             for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
                 let hash = package.get("integrity").and_then(Value::as_str).unwrap_or_default();
                 assert!(hash.starts_with("sha512-"), "{file}: {name} has no hash");
-                // npm's option --omit-lockfile-registry-resolved leaves it out. It may be a mirror's.
+                // An address may be a mirror's. npm leaves it out with --omit-lockfile-registry-resolved.
                 assert!(package.get("resolved").is_none(), "{file}: {name} has an address");
             }
         }

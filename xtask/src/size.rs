@@ -19,7 +19,7 @@ Builds the pages and prints how many bytes a first visit downloads.
 
   --write      put the table into README.md, between <!-- size:begin --> and <!-- size:end -->
   --check      fail if README.md's total differs by more than 1 %
-  --smallest   measure the pages of `cargo xtask build --smallest`, which README.md's table is not about";
+  --smallest   measure the pages of `cargo xtask build --smallest` (README.md's table is of the usual build)";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let (write, check, kind) = (args.flag("--write"), args.flag("--check"), Kind::of(&mut args));

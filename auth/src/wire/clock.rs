@@ -18,8 +18,8 @@ impl Instant {
         self.monotonic.saturating_sub(earlier.monotonic).max(self.wall.saturating_sub(earlier.wall))
     }
 
-    /// The moment half-way between a request and its answer. An answer may be there before, because a page can ask early: its
-    /// own moment counts then.
+    /// The moment half-way between a request and its answer. If the answer is older than the request (a page may ask early), the
+    /// answer's own moment.
     pub fn midpoint(self, later: Self) -> Self {
         if later.monotonic < self.monotonic {
             return later;
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_there_before_is_as_old_as_it_is() {
+    fn an_answer_older_than_its_request_keeps_its_moment() {
         let earlier = Instant { monotonic: 400, wall: 49_400 };
         assert_eq!(START.midpoint(earlier), earlier);
     }

@@ -188,7 +188,7 @@ pub struct Answer {
     pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
-    /// When the answer was complete. Of an answer to a call that was made before the request: the middle of that call.
+    /// When the answer was complete. If the page called before it had this request, the midpoint of that call.
     pub received: Instant,
 }
 

@@ -3,10 +3,13 @@
 //! `serde_json` checks a text as a whole. This module then finds the parts of the checked text by counting its
 //! brackets. It interprets a part only when a caller reads it, so unknown fields cost nothing.
 
+mod escapes;
+
 use std::borrow::Cow;
-use std::str::Chars;
 
 use serde::de::IgnoredAny;
+
+use self::escapes::character;
 
 /// The line and the column, counted from 1, at which `text` stops being JSON. `None` if it is JSON.
 pub(crate) fn mistake(text: &str) -> Option<(usize, usize)> {
@@ -32,11 +35,11 @@ impl<'a> Raw<'a> {
 
     /// The text that a JSON string means. A lone surrogate means none.
     pub(crate) fn text(self) -> Option<String> {
-        self.meant().map(Cow::into_owned)
+        self.unescaped().map(Cow::into_owned)
     }
 
-    /// As [`text`](Self::text), and not copied if it means what is written.
-    fn meant(self) -> Option<Cow<'a, str>> {
+    /// As [`text`](Self::text), but borrowed if nothing is escaped.
+    fn unescaped(self) -> Option<Cow<'a, str>> {
         let written = self.within(b'"')?;
         if !written.contains('\\') {
             return Some(Cow::Borrowed(written));
@@ -44,7 +47,7 @@ impl<'a> Raw<'a> {
         let mut text = String::with_capacity(written.len());
         let mut rest = written.chars();
         while let Some(c) = rest.next() {
-            text.push(if c == '\\' { unescaped(&mut rest)? } else { c });
+            text.push(if c == '\\' { character(&mut rest)? } else { c });
         }
         Some(Cow::Owned(text))
     }
@@ -65,7 +68,7 @@ impl<'a> Raw<'a> {
         let mut fields = Vec::new();
         let mut parts = parts(self.within(b'{')?).into_iter();
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-            fields.push((name.meant()?, value));
+            fields.push((name.unescaped()?, value));
         }
         Some(Object(fields))
     }
@@ -111,36 +114,6 @@ fn parts(within: &str) -> Vec<Raw<'_>> {
     }
     part_until(begin, within.len());
     parts
-}
-
-/// The character that the escape behind a backslash means.
-fn unescaped(rest: &mut Chars<'_>) -> Option<char> {
-    Some(match rest.next()? {
-        'b' => '\u{8}',
-        'f' => '\u{c}',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'u' => match hex4(rest)? {
-            // A character beyond 16 bits is written as two escapes (RFC 8259 §7).
-            high @ 0xd800..0xdc00 => {
-                let paired = rest.next() == Some('\\') && rest.next() == Some('u');
-                let low = hex4(rest)?.checked_sub(0xdc00).filter(|low| paired && *low < 0x400)?;
-                char::from_u32(0x1_0000 + (high - 0xd800) * 0x400 + low)?
-            }
-            unit => char::from_u32(unit)?,
-        },
-        itself => itself,
-    })
-}
-
-/// The number that four hexadecimal digits mean.
-fn hex4(rest: &mut Chars<'_>) -> Option<u32> {
-    let mut unit = 0;
-    for _ in 0..4 {
-        unit = unit * 16 + rest.next()?.to_digit(16)?;
-    }
-    Some(unit)
 }
 
 /// The fields of one JSON object. Of two with the same name the last one counts, and one that holds `null`
