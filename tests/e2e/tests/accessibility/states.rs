@@ -5,7 +5,7 @@ use e2e::page::{FETCH, LOGIN, LOGOUT_EVERYWHERE, LoginPage, SESSIONS, SHOW_MORE,
 use e2e::pages::{Fault, shipped};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
-use e2e::sentences::WRONG;
+use e2e::sentences::{UNREACHABLE, WRONG};
 use serde_json::{Value, json};
 
 /// Brings the page into every state, and calls `look` with the name of each.
@@ -54,6 +54,16 @@ pub(crate) async fn walk(scene: &Scene, look: impl AsyncFn(&str) -> Result<()>) 
     scene.proxy.add(Rule::new("DELETE", "/sessions", Action::html(503, "")).once());
     page.press_and_settle(LOGOUT_EVERYWHERE).await?;
     look("signed-in-sessions-alert").await?;
+    // The network goes. The list says so, and the view does when the list is closed.
+    page.press(SESSIONS).await?;
+    scene.proxy.set_rules(vec![Rule::any(Action::DropBefore)]);
+    page.press_and_settle(SESSIONS).await?;
+    page.wait_until("an alert", |seen| seen.alerts == [UNREACHABLE]).await?;
+    look("signed-in-sessions-outage").await?;
+    page.press(SESSIONS).await?;
+    page.wait_until("the outage", |seen| seen.says("You stay signed in.")).await?;
+    look("signed-in-outage").await?;
+    scene.proxy.reset();
 
     page.logout().await?;
     look("logged-out").await?;
