@@ -5,6 +5,7 @@ mod answers;
 mod calls;
 mod ends;
 mod excuses;
+mod handing_over;
 mod invariant;
 mod newer;
 mod operations;
@@ -166,6 +167,10 @@ pub(crate) struct Seen {
     pub(crate) held: Option<Token>,
     /// The access tokens that the server gave it, and when by the monotonic clock. It has others from siblings.
     pub(crate) granted: BTreeMap<Token, u64>,
+    /// The access tokens that siblings gave it, and when by the monotonic clock.
+    pub(crate) handed: BTreeMap<Token, u64>,
+    /// The questions that it has asked its siblings.
+    pub(crate) questions: BTreeSet<String>,
     /// Its user logged out of who knows which.
     pub(crate) logged_out: bool,
     /// The step at which it last read the ledger.

@@ -113,6 +113,7 @@ impl World {
         self.check_text("a message", text, !secret);
         self.note(from.tab, || format!("posts {}", timeline::shown(text)));
         self.announces(from, text, secret);
+        self.asks_siblings(from, text);
         let rng = &self.chance.messages;
         let others: Vec<Life> = {
             let tabs = self.tabs.borrow();
@@ -145,6 +146,7 @@ impl World {
 
     fn hear(&self, to: Life, channel: &str, text: &str) {
         self.cover("message delivered");
+        self.is_handed(to, text);
         let listeners: Vec<Rc<dyn Fn(String)>> = {
             let tabs = self.tabs.borrow();
             let all = tabs[to.tab].listeners.values();

@@ -172,8 +172,9 @@ impl World {
         // A page that restores again has lost the session that was its own.
         let again = matches!(state, State::Restoring);
         let own = check.tab(life).family.filter(|own| !(again && check.families[*own].in_memory));
-        // Whatever it was: the tab may be signed out now.
-        check.tab(life).logged_out = own.is_none_or(|own| newest.is_some_and(|newest| newest != own));
+        // Whatever it was: the tab may be signed out now. It may have adopted the session that it notes without a call.
+        let another = |of: Option<usize>| of.is_some_and(|of| Some(of) != own);
+        check.tab(life).logged_out = own.is_none() || another(newest) || another(noted);
         for family in own.into_iter().chain(newest).chain(noted) {
             check.family(family).ends.insert("logout");
         }

@@ -38,12 +38,12 @@ impl World {
         // Before repeats go: the newest send of the last token counts, because a newer token may have come while it waited.
         let last_was_late = matches!(earlier.last(), Some((_, _, Some(_))));
         earlier.dedup_by_key(|(token, ..)| *token);
-        let granted = check.tabs.get(&life).map(|seen| &seen.granted);
+        let seen = check.tabs.get(&life);
         let last = earlier.last().and_then(|(token, ..)| *token);
-        let last_was_granted = last.zip(granted).is_some_and(|(last, granted)| granted.contains_key(&last));
+        let last_was_granted = last.zip(seen).is_some_and(|(last, seen)| seen.granted.contains_key(&last));
         // It had this token already when the last one was refused, but had not used it yet.
-        let had_newer = granted.and_then(|granted| granted.get(&token)).zip(answered);
-        let had_newer = had_newer.is_some_and(|(granted, answered)| *granted < answered);
+        let received = seen.and_then(|seen| seen.granted.get(&token).or_else(|| seen.handed.get(&token)));
+        let had_newer = received.zip(answered).is_some_and(|(received, answered)| *received < answered);
         drop(check);
         match (earlier.len(), earlier.last()) {
             (_, None) => self.check_age(life, token, operation),
@@ -97,9 +97,13 @@ impl World {
             || !refreshes.is_empty();
         // A captive portal answers 200 as well, and brings nothing.
         let answered = |call: &&&Call| matches!(call.outcome, Answered::Status(200..300)) && call.rotated;
-        let brought = refreshes.iter().filter(answered);
-        let alone = !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
-        let several = brought.count() > 1 && alone && !stood_still;
+        let brought: Vec<_> = refreshes.iter().filter(answered).map(|call| call.at).collect();
+        // What another tab got meanwhile may be better than what this one got, but its time may be up too.
+        let between = |call: &Call| brought.first() < Some(&call.at) && Some(&call.at) < brought.last();
+        let of_others = |call: &&Call| call.path == "/refresh" && call.life != life && of_family(call);
+        let outdone = check.calls.iter().filter(of_others).any(|call| call.rotated && between(call));
+        let alone = !outdone && !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
+        let several = brought.len() > 1 && alone && !stood_still;
         drop(check);
         if *outcome == Outcome::Answer(401) && may_wait && !has_waited && self.is_only_new(token) {
             self.violate(Invariant::Using, || format!("call {id} gets a 401 to a token that is only new"));

@@ -25,6 +25,8 @@ pub(crate) struct Got {
     made: Instant,
     /// The refresh token that came with it.
     refresh: Option<usize>,
+    /// When its call was made, by true time.
+    called: u64,
     at: u64,
     step: u64,
     /// A 401 answered it, or it cannot be known whether the server can be used, or whether it is its generation's only one.
@@ -55,7 +57,7 @@ impl World {
     pub(crate) fn learn_from_answer(&self, id: usize, answer: Option<&Answer>) {
         let (now, at, step) = (self.now(), self.time(), self.steps.get());
         let mut check = self.check.borrow_mut();
-        let Call { life, token, sent, .. } = check.calls[id];
+        let Call { life, token, sent, at: called, .. } = check.calls[id];
         let path = check.calls[id].path.clone();
         let status = answer.map(|answer| answer.status);
         // A repeated attempt gives a generation a second access token. In a cookie's session no refresh token tells.
@@ -80,7 +82,7 @@ impl World {
             seen.granted.insert(token, now.monotonic);
             let refresh = brought(Kind::Refresh).map(|token| token.number);
             received = Some((token.family, refresh.unwrap_or_default()));
-            seen.got = Some(Got { token, made: sent.midpoint(now), refresh, at, step, doubtful });
+            seen.got = Some(Got { token, made: sent.midpoint(now), refresh, called, at, step, doubtful });
         }
         seen.in_trouble |= !matches!(status, Some(200..500));
         if let Some((family, number)) = received {
@@ -167,10 +169,14 @@ impl World {
         }
         // "… or g = none": a tab that has no token refreshes, and with that learns whether the session lives.
         let older = own.got.as_ref().filter(|got| got.token.family == family && got.token.number < newest);
-        // An attempt that was repeated gives a generation a second access token, and nobody asks for that.
+        // An attempt that was repeated gives a generation a second access token, and nobody asks for that. So do two
+        // tabs that refresh at once a token that the server does not replace.
         let mut all = check.tabs.values().filter_map(|seen| seen.got.as_ref());
         let held = all.find(|got| Some(got.token) == own.held).or(older);
-        let same_generation = held.and_then(|got| got.refresh);
+        let same_generation = |got: &Got| {
+            let same_token = got.refresh.is_some() && got.refresh == held.and_then(|held| held.refresh);
+            same_token || held.is_some_and(|held| got.called < held.at)
+        };
         if older.is_none() || own.in_trouble || of.refused.contains(&newest) || !of.ends.is_empty() {
             return None;
         }
@@ -178,7 +184,7 @@ impl World {
         others.into_iter().find(|tab| {
             let seen = check.tabs.get(&tabs[*tab].life(*tab));
             let got = seen.and_then(|seen| seen.got.as_ref());
-            let got = got.filter(|got| got.refresh.is_none() || got.refresh != same_generation);
+            let got = got.filter(|got| !same_generation(got));
             got.filter(|got| got.token.family == family && got.token.number == newest).is_some_and(|got| {
                 let left = known.saturating_sub(now.since(got.made));
                 left > (known / 5).min(MARGIN) && !got.doubtful && got.at + HANDED_OVER < time
