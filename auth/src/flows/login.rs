@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES, revoke};
 use crate::flows::enter::{Entered, Entry, Replaced, enter};
-use crate::flows::logout::{end_row, leave_behind};
+use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown};
 use crate::flows::look::Looks;
 use crate::platform::{Instant, LedgerError, random_text, with_deadline};
 use crate::protocol::ids::{Sid, User};
@@ -227,6 +227,8 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     // take it up again after this session.
     let shared = engine.session().filter(|before| before.id != session.id && !before.is_this_tabs());
     let left_behind = shared.filter(|_| !entered.stored).map(|before| before.id);
+    // A logout came before the page knew its session, and ends what the ledger holds, but not this login.
+    let leaves_unknown = !entered.stored && engine.believes(|belief| belief.is_logout_wanted());
     engine.apply(|belief, effects| {
         belief.logged_in(session, unheard, effects);
         let (replaced, token) = entered.replaced.unzip();
@@ -234,10 +236,11 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         effects.announce = true;
         effects.revoke.extend([older, token.flatten()].into_iter().flatten());
     });
-    if let Some(sid) = left_behind
-        && engine.apply(|belief, _| belief.end_here(&sid))
-    {
+    if let Some(sid) = left_behind {
         leave_behind(engine, sid);
+    }
+    if leaves_unknown {
+        leave_behind_unknown(engine);
     }
     if unheard {
         // Since the unheard try another tab may have refreshed the row or logged in.

@@ -9,7 +9,7 @@ use crate::engine::{Engine, Logout, TRIES, can_tell, can_tell_with, pause_before
 use crate::platform::LedgerError;
 use crate::protocol::attempt::Found;
 use crate::protocol::ids::Sid;
-use crate::protocol::rows::Page;
+use crate::protocol::rows::{Page, Row};
 use crate::protocol::session::{Session, Tenure};
 use crate::wire::{AccessToken, EndReason, RefreshToken, Tokens};
 
@@ -79,7 +79,13 @@ pub(crate) fn settle(engine: &Rc<Engine>, sid: Sid) {
 /// Ends in the ledger a session that a login without the ledger has replaced. Nobody has logged out of it, so nobody is told
 /// how that goes.
 pub(crate) fn leave_behind(engine: &Rc<Engine>, sid: Sid) {
-    engine.apply(|_, effects| effects.forget.push(sid.clone()));
+    let is_news = engine.apply(|belief, effects| {
+        effects.forget.push(sid.clone());
+        belief.end_here(&sid)
+    });
+    if !is_news {
+        return;
+    }
     let this = engine.clone();
     engine.spawn(async move {
         let (_, token) = end_row(&this, &sid, 0..TRIES).await;
@@ -90,13 +96,22 @@ pub(crate) fn leave_behind(engine: &Rc<Engine>, sid: Sid) {
     });
 }
 
+/// The same for a session that the page does not know: the one that the ledger names when it answers.
+pub(crate) fn leave_behind_unknown(engine: &Rc<Engine>) {
+    let this = engine.clone();
+    engine.spawn(async move {
+        let Some(row) = live_row(&this).await else { return };
+        let stored = this.vault.newest(&row.sid);
+        leave_behind(&this, row.sid);
+        this.apply(|_, effects| effects.revoke.extend(stored));
+    });
+}
+
 fn known_of(engine: &Engine, session: &Session) -> Known {
     let stored = match &session.tenure {
         Tenure::ThisTab { row, .. } => row.as_ref().and_then(|row| row.refresh_token()),
-        Tenure::Shared { .. } if engine.custody.refresh == RefreshCustody::Local => {
-            engine.vault.newest(&session.id)
-        }
-        Tenure::Shared { .. } => None,
+        // A later deployment may have moved the token of any custody here, and the logout wipes it.
+        Tenure::Shared { .. } => engine.vault.newest(&session.id),
     };
     Known {
         unwritten: session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()),
@@ -141,6 +156,19 @@ async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> bool {
         }
     }
     told.is_some()
+}
+
+/// The row of the session that the ledger names, if that one lives. A ledger that gives no answer is asked again.
+pub(crate) async fn live_row(engine: &Rc<Engine>) -> Option<Row> {
+    let mut page = engine.ledger.current_page(None).await;
+    for n in 0..TRIES {
+        if page.as_ref().err() != Some(&LedgerError::Aborted) {
+            break;
+        }
+        engine.platform.sleep(pause_before(engine, n)).await;
+        page = engine.ledger.current_page(None).await;
+    }
+    page.ok()?.live().cloned()
 }
 
 /// Ends the row. Whether the ledger took it, or never will; and the token that the row held or points at.

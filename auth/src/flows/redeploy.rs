@@ -5,12 +5,14 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 
 use crate::custody::RefreshCustody;
-use crate::engine::{Engine, Logout, TRIES, pause_before, revoke};
-use crate::flows::logout::end_row;
+use crate::engine::{Engine, Logout, TRIES, revoke};
+use crate::flows::logout::{end_row, live_row};
 use crate::platform::{LedgerError, with_deadline};
 use crate::ports::ledger::{Ledger, TRANSACTION_DEADLINE};
+use crate::ports::vault::CATCH_UP;
+use crate::protocol::attempt::Found;
 use crate::protocol::ids::Sid;
-use crate::protocol::rows::{Page, Row};
+use crate::protocol::rows::Row;
 use crate::wire::EndReason;
 
 /// What the places of another custody, and other sessions, have left: a session that this custody does not keep ends, the
@@ -98,16 +100,10 @@ fn move_token(engine: &Engine, row: &mut Row) -> Option<Sid> {
 /// If the ledger holds a session that this custody does not keep, it is ended, here and at the server. `false` if the
 /// ledger did not hear of the end.
 async fn end_stored(engine: Rc<Engine>) -> bool {
-    let mut page = engine.ledger.current_page(None).await;
-    for n in 0..TRIES {
-        if page.as_ref().err() != Some(&LedgerError::Aborted) {
-            break;
-        }
-        engine.platform.sleep(pause_before(&engine, n)).await;
-        page = engine.ledger.current_page(None).await;
-    }
-    let stored = page.as_ref().ok().and_then(Page::live).filter(|row| keeps_no_more(&engine, row));
-    let Some((sid, user)) = stored.map(|row| (row.sid.clone(), row.user.clone())) else { return true };
+    let stored = live_row(&engine).await.filter(|row| keeps_no_more(&engine, row));
+    let Some(row) = stored else { return true };
+    wait_for_token(&engine, &row).await;
+    let Row { sid, user, .. } = row;
     let (heard, token) = end_row(&engine, &sid, 0..TRIES).await;
     if heard {
         engine.apply(|belief, effects| {
@@ -120,6 +116,19 @@ async fn end_stored(engine: Rc<Engine>) -> bool {
         }
     }
     heard
+}
+
+/// Waits until the vault shows the row's token, because another tab may have stored it a moment ago, and the server is told with
+/// it.
+async fn wait_for_token(engine: &Engine, row: &Row) {
+    let (looks, pause) = CATCH_UP;
+    for _ in 0..looks {
+        let lies_in_vault = row.renewable && row.token.is_none();
+        if !lies_in_vault || matches!(engine.vault.get(&row.sid, row.generation), Found::Token(_)) {
+            break;
+        }
+        engine.platform.sleep(pause).await;
+    }
 }
 
 /// Nothing in the vault belongs to a session of custody `memory`.

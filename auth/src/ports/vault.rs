@@ -18,6 +18,10 @@ use crate::wire::json::{Object, Writer};
 /// The version of the entries that this build reads and writes.
 const VERSION: u32 = 2;
 
+/// How long a tab waits for a token that its view of storage lacks: so many looks, so many
+/// milliseconds apart. Looks are counted, because a page that was frozen has seen nothing meanwhile.
+pub(crate) const CATCH_UP: (u32, u32) = (10, 100);
+
 /// A session's entries, what each holds before its name.
 pub(crate) type View = Vec<(Option<String>, String)>;
 

@@ -212,6 +212,36 @@ fn a_session_that_is_no_longer_kept_is_owed_to_a_server_that_cannot_be_reached()
 }
 
 #[test]
+fn a_logout_in_a_tab_of_the_earlier_deployment_reaches_the_server_although_the_token_has_moved() {
+    for (old, new) in MOVES {
+        let (world, tab, client) = World::new().sign_in_with(old);
+        let moved = load(&world.tab(), new);
+        world.settle();
+        client.logout();
+        world.settle();
+        assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+        assert_eq!(moved.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
+        assert!(tab.is_wiped() && !world.ledger().contains("refresh-"));
+        assert_eq!(world.server(|server| server.alive()), 0);
+    }
+}
+
+#[test]
+fn a_page_that_keeps_nothing_any_more_waits_for_a_token_that_another_tab_has_just_stored() {
+    let world = World::new();
+    let late = world.tab();
+    late.stop_seeing();
+    let (world, tab, _client) = world.sign_in_with(LOCAL);
+    tab.close();
+    let client = load(&late, MEMORY);
+    world.pass(500);
+    late.see_everything();
+    world.settle();
+    assert_eq!((client.state(), world.server(|server| server.alive())), (NO_LONGER_KEPT, 0));
+    assert!(world.profile().is_empty());
+}
+
+#[test]
 fn a_tab_of_the_earlier_deployment_learns_that_its_session_is_over() {
     for old in [LOCAL, DATABASE] {
         let (world, tab, client) = World::new().sign_in_with(old);

@@ -204,3 +204,23 @@ fn a_logout_before_the_page_knows_its_session_is_none_of_the_login_that_follows(
     world.settle();
     assert_eq!((client.state(), world.server(|server| server.alive())), (signed_in("ann"), 1));
 }
+
+#[test]
+fn a_logout_before_the_page_knows_its_session_ends_it_although_a_login_that_cannot_be_stored_follows() {
+    let (world, tab, _client) = World::signed_in();
+    world.break_ledger();
+    let client = tab.open();
+    client.logout();
+    world.run(client.login("ann", "secret")).unwrap();
+    assert_eq!(client.state(), State::SignedIn { user: Some("ann".into()), degraded: None, kept: false });
+    world.mend_ledger();
+    world.pass(120_000);
+    assert_eq!(world.row()["ended"]["reason"], "logged_out");
+    // The login's session goes on, and no look takes up the other one after it.
+    assert_eq!(world.server(|server| server.alive()), 1);
+    client.logout();
+    world.settle();
+    assert!(world.run(client.recheck()));
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+    assert_eq!(world.server(|server| server.alive()), 0);
+}

@@ -6,7 +6,7 @@ use super::{Refresher, SEND_WITHIN};
 use crate::flows::look::adopt;
 use crate::platform::{Instant, LedgerError};
 use crate::ports::siblings::HAND_OVER_OR_REFRESH;
-use crate::ports::vault::View;
+use crate::ports::vault::{CATCH_UP, View};
 use crate::protocol::attempt::{Attempt, Found};
 use crate::protocol::decide::{Decision, Facts, Turn, Watched, decide};
 use crate::protocol::ids::Sid;
@@ -14,9 +14,6 @@ use crate::protocol::rows::{Flight, Page};
 use crate::protocol::session::Session;
 use crate::wire::Rotation;
 
-/// How long a tab waits for a token that its view of storage lacks: so many looks, so many
-/// milliseconds apart. Looks are counted, because a page that was frozen has seen nothing meanwhile.
-const CATCH_UP: (u32, u32) = (10, 100);
 /// How often the wait begins anew because storage moved.
 const RENEWALS: u32 = 2;
 
