@@ -13,6 +13,11 @@ use crate::protocol::rows::{Page, Row};
 use crate::protocol::session::{Session, Tenure};
 use crate::wire::{AccessToken, EndReason, RefreshToken, Tokens};
 
+/// How long a ledger without an answer is asked for the session that is to end, in milliseconds.
+const UNTIL_NAMED: u64 = 120_000;
+/// The pause between two such questions, in milliseconds.
+const PAUSE: u32 = 250;
+
 /// The tokens that the server can be told with, the newest first.
 #[derive(Default)]
 struct Known {
@@ -160,15 +165,15 @@ async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> bool {
 
 /// The row of the session that the ledger names, if that one lives. A ledger that gives no answer is asked again.
 pub(crate) async fn live_row(engine: &Rc<Engine>) -> Option<Row> {
-    let mut page = engine.ledger.current_page(None).await;
-    for n in 0..TRIES {
-        if page.as_ref().err() != Some(&LedgerError::Aborted) {
-            break;
+    let began = engine.platform.now();
+    loop {
+        let page = engine.ledger.current_page(None).await;
+        let waited = engine.platform.now().since(began);
+        if page.as_ref().err() != Some(&LedgerError::Aborted) || waited >= UNTIL_NAMED {
+            return page.ok()?.live().cloned();
         }
-        engine.platform.sleep(pause_before(engine, n)).await;
-        page = engine.ledger.current_page(None).await;
+        engine.platform.sleep(PAUSE).await;
     }
-    page.ok()?.live().cloned()
 }
 
 /// Ends the row. Whether the ledger took it, or never will; and the token that the row held or points at.

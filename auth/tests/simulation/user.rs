@@ -197,6 +197,8 @@ impl World {
         if matches!(client.state(), State::SignedInElsewhere { .. }) {
             self.cover("another user's session taken up");
             self.asks_for_user(life);
+            // Nobody holds a logout against whoever takes the session up later, and knows it.
+            self.check.borrow_mut().tab(life).left.clear();
             client.start();
         }
         let world = self.clone();
