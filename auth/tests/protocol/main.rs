@@ -61,6 +61,7 @@ mod tabs_refreshing;
 mod taken_over;
 mod takeover_races;
 mod token_only;
+mod token_only_servers;
 mod token_only_tabs;
 mod turns;
 mod unlearnt;
