@@ -36,6 +36,7 @@ mod looking;
 mod newer_records;
 mod newer_takeover;
 mod news;
+mod no_longer_kept;
 mod not_taken_over;
 mod not_yet;
 mod noted;
