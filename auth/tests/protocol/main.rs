@@ -38,6 +38,7 @@ mod newer_takeover;
 mod news;
 mod no_longer_kept;
 mod not_taken_over;
+mod not_unlearnt;
 mod not_yet;
 mod noted;
 mod notice;
