@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auth::LedgerError;
+use auth::{Decide, LedgerError};
 use serde_json::Value;
 
 use super::World;
@@ -78,6 +78,42 @@ impl World {
     /// Nothing more happens to transactions.
     pub(crate) fn unblock_ledger(&self) {
         self.0.ledger_faults.borrow_mut().clear();
+    }
+
+    /// Runs one transaction of the ledger, with the next fault.
+    pub(super) async fn transact(self, keys: Vec<String>, decide: Decide) -> Result<(), LedgerError> {
+        if let Some(error) = self.0.ledger_refuses.get() {
+            return Err(error);
+        }
+        self.0.transactions.set(self.0.transactions.get() + 1);
+        let fault = self.0.ledger_faults.borrow_mut().pop_front();
+        if fault == Some(LedgerFault::Hangs) {
+            std::future::pending::<()>().await;
+        }
+        if let Some(LedgerFault::BreaksLate(milliseconds)) = fault {
+            self.timer(milliseconds).await;
+            return Err(LedgerError::Broken);
+        }
+        let mut entries: Vec<_> = keys.iter().map(|key| self.0.ledger.borrow().get(key).cloned()).collect();
+        decide(&mut entries);
+        match fault {
+            Some(LedgerFault::Aborts) => return Err(LedgerError::Aborted),
+            Some(LedgerFault::Fills) => return Err(LedgerError::Broken),
+            _ => {}
+        }
+        {
+            let mut ledger = self.0.ledger.borrow_mut();
+            for (key, entry) in keys.into_iter().zip(entries) {
+                match entry {
+                    Some(text) => drop(ledger.insert(key, text)),
+                    None => drop(ledger.remove(&key)),
+                }
+            }
+        }
+        if let Some(LedgerFault::HeardLate(milliseconds)) = fault {
+            self.timer(milliseconds).await;
+        }
+        if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(()) }
     }
 
     /// The text of all rows.

@@ -11,7 +11,7 @@ use auth::{
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::task::LocalSpawnExt as _;
 
-use super::{BASE, Deafening, Held, LedgerFault, Listener, Storage, Waiting, World};
+use super::{BASE, Deafening, Held, Listener, Storage, Waiting, World};
 
 /// A browser tab: its own storage, the profile's shared.
 #[derive(Clone)]
@@ -213,43 +213,7 @@ impl Platform for Tab {
         keys: Vec<String>,
         decide: Decide,
     ) -> LocalBoxFuture<'static, Result<(), LedgerError>> {
-        let world = self.world.clone();
-        let transaction = async move {
-            if let Some(error) = world.0.ledger_refuses.get() {
-                return Err(error);
-            }
-            world.0.transactions.set(world.0.transactions.get() + 1);
-            let fault = world.0.ledger_faults.borrow_mut().pop_front();
-            if fault == Some(LedgerFault::Hangs) {
-                std::future::pending::<()>().await;
-            }
-            if let Some(LedgerFault::BreaksLate(milliseconds)) = fault {
-                world.timer(milliseconds).await;
-                return Err(LedgerError::Broken);
-            }
-            let mut entries: Vec<_> =
-                keys.iter().map(|key| world.0.ledger.borrow().get(key).cloned()).collect();
-            decide(&mut entries);
-            match fault {
-                Some(LedgerFault::Aborts) => return Err(LedgerError::Aborted),
-                Some(LedgerFault::Fills) => return Err(LedgerError::Broken),
-                _ => {}
-            }
-            {
-                let mut ledger = world.0.ledger.borrow_mut();
-                for (key, entry) in keys.into_iter().zip(entries) {
-                    match entry {
-                        Some(text) => drop(ledger.insert(key, text)),
-                        None => drop(ledger.remove(&key)),
-                    }
-                }
-            }
-            if let Some(LedgerFault::HeardLate(milliseconds)) = fault {
-                world.timer(milliseconds).await;
-            }
-            if fault == Some(LedgerFault::CommitsUnheard) { Err(LedgerError::Aborted) } else { Ok(()) }
-        };
-        self.while_open(transaction)
+        self.while_open(self.world.clone().transact(keys, decide))
     }
 
     fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>> {
