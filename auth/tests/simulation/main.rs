@@ -25,6 +25,7 @@ mod network;
 mod options;
 mod page;
 mod rare;
+mod request;
 mod rng;
 mod run;
 #[cfg(sabotage)]

@@ -8,6 +8,7 @@ use crate::apps::App;
 use crate::check::person::person;
 use crate::cookies::{Jar, SetCookies};
 use crate::options::{Class, Lifetime, Options, Rotation};
+use crate::request::{carried, header};
 use crate::token::{Kind, Token, tokens_in};
 
 /// How an answer announces idempotent rotation.
@@ -289,14 +290,4 @@ impl Server {
 pub(crate) fn terminal(family: Option<usize>) -> Reply {
     let body = r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#.to_owned();
     Reply { status: 401, body, deed: Deed::Terminal { family } }
-}
-
-/// The refresh token in a body.
-pub(crate) fn carried(request: &HttpRequest) -> Option<Token> {
-    let body = std::str::from_utf8(request.body.as_deref()?).ok()?;
-    tokens_in(body).find(|token| token.kind == Kind::Refresh)
-}
-
-pub(crate) fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    request.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }

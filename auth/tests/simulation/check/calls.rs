@@ -6,7 +6,7 @@ use crate::apps::App;
 use crate::check::redeploy::NO_LONGER_KEPT;
 use crate::check::{Answered, Call, Invariant};
 use crate::options::{Class, Rotation};
-use crate::server::{carried, header};
+use crate::request::{carried, header};
 use crate::tasks::{Life, Owner};
 use crate::token::{Kind, Token, tokens_in};
 use crate::world::World;
