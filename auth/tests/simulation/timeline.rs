@@ -1,10 +1,21 @@
-//! What is stored, as a reader of a timeline wants it: no envelope, no full random text.
+//! The lines of a timeline. What is stored is written as a reader wants it: no envelope, no full random text.
 
 use serde_json::Value;
 
 const PREFIX: &str = "yew-jwt-auth:http://localhost:8000";
 /// So much of a random text tells it from others.
 const SHORT: usize = 6;
+
+/// When, in which tab, what.
+pub(crate) type Line = (u64, Option<usize>, String);
+
+/// A line as text, with its time as hours, minutes and seconds.
+pub(crate) fn line((at, tab, what): &Line) -> String {
+    let who = tab.map_or("world".to_owned(), |tab| format!("tab {tab}"));
+    let (seconds, rest) = (at / 1000, at % 1000);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!("{hours:3}:{minutes:02}:{:02}.{rest:03}  {who:<6} {what}", seconds % 60)
+}
 
 /// A storage key and what it holds, on one line.
 pub(crate) fn entry(key: &str, value: Option<&str>) -> String {

@@ -20,6 +20,7 @@ use crate::server::Server;
 use crate::storage::Profile;
 use crate::tab::Tab;
 use crate::tasks::{Life, Owner, Tasks};
+use crate::timeline::{self, Line};
 
 /// 2026-01-01, in milliseconds.
 const EPOCH: u64 = 1_767_225_600_000;
@@ -31,9 +32,6 @@ pub(crate) struct Violation {
     pub(crate) text: String,
     pub(crate) at: u64,
 }
-
-/// When, in which tab, what.
-type Line = (u64, Option<usize>, String);
 
 #[derive(Clone)]
 pub(crate) struct World(Rc<Inner>);
@@ -282,13 +280,7 @@ impl World {
     }
 
     pub(crate) fn timeline(&self) -> Vec<String> {
-        let line = |(at, tab, line): &Line| {
-            let who = tab.map_or("world".to_owned(), |tab| format!("tab {tab}"));
-            let (seconds, rest) = (at / 1000, at % 1000);
-            let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-            format!("{hours:3}:{minutes:02}:{:02}.{rest:03}  {who:<6} {line}", seconds % 60)
-        };
-        self.timeline.as_ref().map(|t| t.borrow().iter().map(line).collect()).unwrap_or_default()
+        self.timeline.as_ref().map(|t| t.borrow().iter().map(timeline::line).collect()).unwrap_or_default()
     }
 
     /// Ends all tabs, so that what they hold is freed.
