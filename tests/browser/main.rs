@@ -14,6 +14,7 @@ mod borders;
 mod channel;
 mod countdowns;
 mod ledger;
+mod ledger_connections;
 mod lock;
 mod mounted;
 mod other_apps;
