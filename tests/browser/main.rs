@@ -22,6 +22,7 @@ mod other_tabs;
 mod own_sessions;
 mod page;
 mod platform;
+mod platform_storage;
 mod resume;
 mod script;
 mod stand;
