@@ -1,14 +1,12 @@
-"""POST /refresh with an Idempotency-Key: the table of app/sessions.py, row by row."""
+"""POST /refresh with an Idempotency-Key: the table of app/services/rotation.py, row by row."""
 
 import logging
-from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from app.core.sealing import SealError, seal, unseal
-from app.core.security import new_refresh_token, refresh_token_hash
+from app.core.security import refresh_token_hash
 from app.models import RefreshToken
 from app.services import lookup, rotation
 
@@ -265,77 +263,3 @@ def test_an_attempt_made_before_a_switch_to_strict_is_theft_afterwards(
     token, key = before.tokens()["refresh_token"], new_key()
     before.rotated(token, key)
     assert reason(make_world(rotation="strict").refresh(token, key)) == "reuse"
-
-
-# What is stored.
-
-
-def test_a_successor_is_sealed_only_while_it_is_unspent(world: World) -> None:
-    first = world.tokens()["refresh_token"]
-    second = world.rotated(first, new_key())["refresh_token"]
-    assert _sealed(world, first) is not None
-    world.rotated(second, new_key())
-    assert _sealed(world, first) is None
-    assert _sealed(world, second) is not None
-
-
-def test_without_a_key_nothing_is_sealed(world: World) -> None:
-    token = world.tokens()["refresh_token"]
-    world.rotated(token)
-    assert _sealed(world, token) is None
-
-
-def test_the_stored_bytes_hold_neither_the_successor_nor_the_key(world: World) -> None:
-    session, key = world.tokens(), new_key()
-    token = session["refresh_token"]
-    successor = world.rotated(token, key)["refresh_token"]
-    with world.database.read() as db:
-        rows = db.execute(select(*RefreshToken.__table__.columns)).all()
-    stored = repr(rows)
-    for secret in (token, successor, key):
-        assert secret not in stored
-    sealed = _sealed(world, token)
-    assert sealed is not None
-    assert unseal(sealed, token, session["sid"]) == successor
-    # A thief of the database has only the hash and the session's name.
-    digest = refresh_token_hash(token)
-    assert digest is not None
-    for guess in (digest.hex(), urlsafe_b64encode(digest).decode(), session["sid"]):
-        with pytest.raises(SealError):
-            unseal(sealed, guess, session["sid"])
-
-
-def test_a_tampered_seal_is_a_500_that_issues_nothing(world: World) -> None:
-    token, key = world.tokens()["refresh_token"], new_key()
-    world.rotated(token, key)
-    with world.database.write() as db:
-        db.execute(
-            update(RefreshToken)
-            .where(RefreshToken.hash == refresh_token_hash(token))
-            .values(sealed_successor=b"\x00" * 80)
-        )
-    assert world.refresh(token, key).status_code == 500
-
-
-def test_a_seal_opens_with_its_token_and_session_only() -> None:
-    predecessor, successor = new_refresh_token(), new_refresh_token()
-    sealed = seal(successor, predecessor, "sid")
-    assert unseal(sealed, predecessor, "sid") == successor
-    assert seal(successor, predecessor, "sid") != sealed
-    for wrong in (
-        (sealed, new_refresh_token(), "sid"),
-        (sealed, predecessor, "another"),
-        (sealed[:-1] + bytes([sealed[-1] ^ 1]), predecessor, "sid"),
-        (b"", predecessor, "sid"),
-    ):
-        with pytest.raises(SealError):
-            unseal(*wrong)
-
-
-def _sealed(world: World, token: str) -> bytes | None:
-    with world.database.read() as db:
-        return db.scalar(
-            select(RefreshToken.sealed_successor).where(
-                RefreshToken.hash == refresh_token_hash(token)
-            )
-        )
