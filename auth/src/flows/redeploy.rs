@@ -100,9 +100,11 @@ fn move_token(engine: &Engine, row: &mut Row) -> Option<Sid> {
 /// If the ledger holds a session that this custody does not keep, it is ended, here and at the server. `false` if the
 /// ledger did not hear of the end.
 async fn end_stored(engine: Rc<Engine>) -> bool {
-    let stored = live_row(&engine).await.filter(|row| keeps_no_more(&engine, row));
-    let Some(row) = stored else { return true };
+    let Some(row) = live_row(&engine).await else { return true };
     wait_for_token(&engine, &row).await;
+    if !keeps_no_more(&engine, &row) {
+        return true;
+    }
     let Row { sid, user, .. } = row;
     let (heard, token) = end_row(&engine, &sid, 0..TRIES).await;
     if heard {
@@ -118,8 +120,8 @@ async fn end_stored(engine: Rc<Engine>) -> bool {
     heard
 }
 
-/// Waits until the vault shows the row's token, because another tab may have stored it a moment ago, and the server is told with
-/// it.
+/// Waits until the vault shows the row's token, because another tab may have stored it a moment ago. The token says whether the
+/// custody keeps the session, and the server is told with it.
 async fn wait_for_token(engine: &Engine, row: &Row) {
     let (looks, pause) = CATCH_UP;
     for _ in 0..looks {

@@ -81,7 +81,9 @@ async fn patiently(looks: &Rc<Looks>, started: Instant) -> bool {
     let engine = looks.engine();
     loop {
         let seen = looks.look().await;
-        if seen || engine.platform.now().since(started) >= LONGEST_WAIT.into() {
+        // By the monotonic clock, because people set the other one.
+        let waited = engine.platform.now().monotonic.saturating_sub(started.monotonic);
+        if seen || waited >= LONGEST_WAIT.into() {
             return seen;
         }
         engine.platform.sleep(PAUSE).await;

@@ -170,6 +170,21 @@ fn a_session_whose_token_script_can_read_is_ended_when_the_page_keeps_sessions_i
 }
 
 #[test]
+fn it_is_ended_too_if_another_tab_has_just_stored_the_token() {
+    let world = World::new();
+    let late = world.tab();
+    late.stop_seeing();
+    let (world, tab, _client) = world.sign_in_with(LOCAL);
+    tab.close();
+    let client = late.open_with(Contract::default(), COOKIE);
+    world.pass(500);
+    late.see_everything();
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::NoLongerKept)));
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
 fn another_users_session_that_the_page_ends_is_not_offered_any_more() {
     let (world, tab, ann) = World::new().sign_in_with(LOCAL);
     let bob = world.tab().open_with(Contract::default(), LOCAL);

@@ -22,6 +22,18 @@ fn a_look_that_comes_before_the_restore_ends_what_was_logged_out_of() {
 }
 
 #[test]
+fn a_clock_that_is_set_meanwhile_does_not_end_a_starts_wait_for_the_ledger() {
+    let (world, _tab, _client) = World::signed_in();
+    world.next_transactions([LedgerFault::Aborts; 3]);
+    let stranger = world.tab().open();
+    world.set_clock_by(86_400_000);
+    world.pass(100);
+    assert_eq!(stranger.state(), State::Restoring);
+    world.settle();
+    assert_eq!(stranger.state(), signed_in("ann"));
+}
+
+#[test]
 fn a_logout_before_a_slow_ledger_has_answered_waits_for_it() {
     let (world, _tab, _client) = World::signed_in();
     let second = world.tab().client(Contract::default(), Custody::default());

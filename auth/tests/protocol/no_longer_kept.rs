@@ -5,7 +5,7 @@ use auth::{AccessCustody, Custody, EndReason, State};
 
 use crate::custody_change::{DATABASE, LOCAL, MEMORY, load, page};
 use crate::server::Rotation;
-use crate::world::{UNCONFIRMED, World, signed_in};
+use crate::world::{LedgerFault, UNCONFIRMED, World, signed_in};
 
 const NO_LONGER_KEPT: State = State::SignedOut(Some(EndReason::NoLongerKept));
 
@@ -73,6 +73,16 @@ fn a_page_that_keeps_nothing_any_more_waits_for_a_token_that_another_tab_has_jus
     world.settle();
     assert_eq!((client.state(), world.server(|server| server.alive())), (NO_LONGER_KEPT, 0));
     assert!(world.profile().is_empty());
+}
+
+#[test]
+fn a_clock_that_is_set_meanwhile_does_not_end_the_wait_for_a_ledger_that_gives_no_answer() {
+    let (world, tab) = page(Rotation::Strict, LOCAL);
+    world.next_transactions([LedgerFault::Aborts; 5]);
+    let client = load(&tab, MEMORY);
+    world.set_clock_by(86_400_000);
+    world.settle();
+    assert_eq!((client.state(), world.server(|server| server.alive())), (NO_LONGER_KEPT, 0));
 }
 
 #[test]
