@@ -58,22 +58,22 @@ as on a mobile and three times as on a desktop device (about three minutes). It 
 and names each audit that costs points. Lighthouse takes the time on the clock, so nothing else should run meanwhile.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
-    let local = args.flag("--local");
-    let test = args.flag("--test");
-    let measure = args.flag("--measure");
-    let lighthouse = args.flag("--lighthouse");
+    let asked: Vec<_> = ["--local", "--test", "--measure", "--lighthouse"]
+        .into_iter()
+        .filter(|flag| args.flag(flag))
+        .collect();
     let folder = args.value("--to")?;
     let name = args.value("--name")?;
     let port = args.value("--port")?.map_or(Ok(PORT), |port| cli::port(&port))?;
     let workers = args.value("--workers")?;
     args.finish()?;
-    match (local, test, measure, lighthouse, folder, name) {
-        (true, false, false, false, None, None) => run_local(port, workers),
-        (false, true, false, false, None, None) => tested::run(),
-        (false, false, true, false, None, None) => measure::run(),
-        (false, false, false, true, None, None) => lighthouse::run(),
-        (false, false, false, false, Some(folder), Some(name)) => write(Path::new(&folder), &name),
-        (false, false, false, false, None, None) => {
+    match (asked.as_slice(), folder, name) {
+        (["--local"], None, None) => run_local(port, workers),
+        (["--test"], None, None) => tested::run(),
+        (["--measure"], None, None) => measure::run(),
+        (["--lighthouse"], None, None) => lighthouse::run(),
+        ([], Some(folder), Some(name)) => write(Path::new(&folder), &name),
+        ([], None, None) => {
             println!(
                 "deploy/README.md says how to deploy this project by Docker Compose or systemd; `cargo xtask deploy --local` tries it on this machine."
             );

@@ -20,31 +20,20 @@ use crate::{
     cache::Cache,
     deploy::{
         local::{Deployment, Options},
-        pages,
         servers::Servers,
     },
-    http, node, process, project, reference_server,
+    node, process, project,
     report::progress,
 };
 
 pub(crate) fn run() -> Result<()> {
-    let dist = pages::built()?;
     let cache = Cache::locate()?;
-    let lighthouse = Lighthouse::install(&cache)?;
-    let servers = Servers::install()?;
-    let python = reference_server::interpreter(&cache)?;
     let scratch = project::scratch().join("lighthouse");
     cache::empty(&scratch)?;
-    let options = Options {
-        dist,
-        python,
-        port: http::free_port(PORT)?,
-        settings: Vec::new(),
-        local_custody: false,
-        log: Some(scratch.join("deployment.log")),
-    };
-    let mut deployment = Deployment::start(&cache, &servers, &options)
-        .context("The servers' words are in target/xtask/lighthouse/deployment.log.")?;
+    let options = Options::of_built(&cache, &scratch, PORT)?;
+    let lighthouse = Lighthouse::install(&cache)?;
+    let servers = Servers::install()?;
+    let mut deployment = Deployment::start(&cache, &servers, &options)?;
     let load = bench::load();
     let mut verdicts = Vec::new();
     for device in DEVICES {

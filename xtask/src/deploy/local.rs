@@ -36,6 +36,20 @@ pub(crate) struct Options {
     pub(crate) log: Option<PathBuf>,
 }
 
+impl Options {
+    /// The pages in dist/ on a free port near `port`. What the servers say goes to a file in `scratch`.
+    pub(crate) fn of_built(cache: &Cache, scratch: &Path, port: u16) -> Result<Self> {
+        Ok(Self {
+            dist: pages::built()?,
+            python: reference_server::interpreter(cache)?,
+            port: http::free_port(port)?,
+            settings: Vec::new(),
+            local_custody: false,
+            log: Some(scratch.join("deployment.log")),
+        })
+    }
+}
+
 /// A running deployment. Dropping it stops the servers, in this order, and removes their files.
 #[derive(Debug)]
 pub(crate) struct Deployment {
@@ -51,6 +65,14 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// Starts all servers, and returns when they answer.
     pub(crate) fn start(cache: &Cache, servers: &Servers, options: &Options) -> Result<Self> {
+        let started = Self::start_servers(cache, servers, options);
+        match &options.log {
+            Some(log) => started.with_context(|| format!("What the servers said is in {}.", log.display())),
+            None => started,
+        }
+    }
+
+    fn start_servers(cache: &Cache, servers: &Servers, options: &Options) -> Result<Self> {
         let Options { dist, python, port, settings, local_custody, log } = options;
         let log = log.as_deref().map(File::create).transpose()?;
         let certificate = certificate::of_this_machine(cache, &servers.openssl)?;

@@ -14,12 +14,10 @@ use crate::{
     cache::Cache,
     deploy::{
         local::{Deployment, Options},
-        pages,
         servers::Servers,
     },
-    http,
     process::{self, Group},
-    project, reference_server,
+    project,
     report::progress,
     tools::cargo,
 };
@@ -39,25 +37,14 @@ pub(crate) struct Measured {
 
 /// Measures with each number of sessions, which grow, and with each number of workers.
 pub(crate) fn measure(sessions: &[u32], workers: &[u32]) -> Result<Measured> {
-    let dist = pages::built()?;
     let cache = Cache::locate()?;
-    let servers = Servers::install()?;
-    let python = reference_server::interpreter(&cache)?;
-    // Compiled first, so that no compiler runs while the deployment is measured.
-    process::run(cargo().args(["build"]).args(LOAD), "Compiling the load")?;
     let scratch = project::scratch().join("measure");
     fs::create_dir_all(&scratch)?;
-    let options = Options {
-        dist,
-        python,
-        port: http::free_port(PORT)?,
-        settings: Vec::new(),
-        local_custody: false,
-        log: Some(scratch.join("deployment.log")),
-    };
-    let deployment = Deployment::start(&cache, &servers, &options);
-    let mut deployment =
-        deployment.context("The servers' words are in target/xtask/measure/deployment.log.")?;
+    let options = Options::of_built(&cache, &scratch, PORT)?;
+    let servers = Servers::install()?;
+    // Compiled first, so that no compiler runs while the deployment is measured.
+    process::run(cargo().args(["build"]).args(LOAD), "Compiling the load")?;
+    let mut deployment = Deployment::start(&cache, &servers, &options)?;
     let mut rows = Vec::new();
     let mut before = 0;
     for &sessions in sessions {
