@@ -26,9 +26,11 @@ impl World {
         let held = check.tab(life).held;
         // "A 401 for generation g: if the same session has moved on, send again … and do not refresh."
         let newer = |sent: Token| held.is_some_and(|held| held.is_newer_than(sent));
-        // The request may have gone out with that newer one before: a sibling handed over an older one since.
-        let spent = |call: &Call| operation.is_some() && call.operation == operation && call.token == held;
-        let is_spent = check.calls.iter().any(spent);
+        // The server may have refused that newer one to this tab before, or this request may have gone out with it: a sibling
+        // handed over an older one since.
+        let refused = |call: &Call| call.life == life && call.outcome == Answered::Status(401);
+        let of_this = |call: &Call| operation.is_some() && call.operation == operation;
+        let is_spent = check.calls.iter().any(|call| call.token == held && (of_this(call) || refused(call)));
         if outcome == Answered::Status(401) && token.is_some_and(newer) && !is_spent {
             check.calls[id].late = Some(now);
         }

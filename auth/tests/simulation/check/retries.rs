@@ -97,12 +97,15 @@ impl World {
             || !refreshes.is_empty();
         // A captive portal answers 200 as well, and brings nothing.
         let answered = |call: &&&Call| matches!(call.outcome, Answered::Status(200..300)) && call.rotated;
-        let brought: Vec<_> = refreshes.iter().filter(answered).map(|call| call.at).collect();
+        let brought: Vec<_> = refreshes.iter().filter(answered).collect();
+        // The token that a refresh brought ages while the ledger does not take its commit.
+        let untaken = brought.first().is_some_and(|call| call.unheard);
         // What another tab got meanwhile may be better than what this one got, but its time may be up too.
-        let between = |call: &Call| brought.first() < Some(&call.at) && Some(&call.at) < brought.last();
+        let ends = brought.first().zip(brought.last()).map(|(first, last)| (first.at, last.at));
+        let between = |call: &Call| ends.is_some_and(|(first, last)| first < call.at && call.at < last);
         let of_others = |call: &&Call| call.path == "/refresh" && call.life != life && of_family(call);
         let outdone = check.calls.iter().filter(of_others).any(|call| call.rotated && between(call));
-        let alone = !outdone && !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
+        let alone = !outdone && !untaken && !operation.overlapped && seen.is_none_or(|seen| !seen.in_trouble);
         let several = brought.len() > 1 && alone && !stood_still;
         drop(check);
         if *outcome == Outcome::Answer(401) && may_wait && !has_waited && self.is_only_new(token) {
