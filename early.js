@@ -38,14 +38,12 @@
     if (inCookie && Object.keys(localStorage).some((key) => /^yew-jwt-auth:.*:user$/.test(key))) return;
 
     const address = new URL(base || "/", location).href.replace(/\/+$/, "");
-    const post = (path, type, body, keepalive) =>
-      fetch(address + path, {
+    const post = (path, type, body, keepalive) => {
+      const headers = { accept: "application/json", "content-type": type };
+      if (inCookie) headers["x-requested-with"] = "yew-jwt-auth";
+      return fetch(address + path, {
         method: "POST",
-        headers: {
-          accept: "application/json",
-          "content-type": type,
-          ...(inCookie && { "x-requested-with": "yew-jwt-auth" }),
-        },
+        headers,
         body,
         cache: "no-store",
         credentials: inCookie ? "same-origin" : "omit",
@@ -53,8 +51,10 @@
         redirect: "manual",
         referrerPolicy: "no-referrer",
       });
+    };
     const fields = { grant_type: "password", username: name, password: secret };
-    const body = new URLSearchParams({ ...fields, ...(inCookie && { refresh_custody: "cookie" }) }) + "";
+    if (inCookie) fields.refresh_custody = "cookie";
+    const body = new URLSearchParams(fields) + "";
     const clocks = () => [performance.now(), Date.now()];
     const sent = clocks();
     const answer = post("/token", "application/x-www-form-urlencoded", body, false);
