@@ -161,6 +161,8 @@ pub(crate) struct Seen {
     pub(crate) family: Option<usize>,
     /// Those that it logged out of.
     pub(crate) left: BTreeSet<usize>,
+    /// Those of them that its user may have taken up again since, and knows it.
+    pub(crate) taken_up: BTreeSet<usize>,
     /// Its user logged out before the page knew of what.
     pub(crate) leaving: bool,
     /// The newest access token that it has sent or kept.

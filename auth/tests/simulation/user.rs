@@ -181,6 +181,7 @@ impl World {
         // A login that the ledger does not know yet comes after this, and may be adopted.
         if let Some(own) = own.filter(|own| check.families[*own].entered || check.families[*own].in_memory) {
             check.tab(life).left.insert(own);
+            check.tab(life).taken_up.remove(&own);
         }
         check.tab(life).leaving |= matches!(state, State::Restoring);
         drop(check);
@@ -197,8 +198,10 @@ impl World {
         if matches!(client.state(), State::SignedInElsewhere { .. }) {
             self.cover("another user's session taken up");
             self.asks_for_user(life);
-            // Nobody holds a logout against whoever takes the session up later, and knows it.
-            self.check.borrow_mut().tab(life).left.clear();
+            let mut check = self.check.borrow_mut();
+            let seen = check.tab(life);
+            seen.taken_up.extend(&seen.left);
+            drop(check);
             client.start();
         }
         let world = self.clone();

@@ -172,7 +172,8 @@ impl World {
         if !held.is_some_and(|held| held.is_newer_than(token)) {
             *held = Some(token);
         }
-        let left = check.tab(life).left.contains(&token.family);
+        let seen = check.tab(life);
+        let left = seen.left.contains(&token.family) && !seen.taken_up.contains(&token.family);
         let running_since = check.tab(life).running_since;
         let family = check.family(token.family);
         let silent = family.ends.contains(NO_LONGER_KEPT);
