@@ -13,7 +13,7 @@ use crate::ports::vault::CATCH_UP;
 use crate::protocol::attempt::Found;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Row;
-use crate::wire::EndReason;
+use crate::wire::{EndReason, RefreshToken};
 
 /// What the places of another custody, and other sessions, have left: a session that this custody does not keep ends, the
 /// session's token moves to where this custody keeps it, the tokens of other sessions go.
@@ -63,12 +63,11 @@ pub(crate) async fn settle_in(engine: &Rc<Engine>) {
     }
 }
 
-/// Whether this custody keeps no session such as the row's: `memory` keeps none, `cookie` none whose token script can read.
-fn keeps_no_more(engine: &Engine, row: &Row) -> bool {
-    let token = || row.refresh_token().or_else(|| engine.vault.newest(&row.sid));
+/// Whether this custody keeps no session with this token: `memory` keeps none, `cookie` none whose token script can read.
+fn keeps_no_more(engine: &Engine, token: Option<&RefreshToken>) -> bool {
     match engine.custody.refresh {
         RefreshCustody::Memory => true,
-        RefreshCustody::Cookie => token().is_some_and(|token| !token.is_in_cookie()),
+        RefreshCustody::Cookie => token.is_some_and(|token| !token.is_in_cookie()),
         RefreshCustody::Local | RefreshCustody::Database => false,
     }
 }
@@ -101,36 +100,41 @@ fn move_token(engine: &Engine, row: &mut Row) -> Option<Sid> {
 /// ledger did not hear of the end.
 async fn end_stored(engine: Rc<Engine>) -> bool {
     let Some(row) = live_row(&engine).await else { return true };
-    wait_for_token(&engine, &row).await;
-    if !keeps_no_more(&engine, &row) {
+    let stored = token_of(&engine, &row).await;
+    if !keeps_no_more(&engine, stored.as_ref()) {
         return true;
     }
     let Row { sid, user, .. } = row;
-    let (heard, token) = end_row(&engine, &sid, 0..TRIES).await;
+    let (heard, newest) = end_row(&engine, &sid, 0..TRIES).await;
     if heard {
         engine.apply(|belief, effects| {
             belief.close(&sid, EndReason::NoLongerKept, effects);
             belief.no_longer_kept(Some(&user), effects);
             effects.announce = true;
         });
-        if let Some(token) = token {
+        if let Some(token) = newest.or(stored) {
             revoke(&engine, token, Some(Logout { owed: Some(sid) }));
         }
     }
     heard
 }
 
-/// Waits until the vault shows the row's token, because another tab may have stored it a moment ago. The token says whether the
-/// custody keeps the session, and the server is told with it.
-async fn wait_for_token(engine: &Engine, row: &Row) {
+/// The row's token, which says whether the custody keeps the session. Another tab may have stored it a moment ago, so it is waited
+/// for. If it does not come, one of an earlier generation says the same.
+async fn token_of(engine: &Engine, row: &Row) -> Option<RefreshToken> {
+    let mut token = row.refresh_token();
+    if !row.renewable || token.is_some() {
+        return token;
+    }
     let (looks, pause) = CATCH_UP;
     for _ in 0..looks {
-        let lies_in_vault = row.renewable && row.token.is_none();
-        if !lies_in_vault || matches!(engine.vault.get(&row.sid, row.generation), Found::Token(_)) {
-            break;
+        if let Found::Token(newest) = engine.vault.get(&row.sid, row.generation) {
+            return Some(newest);
         }
+        token = engine.vault.newest(&row.sid).or(token);
         engine.platform.sleep(pause).await;
     }
+    token
 }
 
 /// Nothing in the vault belongs to a session of custody `memory`.

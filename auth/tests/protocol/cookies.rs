@@ -1,8 +1,11 @@
 //! Custody `cookie`: the refresh token is in a cookie that script cannot read, and the row holds the cookie's handle.
 
+use std::collections::BTreeMap;
+
 use auth::{Client, Contract, Custody, EndReason, Error, RefreshCookie, RefreshCustody, State};
 use futures_util::future::join;
 
+use crate::server::Rotation;
 use crate::world::{Fault, Tab, World, me, signed_in};
 
 const COOKIE: Custody = Custody { access: auth::AccessCustody::Session, refresh: RefreshCustody::Cookie };
@@ -179,6 +182,24 @@ fn it_is_ended_too_if_another_tab_has_just_stored_the_token() {
     let client = late.open_with(Contract::default(), COOKIE);
     world.pass(500);
     late.see_everything();
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::NoLongerKept)));
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn it_is_ended_too_if_only_the_token_before_was_seen_and_that_one_goes() {
+    let (world, tab, client) = World::with(|server| server.rotation = Rotation::Same).sign_in_with(LOCAL);
+    let before = world.profile();
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    tab.close();
+    // A crash has taken the newest entry back.
+    world.edit_profile_to(before);
+    let late = world.tab();
+    let client = late.open_with(Contract::default(), COOKIE);
+    world.pass(500);
+    world.edit_profile_to(BTreeMap::new());
     world.settle();
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::NoLongerKept)));
     assert_eq!(world.server(|server| server.alive()), 0);
