@@ -101,7 +101,8 @@ pub(crate) fn leave_behind(engine: &Rc<Engine>, sid: Sid) {
     });
 }
 
-/// The same for a session that the page does not know: the one that the ledger names when it answers.
+/// The same for the session that a logout was for before the page knew it: the one that the ledger names when it answers.
+/// The page shows the login by then, so it does not tell how that logout goes.
 pub(crate) fn leave_behind_unknown(engine: &Rc<Engine>) {
     let this = engine.clone();
     engine.spawn(async move {
