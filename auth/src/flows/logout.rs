@@ -166,10 +166,10 @@ async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> bool {
 
 /// The row of the session that the ledger names, if that one lives. A ledger that gives no answer is asked again.
 pub(crate) async fn live_row(engine: &Rc<Engine>) -> Option<Row> {
-    let began = engine.platform.now().monotonic;
+    let began = engine.platform.now();
     loop {
         let page = engine.ledger.current_page(None).await;
-        let waited = engine.platform.now().monotonic.saturating_sub(began);
+        let waited = engine.platform.now().waited_since(began);
         if page.as_ref().err() != Some(&LedgerError::Aborted) || waited >= UNTIL_NAMED {
             return page.ok()?.live().cloned();
         }

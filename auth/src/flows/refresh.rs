@@ -19,7 +19,7 @@ use crate::protocol::decide::{Decision, Turn};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Flight;
 use crate::protocol::session::Session;
-use crate::wire::{self, Answer, EndReason, Error, Grant, Place};
+use crate::wire::{self, Answer, EndReason, Error, Grant, Instant, Place};
 
 /// The longest time a caller waits for refreshes, in milliseconds.
 pub(crate) const LONGEST_WAIT: u32 = 15_000;
@@ -37,8 +37,8 @@ pub(crate) struct Refresher {
     /// the page has no random numbers.
     owner: OnceCell<String>,
     under_way: RefCell<Option<UnderWay>>,
-    /// Another tab's flight that this tab waits for, and when this tab first saw it, on the monotonic clock.
-    watched: RefCell<Option<(Flight, u64)>>,
+    /// Another tab's flight that this tab waits for, and when this tab first saw it.
+    watched: RefCell<Option<(Flight, Instant)>>,
     /// The session that this tab refreshes again later without a caller, because a refresh failed.
     recovering: RefCell<Option<Sid>>,
 }
@@ -47,8 +47,8 @@ pub(crate) struct Refresher {
 struct UnderWay {
     session: Sid,
     generation: u32,
-    /// When a caller last asked for it, on the monotonic clock.
-    wanted: Rc<Cell<u64>>,
+    /// When a caller last asked for it.
+    wanted: Rc<Cell<Instant>>,
     /// Weak: its task keeps it alive, and with it the engine.
     outcome: WeakShared<Attempts>,
 }
@@ -100,7 +100,7 @@ impl Refresher {
     /// caller too. A refresh of an earlier generation ends before the new one begins, because it may be about to send
     /// the same token.
     pub(crate) fn join(self: &Rc<Self>, session: Sid, generation: u32) -> Outcome {
-        let now = self.engine.platform.now().monotonic;
+        let now = self.engine.platform.now();
         let found = self.under_way.borrow().as_ref().and_then(|under_way| {
             let outcome = under_way.outcome.upgrade().filter(|_| under_way.session == session)?;
             under_way.wanted.set(now);
@@ -115,12 +115,12 @@ impl Refresher {
     /// Begins a refresh after `earlier`. It is a task of its own, because its caller may go away.
     fn begin(self: &Rc<Self>, session: Sid, generation: u32, earlier: Option<Outcome>) -> Outcome {
         let (this, named) = (self.clone(), session.clone());
-        let wanted = Rc::new(Cell::new(self.engine.platform.now().monotonic));
+        let wanted = Rc::new(Cell::new(self.engine.platform.now()));
         let asked = wanted.clone();
         let outcome = async move {
             if let Some(earlier) = earlier {
                 let _of_another_generation = earlier.await;
-                asked.set(this.engine.platform.now().monotonic);
+                asked.set(this.engine.platform.now());
             }
             let outcome = this.rounds(&named, generation, &asked).await;
             let is_this = |now: &mut UnderWay| now.session == named && now.generation == generation;
@@ -147,7 +147,7 @@ impl Refresher {
         self: &Rc<Self>,
         session: &Sid,
         generation: u32,
-        wanted: &Cell<u64>,
+        wanted: &Cell<Instant>,
     ) -> Result<(), Error> {
         let mut known = generation;
         loop {
@@ -161,7 +161,7 @@ impl Refresher {
             match round {
                 Round::Done(outcome) => return outcome,
                 Round::Again { known: next, after, because } => {
-                    let waited = self.engine.platform.now().monotonic.saturating_sub(wanted.get());
+                    let waited = self.engine.platform.now().waited_since(wanted.get());
                     if waited.saturating_add(after.into()) > LONGEST_WAIT.into() {
                         return Err(because);
                     }

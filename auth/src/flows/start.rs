@@ -81,8 +81,7 @@ async fn patiently(looks: &Rc<Looks>, started: Instant) -> bool {
     let engine = looks.engine();
     loop {
         let seen = looks.look().await;
-        // By the monotonic clock, because people set the other one.
-        let waited = engine.platform.now().monotonic.saturating_sub(started.monotonic);
+        let waited = engine.platform.now().waited_since(started);
         if seen || waited >= LONGEST_WAIT.into() {
             return seen;
         }

@@ -33,7 +33,7 @@ pub(crate) async fn take_over(engine: &Rc<Engine>, started: Instant) {
     let (mut owed, mut looks) = (None, 0);
     loop {
         let tried = earlier.take_over(engine, &mut owed, &mut looks).await;
-        let waited = engine.platform.now().monotonic.saturating_sub(started.monotonic);
+        let waited = engine.platform.now().waited_since(started);
         let late = waited >= LONGEST_WAIT.into();
         if late || !matches!(tried, Err(LedgerError::Aborted | LedgerError::Broken)) {
             break;

@@ -15,7 +15,13 @@ pub struct Instant {
 impl Instant {
     /// Milliseconds from `earlier` to `self`, by the clock that saw more of them.
     pub fn since(self, earlier: Self) -> u64 {
-        self.monotonic.saturating_sub(earlier.monotonic).max(self.wall.saturating_sub(earlier.wall))
+        self.waited_since(earlier).max(self.wall.saturating_sub(earlier.wall))
+    }
+
+    /// Milliseconds from `earlier` to `self` by the monotonic clock alone: for how long this page waited, because people set
+    /// the other clock.
+    pub fn waited_since(self, earlier: Self) -> u64 {
+        self.monotonic.saturating_sub(earlier.monotonic)
     }
 
     /// The moment half-way between a request and its answer. If the answer is older than the request (a page may ask early), the
@@ -50,6 +56,12 @@ mod tests {
     #[test]
     fn two_clocks_that_went_back_make_no_time_pass() {
         assert_eq!(Instant { monotonic: 0, wall: 0 }.since(START), 0);
+    }
+
+    #[test]
+    fn a_wait_is_measured_by_the_monotonic_clock_alone() {
+        assert_eq!(Instant { monotonic: 4_000, wall: 900_000 }.waited_since(START), 3_000);
+        assert_eq!(Instant { monotonic: 0, wall: 900_000 }.waited_since(START), 0);
     }
 
     #[test]

@@ -40,6 +40,21 @@ fn a_session_stays_while_an_earlier_build_holds_the_lock_of_its_refresh() {
 }
 
 #[test]
+fn a_clock_that_is_set_meanwhile_does_not_end_the_wait_for_what_an_earlier_build_left() {
+    for aborted in 1..12 {
+        let (world, earlier) = left();
+        world.next_transactions(vec![LedgerFault::Aborts; aborted]);
+        let client = earlier.tab.client_at(CRM, Contract::default(), Custody::default());
+        client.start();
+        world.pass(100);
+        world.set_clock_by(86_400_000);
+        world.settle();
+        assert_eq!((aborted, client.state()), (aborted, signed_in("ann")));
+        is_cleared(&world, &earlier);
+    }
+}
+
+#[test]
 fn a_token_that_storage_shows_late_is_waited_for() {
     let (world, earlier) = left();
     let name = earlier_name(&format!("refresh:{EARLIER}:0"));

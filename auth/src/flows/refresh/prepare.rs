@@ -76,7 +76,7 @@ impl Refresher {
 
     /// Remembers since when this tab sees another's flight.
     pub(super) fn watch(&self, flight: Flight) {
-        let now = self.engine.platform.now().monotonic;
+        let now = self.engine.platform.now();
         let mut watched = self.watched.borrow_mut();
         if watched.as_ref().is_none_or(|(before, _)| *before != flight) {
             *watched = Some((flight, now));
@@ -111,7 +111,7 @@ impl Refresher {
                 .watched
                 .borrow()
                 .clone()
-                .map(|(flight, since)| Watched { flight, elapsed: now.monotonic.saturating_sub(since) });
+                .map(|(flight, since)| Watched { flight, elapsed: now.waited_since(since) });
             // What was waited for in vain may be coming, if storage has moved since.
             facts.caught_up = caught_up
                 .is_some_and(|view| facts.this_tabs || Some(view) == engine.vault.view(&facts.session));

@@ -26,9 +26,9 @@ impl Refresher {
         let this = self.clone();
         self.engine.spawn(async move {
             let engine = &this.engine;
-            let started = engine.platform.now().monotonic;
+            let started = engine.platform.now();
             let mut pause = 2_000;
-            while engine.platform.now().monotonic.saturating_sub(started) < RECOVERY {
+            while engine.platform.now().waited_since(started) < RECOVERY {
                 engine.platform.sleep(pause / 2 + engine.random() % (pause / 2)).await;
                 pause = (pause * 2).min(BACKOFF);
                 let now = engine.platform.now();
