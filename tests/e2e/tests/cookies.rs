@@ -12,6 +12,7 @@ use e2e::sentences::LOGGED_OUT;
 use e2e::server::{Options, Server};
 use e2e::session::{ensure_no_session, wait_until_stale};
 use e2e::tabs::Tabs;
+use serde_json::Value;
 use thirtyfour::{By, Key, TypingData};
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
@@ -47,6 +48,13 @@ impl Site {
 
     async fn type_into(&self, id: &str, keys: impl Into<TypingData>) -> Result<()> {
         Ok(self.browser.driver().find(By::Id(id)).await?.send_keys(keys).await?)
+    }
+
+    /// Fills in the form and presses the Enter key.
+    async fn log_in_early(&self) -> Result<()> {
+        self.type_into("username", USERNAME).await?;
+        self.type_into("password", PASSWORD).await?;
+        self.type_into("password", Key::Enter + "").await
     }
 
     async fn log_in(&self) -> Result<LoginPage<'_>> {
@@ -101,9 +109,7 @@ async fn a_login_that_leaves_early_gets_its_cookie() -> Result<()> {
         site.pages.fail(&shipped("wasm")?, Fault::Hang);
         let page = LoginPage::begin(&site.browser, &site.origin).await?;
         page.wait_until("the first view", Seen::painted).await?;
-        site.type_into("username", USERNAME).await?;
-        site.type_into("password", PASSWORD).await?;
-        site.type_into("password", Key::Enter + "").await?;
+        site.log_in_early().await?;
         site.proxy.log().wait_for("POST", "/token", 1, PATIENCE).await?;
         if is_changed {
             site.type_into("password", "another").await?;
@@ -122,6 +128,24 @@ async fn a_login_that_leaves_early_gets_its_cookie() -> Result<()> {
         wait_until_stale(&site.browser).await?;
         ensure!(page.press_and_settle(FETCH).await?.json().is_some());
     }
+    Ok(())
+}
+
+/// The server ends the session whose cookie a login carries, and only the code knows whose that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_waits_for_the_code_if_the_browser_remembers_another_session() -> Result<()> {
+    let site = Site::start(Engine::Chromium).await?;
+    LoginPage::open(&site.browser, &site.origin).await?;
+    site.browser.run("localStorage['yew-jwt-auth:/elsewhere:user'] = 'somebody'", Value::Null).await?;
+    site.pages.fail(&shipped("wasm")?, Fault::Hang);
+    let page = LoginPage::begin(&site.browser, &site.origin).await?;
+    page.wait_until("the first view", Seen::painted).await?;
+    site.log_in_early().await?;
+    page.wait_until("progress", |seen| seen.says("Loading…")).await?;
+    ensure!(site.proxy.log().wire().is_empty(), "{:?}", site.proxy.log().wire());
+    site.pages.change(|settings| settings.faults.clear());
+    page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(site.proxy.log().wire() == ["POST /token 200"], "{:?}", site.proxy.log().wire());
     Ok(())
 }
 

@@ -1,13 +1,16 @@
 //! A login that leaves before the code is there: the code takes up its answer, or ends the session that it began.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, ensure};
-use e2e::browser::{Engine, Options};
+use e2e::browser::{Browser, Engine, Options};
 use e2e::page::{LOGIN, LoginPage, Seen};
-use e2e::pages::{Fault, shipped};
-use e2e::proxy::{Action, Rule};
+use e2e::pages::{Fault, Pages, shipped};
+use e2e::proxy::{Action, Proxy, Route, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
+use e2e::sentences::UNENCRYPTED;
 use serde_json::Value;
-use thirtyfour::Key;
+use thirtyfour::{By, Key};
 
 use crate::{PATIENCE, arrive, field, nothing_moved, paint};
 
@@ -48,26 +51,64 @@ pub(super) async fn an_early_login_that_is_changed_is_ended(scene: &Scene) -> Re
 }
 
 pub(super) async fn a_login_that_only_the_code_knows_waits_for_it(scene: &Scene) -> Result<()> {
-    scene.proxy.reset();
-    scene.pages.meta("auth-contract", r#"{"preset": "guide"}"#);
-    let page = paint(scene, LOGIN).await?;
-    log_in_early(scene).await?;
-    page.wait_until("progress", |seen| seen.says("Loading…")).await?;
-    scene.pages.change(|settings| drop(settings.meta.remove("auth-contract")));
-    ensure!(scene.log().wire().is_empty(), "{:?}", scene.log().wire());
-    arrive(scene);
-    page.wait_until("signed in", Seen::signed_in).await?;
-    ensure!(scene.log().wire() == ["POST /token 200"], "{:?}", scene.log().wire());
-    page.logout().await?;
-    scene.log().wait_for("POST", "/logout", 1, PATIENCE).await.map(drop)
+    let other_address = format!("{}/?version=1", scene.proxy.url());
+    let cases: [(_, _, _, &[&str]); 3] = [
+        ("auth-contract", r#"{"preset": "guide"}"#, USERNAME, &["POST /token 200"]),
+        ("auth-contract", "guide", "änne", &["POST /token 401"]),
+        // The code says that no query may stand there.
+        ("api-base-url", &other_address, USERNAME, &[]),
+    ];
+    for (setting, value, username, wire) in cases {
+        scene.proxy.reset();
+        let mut before = BTreeMap::new();
+        scene.pages.change(|settings| before.clone_from(&settings.meta));
+        scene.pages.meta(setting, value);
+        let page = paint(scene, LOGIN).await?;
+        log_in_early_as(&scene.browser, username).await?;
+        page.wait_until("progress", |seen| seen.says("Loading…")).await?;
+        scene.pages.change(|settings| settings.meta = before);
+        ensure!(scene.log().wire().is_empty(), "{value}: {:?}", scene.log().wire());
+        arrive(scene);
+        let seen = page.wait_until("an end", |seen| seen.signed_in() || !seen.alerts.is_empty()).await?;
+        ensure!(scene.log().wire() == wire, "{value}: {:?}", scene.log().wire());
+        if seen.signed_in() {
+            page.logout().await?;
+            scene.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn log_in_early(scene: &Scene) -> Result<()> {
+    log_in_early_as(&scene.browser, USERNAME).await
 }
 
 /// Fills in the form and presses the Enter key.
-async fn log_in_early(scene: &Scene) -> Result<()> {
-    field(scene, "username").await?.send_keys(USERNAME).await?;
-    let password = field(scene, "password").await?;
+async fn log_in_early_as(browser: &Browser, username: &str) -> Result<()> {
+    browser.driver().find(By::Id("username")).await?.send_keys(username).await?;
+    let password = browser.driver().find(By::Id("password")).await?;
     password.send_keys(PASSWORD).await?;
     password.send_keys(Key::Enter + "").await?;
+    Ok(())
+}
+
+/// The code shows first that others can read the password.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_on_an_insecure_page_waits_for_the_code() -> Result<()> {
+    let pages = Pages::of_the_app("http://api.test").await?;
+    pages.fail(&shipped("wasm")?, Fault::Hang);
+    let api = Route::api(pages.address()).host("api.test");
+    let proxy = Proxy::with_routes(0, vec![Route::pages(pages.address()).host("app.test"), api]).await?;
+    let options = Options { impatient: true, proxy: Some(proxy.address()), ..Options::default() };
+    let browser = Browser::with(Engine::Chromium, options).await?;
+    let page = LoginPage::begin(&browser, "http://app.test").await?;
+    page.wait_until("the first view", Seen::painted).await?;
+    log_in_early_as(&browser, USERNAME).await?;
+    page.wait_until("progress", |seen| seen.says("Loading…")).await?;
+    ensure!(proxy.log().matching("POST", "/token").is_empty(), "{:?}", proxy.log().wire());
+    pages.change(|settings| settings.faults.clear());
+    page.wait_until("the notice", |seen| seen.statuses.contains(&UNENCRYPTED.to_owned())).await?;
+    proxy.log().wait_for("POST", "/token", 1, PATIENCE).await?;
     Ok(())
 }
 
