@@ -253,3 +253,14 @@ fn a_refused_login_logs_nothing_out() {
     world.settle();
     assert_eq!(world.take_log(), ["POST /token 401"]);
 }
+
+#[test]
+fn an_unusable_answer_to_a_login_leaves_a_session_whose_cookie_has_a_name_of_its_own() {
+    let (world, _tab, client) = in_cookie();
+    world.next("/token", [Fault::says(200, "{}")]);
+    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::Unintelligible));
+    world.settle();
+    assert_eq!(client.state(), signed_in("ann"));
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).unwrap().body, br#"{"user":"ann"}"#);
+}

@@ -225,3 +225,33 @@ fn a_logout_before_the_page_knows_its_session_ends_it_although_a_login_that_cann
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
     assert_eq!(world.server(|server| server.alive()), 0);
 }
+
+#[test]
+fn a_login_that_cannot_be_stored_leaves_alone_what_another_tab_has_begun() {
+    let world = World::new();
+    let (client, other) = (world.tab().open(), world.tab().open());
+    world.settle();
+    client.pause();
+    world.run(other.login("ann", "secret")).unwrap();
+    world.break_ledger();
+    world.run(client.login("bob", "secret")).unwrap();
+    world.mend_ledger();
+    world.pass(60_000);
+    assert_eq!(world.run(other.send(&me())).unwrap().body, br#"{"user":"ann"}"#);
+    assert_eq!(world.server(|server| server.alive()), 2);
+}
+
+#[test]
+fn a_login_that_is_stored_outlives_a_logout_before_the_page_knew_its_session() {
+    let (world, _tab, client) = World::signed_in();
+    let second = world.tab().client(Contract::default(), Custody::default());
+    // The restore's own read.
+    world.next_transactions([LedgerFault::Hangs]);
+    second.start();
+    world.idle();
+    second.logout();
+    world.run(second.login("bob", "secret")).unwrap();
+    world.pass(60_000);
+    assert_eq!((second.state(), world.server(|server| server.alive())), (signed_in("bob"), 1));
+    assert!(!matches!(client.state(), State::SignedIn { .. }));
+}

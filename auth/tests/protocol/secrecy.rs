@@ -15,8 +15,9 @@ fn no_debug_output_and_no_url_shows_a_token() {
     let client = tab.open();
     let shown: Rc<RefCell<String>> = Rc::default();
     let sink = shown.clone();
-    let _watch =
+    let watch =
         client.subscribe(move |state: State| sink.borrow_mut().push_str(&format!("{state:?}{state:#?}")));
+    assert_eq!(format!("{watch:?}"), "Subscription");
     let note = |text: String| shown.borrow_mut().push_str(&text);
     world.run(client.login("ann-canary", "secret")).unwrap();
     world.next(
