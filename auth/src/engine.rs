@@ -25,7 +25,7 @@ use crate::wire::{Answer, BaseUrl, Contract, Error, HttpError, HttpRequest, Plac
 mod one_cookie;
 mod tell;
 
-pub(crate) use tell::{Logout, TRIES, can_tell, can_tell_with, pause_before, revoke};
+pub(crate) use tell::{TRIES, can_tell, can_tell_with, pause_before, revoke, tell_of_logout};
 
 /// The longest time that a lock is waited for, in milliseconds.
 pub(crate) const LOCK_BOUND: u32 = 12_000;
@@ -122,7 +122,7 @@ impl Engine {
             self.siblings.announce();
         }
         for token in effects.revoke {
-            revoke(self, token, None);
+            revoke(self, token);
         }
     }
 

@@ -5,8 +5,9 @@ pub(crate) mod send;
 pub(crate) mod start;
 
 pub(crate) mod enter;
-pub(crate) mod redeploy;
 pub(crate) mod takeover;
+
+pub(crate) mod redeploy;
 
 pub(crate) mod refresh;
 

@@ -60,8 +60,7 @@ impl Engine {
             && let Some(sid) = page.live().map(|row| row.sid.clone())
         {
             let end = |page: &mut Page| {
-                let live = page.row.as_mut().filter(|row| row.is_live());
-                live.into_iter().for_each(|row| row.end(EndReason::ReplacedElsewhere, false));
+                page.row.iter_mut().for_each(|row| row.end(EndReason::ReplacedElsewhere));
             };
             let _aborted = self.ledger.transact(Some(&sid), end).await;
             self.siblings.announce();

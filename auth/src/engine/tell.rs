@@ -4,18 +4,11 @@ use std::rc::Rc;
 
 use super::Engine;
 use crate::protocol::decide::ATTEMPT_DEADLINE;
-use crate::protocol::ids::Sid;
-use crate::protocol::rows::Page;
 use crate::protocol::times::BACKOFF;
 use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Meaning, Place, Tokens};
 
-/// How often the server is told. No token is kept for it beyond the page.
+/// How often the server is told, and the ledger of what it did not take. No token is kept for that beyond the page.
 pub(crate) const TRIES: u32 = 8;
-
-/// A logout that the user asked for, and its session if the ledger notes the debt.
-pub(crate) struct Logout {
-    pub(crate) owed: Option<Sid>,
-}
 
 /// Whether the server can be told of a logout. A logout that takes a refresh token needs `refresh`, because a session keeps
 /// no refresh token without it.
@@ -37,36 +30,32 @@ fn can_renew(contract: &Contract, tokens: &Tokens) -> bool {
     contract.refresh.is_some() && tokens.refresh.is_some()
 }
 
-/// Tells the server, in the background, to end the session of `tokens`. If that fails, the user of a `logout` is told.
-/// The ledger's debt is struck out when it is paid.
-pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>, logout: Option<Logout>) {
-    let (this, mut tokens) = (engine.clone(), tokens.into());
+/// Tells the server, in the background, to end the session of `tokens`. Nobody is told how that goes.
+pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>) {
+    tell(engine, tokens.into(), false);
+}
+
+/// Tells the server of a logout, in the background, and the user whether it has heard of it.
+pub(crate) fn tell_of_logout(engine: &Rc<Engine>, tokens: Tokens) {
+    tell(engine, tokens, true);
+}
+
+fn tell(engine: &Rc<Engine>, mut tokens: Tokens, is_logout: bool) {
+    let this = engine.clone();
     engine.spawn(async move {
         for n in 0..TRIES {
             let outcome = tell_in_turn(&this, &mut tokens).await;
-            if logout.is_some() {
+            if is_logout {
                 this.apply(|belief, _| belief.told(outcome.is_ok()));
             }
             match outcome {
                 // Nobody can name it to the server any more.
-                Ok(()) | Err(Error::SessionChanged) => {
-                    return strike_out(&this, logout.and_then(|logout| logout.owed)).await;
-                }
+                Ok(()) | Err(Error::SessionChanged) => return,
                 Err(error) if !error.retry_helps() => return,
                 Err(_) => this.platform.sleep(pause_before(&this, n)).await,
             }
         }
     });
-}
-
-async fn strike_out(engine: &Engine, owed: Option<Sid>) {
-    let Some(session) = owed else { return };
-    let paid = |page: &mut Page| {
-        if let Some(ended) = page.row.as_mut().and_then(|row| row.ended.as_mut()) {
-            ended.owed = false;
-        }
-    };
-    let _owed_still = engine.ledger.transact(Some(&session), paid).await;
 }
 
 /// Tells the server. [`Error::SessionChanged`] if its one cookie is another session's by now.

@@ -45,15 +45,15 @@ impl Entered {
     }
 }
 
-/// Enters a login into the ledger, in several tries. `first` gets what a try replaces, because a try without an answer
-/// may have been committed. [`LedgerError::Broken`] says that no try was committed.
+/// Enters a login into the ledger, in several tries. `replaced` gets what a try replaces, because a try without an answer
+/// may have been committed. `None` if nobody knows whether one was.
 pub(crate) async fn enter(
     engine: &Rc<Engine>,
     entry: Entry,
-    first: &Rc<RefCell<Replaced>>,
-) -> Result<Entered, LedgerError> {
+    replaced: &Rc<RefCell<Replaced>>,
+) -> Option<Entered> {
     if engine.custody.refresh == RefreshCustody::Memory {
-        return Ok(Entered::nowhere());
+        return Some(Entered::nowhere());
     }
     let (mut began, mut error) = (None, LedgerError::Broken);
     for n in 0..TRIES {
@@ -64,14 +64,14 @@ pub(crate) async fn enter(
             Ok(now) => {
                 let began = began.get_or_insert_with(|| now.clone()).as_ref();
                 if now.as_ref().is_some_and(|now| now.is_beyond(began, &entry.row.sid)) {
-                    return Err(LedgerError::Aborted);
+                    return None;
                 }
-                replace(engine, now, entry.clone(), first.clone()).await
+                replace(engine, now, entry.clone(), replaced.clone()).await
             }
             Err(error) => Err(error),
         };
         match tried {
-            Ok(Some(entered)) => return Ok(entered),
+            Ok(Some(entered)) => return Some(entered),
             // A denied ledger counts as broken, unless an earlier try had no answer and may have written the row.
             Err(LedgerError::Denied) => break,
             Err(LedgerError::Broken) => {}
@@ -79,11 +79,11 @@ pub(crate) async fn enter(
             Ok(None) | Err(LedgerError::Aborted) => error = LedgerError::Aborted,
         }
     }
-    if error == LedgerError::Broken {
+    (error == LedgerError::Broken).then(|| {
         // A transaction that came to nothing has left its entry.
         engine.vault.forget(&entry.row.sid);
-    }
-    Err(error)
+        Entered::nowhere()
+    })
 }
 
 /// `now`, read by a transaction whose errors are the ledger's own.
@@ -103,7 +103,7 @@ async fn replace(
     engine: &Rc<Engine>,
     seen: Option<Now>,
     entry: Entry,
-    first: Rc<RefCell<Replaced>>,
+    last: Rc<RefCell<Replaced>>,
 ) -> Result<Option<Entered>, LedgerError> {
     let scope = engine.ledger.scope();
     let row_key = |sid: Option<&Sid>| sid.map_or_else(|| scope.name("row:none"), |sid| scope.row(sid));
@@ -120,7 +120,7 @@ async fn replace(
         if own_row.is_some() {
             // An earlier try of this very login was committed all the same, and others may have
             // moved on since: nothing is written twice. This one may be aborted, and found again.
-            slot.set(Some(Entered { stored: true, replaced: first.borrow().clone(), unheard: true }));
+            slot.set(Some(Entered { stored: true, replaced: last.borrow().clone(), unheard: true }));
             return;
         }
         if named != seen {
@@ -129,7 +129,7 @@ async fn replace(
         let stored = put_first(&this, &entry);
         let mut row = row;
         let replaced = end_replaced(&this, row.as_mut());
-        *first.borrow_mut() = replaced.clone();
+        *last.borrow_mut() = replaced.clone();
         let before = row.as_ref().map(|row| row.sid.clone());
         write(old_row, row.as_ref().map(Row::write));
         write(older_row, None);
@@ -145,11 +145,11 @@ async fn replace(
     Ok(done.take())
 }
 
-/// Ends the row that a login replaces. Its session and its token, if it lived.
+/// Ends the row that a login replaces. Returns its session and its token, if it lived.
 fn end_replaced(engine: &Engine, row: Option<&mut Row>) -> Replaced {
     let row = row.filter(|row| row.is_live())?;
     let replaced = (row.sid.clone(), last_token(engine, row));
-    row.end(EndReason::ReplacedElsewhere, true);
+    row.end(EndReason::ReplacedElsewhere);
     Some(replaced)
 }
 

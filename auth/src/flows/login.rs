@@ -6,10 +6,10 @@ use futures_util::future::{Either, select};
 
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES, revoke};
-use crate::flows::enter::{Entered, Entry, Replaced, enter};
+use crate::flows::enter::{Entry, Replaced, enter};
 use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown};
 use crate::flows::look::Looks;
-use crate::platform::{Instant, LedgerError, random_text, with_deadline};
+use crate::platform::{Instant, random_text, with_deadline};
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::rows::Row;
 use crate::protocol::session::{Access, Session, Tenure};
@@ -67,8 +67,9 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
     let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
     let turn = engine.cookie_turn().await.map_err(|_| Error::TimedOut)?;
     if is_by_cookie_alone(engine) && turn.is_none() {
-        // Another tab's login may replace the cookie before the first refresh, whose answer would be that user's.
-        return Err(Error::TimedOut);
+        // Another tab's login may replace the cookie before the first refresh, whose answer would be that user's. A browser without
+        // Web Locks cannot keep such a session, as on a page without HTTPS.
+        return Err(Error::SessionEnded(EndReason::NoCookie));
     }
     let answer = answer_in_time(engine, request).await;
     // The browser takes a cookie with the headers, whatever becomes of the body.
@@ -171,7 +172,7 @@ fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
 fn refuse(engine: &Rc<Engine>, answer: &Answer) {
     let tokens = wire::tokens_of(answer, &engine.contract, engine.place());
     if tokens != Tokens::default() {
-        revoke(engine, tokens, None);
+        revoke(engine, tokens);
     }
 }
 
@@ -188,20 +189,12 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     engine.apply(|belief, _| belief.entering(sid.clone()));
     let entry = Entry { row: row.clone(), token: token.clone() };
     let replaced = Rc::default();
-    let entered = match enter(engine, entry, &replaced).await {
-        // Only the ledger says whose the one cookie is.
-        Ok(Entered { stored: false, .. }) | Err(LedgerError::Denied | LedgerError::Broken)
-            if engine.keeps_one_cookie() =>
-        {
-            take_back(looks, sid, token, replaced.take());
-            return Err(Error::StorageSilent);
-        }
-        Ok(entered) => entered,
-        Err(LedgerError::Denied | LedgerError::Broken) => Entered::nowhere(),
-        Err(LedgerError::Aborted) => {
-            take_back(looks, sid, token, replaced.take());
-            return Err(Error::StorageSilent);
-        }
+    let entered = enter(engine, entry, &replaced).await;
+    // Only the ledger says whose the one cookie is.
+    let entered = entered.filter(|entered| entered.stored || !engine.keeps_one_cookie());
+    let Some(entered) = entered else {
+        take_back(looks, sid, token, replaced.take());
+        return Err(Error::StorageSilent);
     };
     // Nothing below waits: what the ledger says and what the tab shows change together.
     let tenure = if entered.stored {
@@ -225,7 +218,7 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     let unheard = entered.unheard;
     // Without a ledger the login does not end the row of the session before. It is ended here, because a look would
     // take it up again after this session.
-    let shared = engine.session().filter(|before| before.id != session.id && !before.is_this_tabs());
+    let shared = engine.session().filter(|before| !before.is_this_tabs());
     let left_behind = shared.filter(|_| !entered.stored).map(|before| before.id);
     // A logout came before the page knew its session, and ends what the ledger holds, but not this login.
     let leaves_unknown = !entered.stored && engine.believes(|belief| belief.is_logout_wanted());

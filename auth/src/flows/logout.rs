@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::custody::RefreshCustody;
-use crate::engine::{Engine, Logout, TRIES, can_tell, can_tell_with, pause_before, revoke};
+use crate::engine::{Engine, TRIES, can_tell, can_tell_with, pause_before, tell_of_logout};
 use crate::platform::LedgerError;
 use crate::protocol::attempt::Found;
 use crate::protocol::ids::Sid;
@@ -14,7 +14,7 @@ use crate::protocol::session::{Session, Tenure};
 use crate::wire::{AccessToken, EndReason, RefreshToken, Tokens};
 
 /// How long a ledger without an answer is asked for the session that is to end, in milliseconds.
-const UNTIL_NAMED: u64 = 120_000;
+pub(crate) const UNTIL_NAMED: u64 = 120_000;
 /// The pause between two such questions, in milliseconds.
 const PAUSE: u32 = 250;
 
@@ -38,7 +38,7 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
     let shared = !session.is_this_tabs();
     let known = known_of(engine, &session);
     if shared && !vault_holds(engine, &session) {
-        // No wipe takes the token out of the row if the page goes before the ledger has heard of it.
+        // Only a transaction can take the token out of the row. If the page goes before that, the note ends the session.
         engine.vault.note_logout(&id);
     }
     // A reload may have left an access token alone, and not every logout takes that.
@@ -49,19 +49,17 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
         belief.end_here(&id);
         belief.close(&id, reason, effects);
     });
+    if !shared {
+        tell(engine, tokens);
+        return;
+    }
     // If the logout takes a refresh token, a session without one is not reported, because the server could not name it.
     let logout = engine.contract.logout.as_ref();
-    let owed = session.is_renewable() || logout.is_some_and(|logout| logout.refresh_token.is_none());
+    let is_named = session.is_renewable() || logout.is_some_and(|logout| logout.refresh_token.is_none());
     let this = engine.clone();
     engine.spawn(async move {
-        let told = match shared {
-            true => settle_row(&this, &id, known).await || !owed,
-            false => {
-                let tokens = Tokens { refresh: known.unwritten.or(known.stored), access: known.access };
-                tell(&this, tokens, None)
-            }
-        };
-        report(&this, told);
+        let told = end_everywhere(&this, &id, known).await;
+        report(&this, told || !is_named);
     });
 }
 
@@ -73,10 +71,10 @@ fn report(engine: &Rc<Engine>, told: bool) {
 }
 
 /// Ends in the ledger and at the server a session that was logged out before the ledger could hear of it.
-pub(crate) fn settle(engine: &Rc<Engine>, sid: Sid) {
+pub(crate) fn finish_logout(engine: &Rc<Engine>, sid: Sid) {
     let this = engine.clone();
     engine.spawn(async move {
-        let told = settle_row(&this, &sid, Known::default()).await;
+        let told = end_everywhere(&this, &sid, Known::default()).await;
         report(&this, told);
     });
 }
@@ -127,10 +125,10 @@ fn known_of(engine: &Engine, session: &Session) -> Known {
 }
 
 /// Tells the server with `tokens`, if they suffice. Returns whether they do.
-fn tell(engine: &Rc<Engine>, tokens: Tokens, owed: Option<Sid>) -> bool {
+fn tell(engine: &Rc<Engine>, tokens: Tokens) -> bool {
     let suffices = can_tell_with(engine, &tokens);
     if suffices {
-        revoke(engine, tokens, Some(Logout { owed }));
+        tell_of_logout(engine, tokens);
     }
     suffices
 }
@@ -140,11 +138,11 @@ fn vault_holds(engine: &Engine, session: &Session) -> bool {
     engine.custody.refresh == RefreshCustody::Local && matches!(token(), Found::Token(_))
 }
 
-/// The row ended and owed, the vault wiped once more, the tabs told, then the server. Whether there was a token to tell
-/// it with.
-async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> bool {
+/// Ends the session in its row, wipes the vault once more, and tells the tabs, then the server. Returns whether there was a
+/// token to tell the server with.
+async fn end_everywhere(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> bool {
     let mut told: Option<Tokens> = None;
-    // A ledger that is silent holds up neither tabs nor server; what it gives at last may be another token.
+    // A silent ledger holds up neither tabs nor server. What it gives at last may be another token.
     for tries in [0..1, 1..TRIES] {
         let (heard, found) = end_row(engine, sid, tries).await;
         engine.apply(|_, effects| {
@@ -154,7 +152,7 @@ async fn settle_row(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> bool {
         let newest = known.unwritten.take().or(found).or(known.stored.take());
         let again = told.as_ref().is_some_and(|told| newest.is_none() || told.refresh == newest);
         let tokens = Tokens { refresh: newest, access: known.access.clone() };
-        if !again && tell(engine, tokens.clone(), Some(sid.clone())) {
+        if !again && tell(engine, tokens.clone()) {
             told = Some(tokens);
         }
         if heard {
@@ -177,7 +175,7 @@ pub(crate) async fn live_row(engine: &Rc<Engine>) -> Option<Row> {
     }
 }
 
-/// Ends the row. Whether the ledger took it, or never will; and the token that the row held or points at.
+/// Ends the row. Returns whether the ledger took that, or never will, and the token that the row held or points at.
 pub(crate) async fn end_row(
     engine: &Rc<Engine>,
     sid: &Sid,
@@ -193,9 +191,7 @@ pub(crate) async fn end_row(
         let end = move |page: &mut Page| {
             let Some(row) = page.row.as_mut() else { return };
             let token = row.refresh_token().or_else(|| this.vault.newest(&id));
-            if row.is_live() {
-                row.end(EndReason::LoggedOut, true);
-            }
+            row.end(EndReason::LoggedOut);
             if token.is_some() {
                 *seen.borrow_mut() = token;
             }

@@ -7,7 +7,7 @@ use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, WeakShared};
 
 use crate::custody::RefreshCustody;
 use crate::engine::Engine;
-use crate::flows::logout::{log_out, settle};
+use crate::flows::logout::{finish_logout, log_out};
 use crate::platform::LedgerError;
 use crate::ports::siblings::{HAND_OVER, Heard, Siblings};
 use crate::protocol::belief::{Next, Reading};
@@ -145,7 +145,7 @@ impl Looks {
             && engine.apply(|belief, _| belief.end_here(&sid))
         {
             // A logout holds although its page went before the ledger heard of it.
-            settle(engine, sid);
+            finish_logout(engine, sid);
         }
         match next {
             Next::LogOut => {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 
 use crate::custody::RefreshCustody;
-use crate::engine::{Engine, Logout, TRIES, revoke};
+use crate::engine::{Engine, TRIES, tell_of_logout};
 use crate::flows::logout::{end_row, live_row};
 use crate::platform::{LedgerError, with_deadline};
 use crate::ports::ledger::{Ledger, TRANSACTION_DEADLINE};
@@ -17,7 +17,7 @@ use crate::wire::{EndReason, RefreshToken};
 
 /// What the places of another custody, and other sessions, have left: a session that this custody does not keep ends, the
 /// session's token moves to where this custody keeps it, the tokens of other sessions go.
-pub(crate) async fn settle_in(engine: &Rc<Engine>) {
+pub(crate) async fn adopt_custody(engine: &Rc<Engine>) {
     match engine.custody.refresh {
         RefreshCustody::Memory => {
             if end_stored(engine.clone()).await {
@@ -113,7 +113,7 @@ async fn end_stored(engine: Rc<Engine>) -> bool {
             effects.announce = true;
         });
         if let Some(token) = newest.or(stored) {
-            revoke(&engine, token, Some(Logout { owed: Some(sid) }));
+            tell_of_logout(&engine, token.into());
         }
     }
     heard

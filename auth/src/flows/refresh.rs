@@ -142,7 +142,7 @@ impl Refresher {
         outcome
     }
 
-    /// Rounds of the protocol, for as long as a caller may wait: elapsed time, as on the callers' timers.
+    /// Goes through rounds of the protocol until one is done, or until the last caller has waited for `LONGEST_WAIT`.
     async fn rounds(
         self: &Rc<Self>,
         session: &Sid,
@@ -156,7 +156,7 @@ impl Refresher {
             };
             let (lock, turn) = self.queue(&current).await;
             let round = self.round(&current, known, turn).await;
-            // 7. Release: held for no longer than one attempt.
+            // 7. Release: the lock is held for one round.
             drop(lock);
             match round {
                 Round::Done(outcome) => return outcome,
@@ -195,9 +195,8 @@ impl Refresher {
         if turn == Turn::RanOut && self.engine.contract.has_one_cookie() {
             return again(PAUSE, Error::Unavailable);
         }
-        match self.write_the_unwritten(&session.id).await {
-            Ok(()) => {}
-            Err(_) => return again(PAUSE, Error::Unavailable),
+        if self.write_the_unwritten(&session.id).await.is_err() {
+            return again(PAUSE, Error::StorageStuck);
         }
         let Ok((decision, decided_at)) = self.decide(session, known, turn).await else {
             return again(PAUSE, Error::StorageStuck);
@@ -232,20 +231,21 @@ impl Refresher {
         let sent = self.engine.platform.now();
         let answer = self.attempt(&attempt).await;
         self.engine.heard(&session.id, answer.as_ref());
-        let read = |answer| Grant::read(answer, &self.engine.contract, Place::of(&attempt.token));
-        let error = match answer.as_ref().map(read) {
-            // The answer to another session's cookie.
-            Ok(Ok(grant)) if grant.is_of_another_cookie(&attempt.token) => Error::Unintelligible,
-            // A login that this page does not know of has replaced the one cookie.
-            Ok(Ok(grant)) if self.is_of_another_user(session, &grant) => {
-                return Round::Done(Err(self.end(session, EndReason::ReplacedElsewhere).await));
-            }
-            Ok(Ok(grant)) => {
-                let received = answer.map_or(sent, |answer| sent.midpoint(answer.received));
-                return Round::Done(self.commit(session, attempt, grant, received).await);
-            }
-            Ok(Err(error)) => error,
+        let error = match &answer {
             Err(error) => *error,
+            Ok(answer) => match Grant::read(answer, &self.engine.contract, Place::of(&attempt.token)) {
+                // The answer to another session's cookie.
+                Ok(grant) if grant.is_of_another_cookie(&attempt.token) => Error::Unintelligible,
+                // A login that this page does not know of has replaced the one cookie.
+                Ok(grant) if self.is_of_another_user(session, &grant) => {
+                    return Round::Done(Err(self.end(session, EndReason::ReplacedElsewhere).await));
+                }
+                Ok(grant) => {
+                    let received = sent.midpoint(answer.received);
+                    return Round::Done(self.commit(session, attempt, grant, received).await);
+                }
+                Err(error) => error,
+            },
         };
         self.refused(session, &attempt, answer.as_ref().ok(), error).await
     }

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use crate::custody::RefreshCustody;
-use crate::engine::{Engine, TRIES};
-use crate::flows::logout::log_out;
+use crate::engine::Engine;
+use crate::flows::logout::{UNTIL_NAMED, log_out};
 use crate::flows::look::Looks;
-use crate::flows::redeploy::settle_in;
+use crate::flows::redeploy::adopt_custody;
 use crate::flows::refresh::{LONGEST_WAIT, Refresher};
 use crate::flows::takeover::{noted, take_over};
 use crate::platform::Instant;
@@ -38,14 +38,7 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     if !in_memory {
         take_over(engine, started).await;
     }
-    let mut seen = patiently(looks, started).await;
-    for _ in 0..TRIES {
-        // A logout that is wanted waits longer, because a slow ledger may yet name the session.
-        if seen || !engine.believes(|belief| belief.is_logout_wanted()) {
-            break;
-        }
-        seen = patiently(looks, engine.platform.now()).await;
-    }
+    let seen = patiently(looks, started).await;
     // No look follows a logout that was wanted, because it would take up the session that the user logged out of.
     let look_later = !seen && !engine.believes(|belief| belief.is_logout_wanted());
     if !seen {
@@ -56,7 +49,7 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
             log_out(engine);
         }
     } else {
-        settle_in(engine).await;
+        adopt_custody(engine).await;
     }
     // The belief is asked for the session, because a look that another tab caused may have found it.
     if let Some((sid, generation)) = engine.believes(|belief| belief.joining()) {
@@ -76,13 +69,15 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     }
 }
 
-/// A look, repeated for a while since `started` if the ledger gives no answer.
+/// A look, repeated for a while since `started` if the ledger gives no answer. A logout that is wanted waits longer, because a
+/// slow ledger may yet name the session.
 async fn patiently(looks: &Rc<Looks>, started: Instant) -> bool {
     let engine = looks.engine();
     loop {
         let seen = looks.look().await;
-        let waited = engine.platform.now().waited_since(started);
-        if seen || waited >= LONGEST_WAIT.into() {
+        let is_wanted = engine.believes(|belief| belief.is_logout_wanted());
+        let bound = if is_wanted { UNTIL_NAMED } else { LONGEST_WAIT.into() };
+        if seen || engine.platform.now().waited_since(started) >= bound {
             return seen;
         }
         engine.platform.sleep(PAUSE).await;

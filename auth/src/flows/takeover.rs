@@ -30,9 +30,9 @@ const EARLIER_LOCK_BOUND: u32 = 1_000;
 /// again.
 pub(crate) async fn take_over(engine: &Rc<Engine>, started: Instant) {
     let Some(earlier) = Earlier::of(engine).map(Rc::new) else { return };
-    let (mut owed, mut looks) = (None, 0);
+    let (mut untold, mut looks) = (None, 0);
     loop {
-        let tried = earlier.take_over(engine, &mut owed, &mut looks).await;
+        let tried = earlier.take_over(engine, &mut untold, &mut looks).await;
         let waited = engine.platform.now().waited_since(started);
         let late = waited >= LONGEST_WAIT.into();
         if late || !matches!(tried, Err(LedgerError::Aborted | LedgerError::Broken)) {
@@ -41,8 +41,8 @@ pub(crate) async fn take_over(engine: &Rc<Engine>, started: Instant) {
         engine.platform.sleep(PAUSE).await;
     }
     // The last try may have ended the row, and not heard of it.
-    if let Some(token) = owed {
-        revoke(engine, token, None);
+    if let Some(token) = untold {
+        revoke(engine, token);
     }
 }
 
@@ -69,12 +69,12 @@ impl Earlier {
         Some(Self { ledger, vault, tab, siblings })
     }
 
-    /// One try. `owed` is the token that the server must still be told with, because a try whose commit was not heard of
+    /// One try. `untold` is the token that the server must still be told with, because a try whose commit was not heard of
     /// leaves that to the next one.
     async fn take_over(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
-        owed: &mut Option<RefreshToken>,
+        untold: &mut Option<RefreshToken>,
         looks: &mut u32,
     ) -> Result<(), LedgerError> {
         let page = self.ledger.current_page(None).await?;
@@ -93,10 +93,10 @@ impl Earlier {
                 *looks += 1;
                 return if *looks < TOKEN_LOOKS { Err(LedgerError::Aborted) } else { Ok(()) };
             };
-            self.take_over_row(engine, row, token, owed).await?;
+            self.take_over_row(engine, row, token, untold).await?;
         }
-        if let Some(token) = owed.take() {
-            revoke(engine, token, None);
+        if let Some(token) = untold.take() {
+            revoke(engine, token);
             if engine.custody.refresh == RefreshCustody::Memory {
                 let user = page.row.as_ref().map(|row| &row.user);
                 engine.apply(|belief, effects| belief.no_longer_kept(user, effects));
@@ -118,7 +118,7 @@ impl Earlier {
         engine: &Rc<Engine>,
         row: &Row,
         token: RefreshToken,
-        owed: &mut Option<RefreshToken>,
+        untold: &mut Option<RefreshToken>,
     ) -> Result<(), LedgerError> {
         let own = engine.ledger.current_page(None).await?;
         if own.now.as_ref().is_some_and(|now| now.sid == row.sid) {
@@ -129,7 +129,7 @@ impl Earlier {
         if wanted && engine.custody.refresh != RefreshCustody::Memory {
             self.move_to(engine, row, token).await?;
         } else {
-            *owed = Some(token);
+            *untold = Some(token);
             self.ledger.transact(Some(&row.sid), end).await?;
         }
         self.siblings.announce();
@@ -152,7 +152,7 @@ impl Earlier {
         let keys = keys.chain(own).collect();
         let (this, engine, sid, generation) = (self.clone(), engine.clone(), row.sid.clone(), row.generation);
         let moved = Rc::new(Cell::new(false));
-        let noted = moved.clone();
+        let slot = moved.clone();
         let ledger = &self.ledger;
         let decide = move |entries: &mut [Option<String>]| {
             let [old_now, old_beside, old_row, now, beside, own_row] = entries else { return };
@@ -162,32 +162,26 @@ impl Earlier {
             let wall = engine.platform.now().wall;
             let is_out =
                 |row: &Row| row.flight.as_ref().is_some_and(|f| f.span.left(wall, LONGEST_FLIGHT) > 0);
-            let is_same =
-                |row: &Row| row.generation == generation && this.token(row).as_ref() == Some(&token);
-            let still = old.live().filter(|row| is_same(row) && !is_out(row)).cloned();
+            let still = old.live().filter(|row| row.generation == generation && !is_out(row)).cloned();
             let (Some(row), None, false) = (still, now.as_ref(), this.vault.notes_logout(&sid)) else {
                 return;
             };
             let in_row =
                 engine.custody.refresh.is_in_row() || !engine.vault.put(&sid, generation, &token).written;
             let mut ended = row.clone();
-            ended.end(EndReason::ReplacedElsewhere, false);
+            ended.end(EndReason::ReplacedElsewhere);
             let token = in_row.then(|| token.reveal().to_owned());
             let base = Some(engine.ledger.scope().address().to_owned());
-            write(own_row, Some(Row { token, flight: None, ..row }.write()));
+            write(own_row, Some(Row { token, ..row }.write()));
             write(now, Some(Now { sid, before: None, base }.write()));
             write(old_row, Some(ended.write()));
-            noted.set(true);
+            slot.set(true);
         };
         ledger.entries(keys, Box::new(decide)).await?;
         if moved.get() { Ok(()) } else { Err(LedgerError::Aborted) }
     }
 }
 
-/// Ends a row, unless it is over: its reason stays, and what a logout owes the server.
 fn end(page: &mut Page) {
-    page.row
-        .iter_mut()
-        .filter(|row| row.is_live())
-        .for_each(|row| row.end(EndReason::ReplacedElsewhere, false));
+    page.row.iter_mut().for_each(|row| row.end(EndReason::ReplacedElsewhere));
 }

@@ -14,7 +14,7 @@ pub(crate) const TRANSACTION_DEADLINE: u32 = 2_000;
 const REPEATS: u32 = 3;
 /// The pause before that, in milliseconds.
 const PAUSE: u32 = 50;
-/// How often one reading begins anew, because `now` changed.
+/// How many transactions one reading takes at most. The first may only name the session, and `now` may change before the next.
 const READINGS: u32 = 5;
 
 /// The profile's ledger, which all tabs share.
@@ -156,7 +156,7 @@ impl Ledger {
     }
 }
 
-/// To a session that lives a broken ledger is one that is blocked: it may be whole again.
+/// A broken ledger counts as blocked, because it may be whole again while the session lives.
 fn blocked(error: LedgerError) -> LedgerError {
     match error {
         LedgerError::Broken => LedgerError::Aborted,

@@ -94,7 +94,7 @@ pub(crate) fn decide(
         Err(reason) => return Decision::Stop(reason),
     };
     if !row.renewable {
-        row.end(EndReason::Expired, false);
+        row.end(EndReason::Expired);
         return Decision::Lost(EndReason::Expired);
     }
     if row.generation > facts.known {
@@ -133,7 +133,7 @@ pub(crate) fn decide(
                 None if unreadable.get() => return Decision::Unreadable,
                 None => {
                     let reason = if facts.this_tabs { EndReason::Expired } else { EndReason::Lost };
-                    row.end(reason, false);
+                    row.end(reason);
                     return Decision::Lost(reason);
                 }
             }

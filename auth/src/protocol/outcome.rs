@@ -151,12 +151,12 @@ pub(crate) enum Verdict {
     Gone(EndReason),
 }
 
-/// Step 6. `has` tells whether the vault may hold the token of a generation.
+/// Step 6. `may_have` tells whether the vault may hold the token of a generation.
 pub(crate) fn terminal(
     page: &mut Page,
     attempt: &Attempt,
     reason: EndReason,
-    has: impl Fn(u32) -> bool,
+    may_have: impl Fn(u32) -> bool,
 ) -> Verdict {
     let row = match page.current(&attempt.session) {
         Ok(row) => row,
@@ -167,9 +167,9 @@ pub(crate) fn terminal(
     let lost = attempt.previous
         && row.generation == attempt.generation.saturating_add(1)
         && row.previous_key.as_ref() == Some(&attempt.key)
-        && !has(row.generation);
+        && !may_have(row.generation);
     if equal || lost {
-        row.end(reason, false);
+        row.end(reason);
         return Verdict::Ended;
     }
     Verdict::Ahead

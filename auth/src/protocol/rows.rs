@@ -66,7 +66,8 @@ pub(crate) struct Row {
     pub(crate) next: Option<Key>,
     /// Went with the token of the generation before.
     pub(crate) previous_key: Option<Key>,
-    pub(crate) ended: Option<Ended>,
+    /// The name of the reason for which the session ended. A newer build may give names that this one does not know.
+    pub(crate) ended: Option<String>,
     pub(crate) flight: Option<Flight>,
     pub(crate) not_before: Option<Wait>,
     /// Attempts without a usable answer since the last commit.
@@ -80,7 +81,7 @@ pub(crate) struct Row {
     pub(crate) idempotent: bool,
     /// Whether the session has a refresh token. Without one it ends with its access token.
     pub(crate) renewable: bool,
-    /// The refresh token of this generation, in custody `database` and `memory`, or where the vault refused it.
+    /// The refresh token of this generation, or its cookie's handle, unless the vault holds the token.
     pub(crate) token: Option<String>,
 }
 
@@ -89,17 +90,10 @@ pub(crate) struct Row {
 pub(crate) struct Key(pub(crate) String);
 
 impl Key {
-    /// 22 characters of base64url are 128 bits.
+    /// A key has 128 bits: 32 hexadecimal digits. 22 characters are the least that could hold as many.
     fn parse(text: String) -> Option<Self> {
         (text.len() >= 22 && Sid::parse(&text).is_some()).then_some(Self(text))
     }
-}
-
-/// How a session ended, and whether the server is still to be told.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
-    pub(crate) reason: String,
-    pub(crate) owed: bool,
 }
 
 /// One tab's attempt that may be on its way, and for how long.
@@ -133,9 +127,9 @@ impl Row {
         }
     }
 
-    /// Ends the session: nothing is committed to it any more, and it holds no token.
-    pub(crate) fn end(&mut self, reason: EndReason, owed: bool) {
-        self.ended = Some(Ended { reason: reason.name().to_owned(), owed });
+    /// Ends the session: nothing is committed to it any more, and it holds no token. A session that is over keeps its reason.
+    pub(crate) fn end(&mut self, reason: EndReason) {
+        self.ended.get_or_insert_with(|| reason.name().to_owned());
         self.token = None;
         self.flight = None;
     }
@@ -150,12 +144,12 @@ impl Row {
     }
 
     pub(crate) fn has_ended_by(&self, reason: EndReason) -> bool {
-        self.ended.as_ref().is_some_and(|ended| ended.reason == reason.name())
+        self.ended.as_deref() == Some(reason.name())
     }
 
     /// Why the session ended, as another tab tells it.
     pub(crate) fn ended_elsewhere(&self) -> Option<EndReason> {
-        self.ended.as_ref().map(|ended| EndReason::elsewhere(&ended.reason))
+        self.ended.as_deref().map(EndReason::elsewhere)
     }
 }
 

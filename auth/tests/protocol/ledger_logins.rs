@@ -211,6 +211,7 @@ fn a_login_that_the_disk_has_no_room_for_ends_the_session_before_in_every_tab_an
     world.run(client.login("bob", "secret")).unwrap();
     world.settle();
     assert_eq!(other.state(), State::SignedOut(Some(EndReason::LoggedOutElsewhere)));
+    assert_eq!(world.count("POST /logout"), 1);
     client.logout();
     world.settle();
     assert_eq!(client.state(), LOGGED_OUT);

@@ -75,8 +75,8 @@ fn a_newer_builds_tokens_stay_although_they_look_like_this_builds() {
     let text = format!(r#"{{"v":2,"sid":"{NEWER}","generation":4,"refresh_token":"refresh-n"}}"#);
     world.put_record(&token, &text);
     let tab = world.tab();
-    for _ in 0..2 {
-        let client = tab.open();
+    for custody in [Custody::default(), MEMORY, Custody::default()] {
+        let client = tab.open_with(Contract::default(), custody);
         world.settle();
         assert_eq!(client.state(), State::SignedOut(None));
         world.run(client.login("ann", "secret")).unwrap();

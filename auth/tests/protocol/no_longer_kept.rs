@@ -1,7 +1,7 @@
 //! A redeploy after which pages keep refresh tokens in memory only. A page that starts then ends the session that
 //! was kept, and says so.
 
-use auth::{AccessCustody, Custody, EndReason, State};
+use auth::{AccessCustody, Contract, Custody, EndReason, State};
 
 use crate::custody_change::{DATABASE, LOCAL, MEMORY, load, page};
 use crate::server::Rotation;
@@ -44,19 +44,17 @@ fn the_sentence_for_it_says_what_happened_and_what_to_do() {
 }
 
 #[test]
-fn a_session_that_is_no_longer_kept_is_owed_to_a_server_that_cannot_be_reached() {
+fn the_server_hears_of_a_session_that_is_no_longer_kept_when_it_can_be_reached() {
     for old in [LOCAL, DATABASE] {
         let (world, tab) = page(Rotation::Strict, old);
         world.go_offline();
         let client = load(&tab, MEMORY);
         world.pass(2_000);
         assert_eq!(client.state(), NO_LONGER_KEPT);
-        assert_eq!(world.row()["ended"]["owed"], true);
         assert!(tab.is_wiped() && !world.ledger().contains("refresh-"));
         world.heal();
         world.settle();
         assert_eq!((client.state(), world.server(|server| server.alive())), (NO_LONGER_KEPT, 0));
-        assert_eq!(world.row()["ended"]["owed"], false);
     }
 }
 
@@ -83,6 +81,38 @@ fn a_clock_that_is_set_meanwhile_does_not_end_the_wait_for_a_ledger_that_gives_n
     world.set_clock_by(86_400_000);
     world.settle();
     assert_eq!((client.state(), world.server(|server| server.alive())), (NO_LONGER_KEPT, 0));
+}
+
+#[test]
+fn a_token_whose_session_is_gone_goes_too() {
+    let (world, tab) = page(Rotation::Strict, LOCAL);
+    let tokens = world.profile();
+    let client = load(&tab, LOCAL);
+    client.logout();
+    world.settle();
+    world.edit_profile_to(tokens);
+    let client = load(&tab, MEMORY);
+    world.settle();
+    assert_eq!((client.state(), world.profile().len()), (State::SignedOut(None), 0));
+}
+
+#[test]
+fn a_login_in_a_tab_of_the_earlier_deployment_keeps_its_token_or_is_ended() {
+    for which in 0..4 {
+        let world = World::new();
+        let other = load(&world.tab(), LOCAL);
+        world.settle();
+        world.next_transactions_after(which, LedgerFault::HeardLate(500));
+        let client = world.tab().client(Contract::default(), MEMORY);
+        client.start();
+        world.pass(10);
+        world.unblock_ledger();
+        world.run(other.login("ann", "secret")).unwrap();
+        world.settle();
+        let lives = world.row()["ended"].is_null();
+        assert_eq!((which, lives), (which, !world.profile().is_empty()));
+        assert_eq!(lives, world.server(|server| server.alive()) == 1);
+    }
 }
 
 #[test]

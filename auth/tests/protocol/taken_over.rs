@@ -5,7 +5,8 @@ use auth::{Client, Contract, Custody, EndReason, Endpoint, HttpRequest, Method, 
 
 use crate::server::{Dialect, JSON, Rotation};
 use crate::world::{
-    BASE, EARLIER_KEY, Earlier, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me, parsed, signed_in,
+    BASE, EARLIER_KEY, Earlier, Fault, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me, parsed,
+    signed_in,
 };
 
 pub(crate) const CRM: &str = "http://localhost:8000/crm";
@@ -85,6 +86,20 @@ fn an_update_may_change_the_names_and_the_tokens_place_at_once() {
         world.pass(900_000);
         assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
         assert_eq!(world.server_at(CRM, |server| (server.reuses, server.alive())), (0, 1));
+    }
+}
+
+#[test]
+fn a_token_that_is_taken_over_lies_in_one_place() {
+    for custody in [Custody::default(), DATABASE] {
+        let (world, earlier) = left();
+        world.next("/crm/refresh", [Fault::Slow(5_000, 0)]);
+        let client = earlier.tab.client_at(CRM, Contract::default(), custody);
+        client.start();
+        world.pass(1_000);
+        let in_vault = format!("{:?}", world.profile()).contains(&earlier.refresh);
+        let in_row = world.ledger().contains(&earlier.refresh);
+        assert_eq!((in_vault, in_row), (custody == Custody::default(), custody == DATABASE));
     }
 }
 

@@ -74,7 +74,13 @@ fn a_session_whose_token_is_not_seen_is_left_alone() {
     let (world, earlier) = left();
     world.put_record(&earlier_name(&format!("refresh:{EARLIER}:0")), "");
     let before = (world.entries(), earlier.tab.records());
-    let client = open(&earlier.tab, CRM);
+    let client = earlier.tab.client_at(CRM, Contract::default(), Custody::default());
+    client.start();
+    // Five looks, with a pause of a quarter of a second after each but the last.
+    world.pass(950);
+    assert_eq!(client.state(), State::Restoring);
+    world.pass(150);
+    assert_eq!(client.state(), State::SignedOut(None));
     world.settle();
     assert_eq!((client.state(), world.take_log()), (State::SignedOut(None), vec![]));
     assert_eq!((world.entries(), earlier.tab.records()), before);

@@ -65,6 +65,24 @@ fn a_tab_that_heard_nothing_of_the_logout_finds_it_when_it_looks() {
 }
 
 #[test]
+fn a_tab_that_heard_nothing_of_the_logout_finds_it_when_the_server_refuses_its_token() {
+    for stage in Stage::all() {
+        let (tab, client) = stage.sign_in();
+        let second = stage.open(&tab.duplicate());
+        second.pause();
+        client.logout();
+        stage.world.settle();
+        stage.world.server(|server| server.expire_access());
+        let refused = stage.world.run(second.send(&me())).err();
+        assert_eq!(refused, Some(Error::SessionEnded(EndReason::LoggedOutElsewhere)));
+        assert_eq!(
+            (second.state(), stage.world.row()["ended"]["reason"].clone()),
+            (ELSEWHERE, "logged_out".into())
+        );
+    }
+}
+
+#[test]
 fn a_new_tab_takes_the_access_token_from_a_sibling() {
     for stage in Stage::all() {
         let world = &stage.world;

@@ -41,8 +41,6 @@ pub struct Row {
 pub struct Ended {
     /// The reason's name.
     pub reason: String,
-    /// Whether the server must still be told.
-    pub owed: bool,
 }
 
 /// A live session as it is stored in the current tab and the profile. A thief could take the same data.

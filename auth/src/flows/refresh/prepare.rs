@@ -18,18 +18,15 @@ use crate::wire::Rotation;
 const RENEWALS: u32 = 2;
 
 impl Refresher {
-    /// Step 2. Decide: one transaction, and what has to be waited for between two of them. With the
-    /// moment of the last one, at which the flight began.
+    /// Step 2. Decide: one transaction, and what has to be waited for between two of them. Returns also the moment of the last one,
+    /// at which the flight began.
     pub(super) async fn decide(
         self: &Rc<Self>,
         session: &Session,
         known: u32,
         turn: Turn,
     ) -> Result<(Decision, Instant), LedgerError> {
-        let mut known = known;
-        let this_tabs = || session.is_this_tabs().then(Vec::new);
-        let mut caught_up = this_tabs();
-        let mut renewals = 0;
+        let (mut known, mut caught_up, mut renewals) = (known, None, 0);
         loop {
             let (decision, at) = self.decision(session, known, turn, caught_up.clone()).await?;
             match decision {
@@ -38,7 +35,7 @@ impl Refresher {
                         return Ok((decision, at));
                     }
                     // What was waited for was another generation's token.
-                    (known, caught_up) = (generation, this_tabs());
+                    (known, caught_up) = (generation, None);
                 }
                 Decision::CatchUp(_) if renewals > RENEWALS => return Err(LedgerError::Aborted),
                 Decision::CatchUp(generation) => {
@@ -113,8 +110,8 @@ impl Refresher {
                 .clone()
                 .map(|(flight, since)| Watched { flight, elapsed: now.waited_since(since) });
             // What was waited for in vain may be coming, if storage has moved since.
-            facts.caught_up = caught_up
-                .is_some_and(|view| facts.this_tabs || Some(view) == engine.vault.view(&facts.session));
+            facts.caught_up = facts.this_tabs
+                || caught_up.is_some_and(|view| Some(view) == engine.vault.view(&facts.session));
             // What this tab's own row lacks was never in the vault, which may throw for ever.
             let vault = |generation| match facts.this_tabs {
                 true => Found::Missing,

@@ -248,11 +248,15 @@ impl Refresher {
         }
     }
 
-    /// Ends `session` in the ledger and here.
+    /// Ends `session` in the ledger and here, unless the ledger says that it is over already. A session of this tab alone may have
+    /// no row.
     pub(super) async fn end(&self, session: &Session, reason: EndReason) -> Error {
-        let end = move |page: &mut Page| page.row.iter_mut().for_each(|row| row.end(reason, false));
-        let _aborted = self.engine.insist(session, end).await;
-        self.ended(&session.id, reason)
+        let sid = session.id.clone();
+        let end = move |page: &mut Page| page.current(&sid).map(|row| row.end(reason));
+        match self.engine.insist(session, end).await {
+            Ok(Err(over)) if !session.is_this_tabs() => self.stopped(session, over).await,
+            _ => self.ended(&session.id, reason),
+        }
     }
 
     /// The ledger says that a session is over: so it is here, and in the other tabs.

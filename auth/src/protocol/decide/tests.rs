@@ -88,7 +88,7 @@ fn the_next_key_lies_in_the_ledger_before_the_attempt() {
 #[test]
 fn a_session_that_is_over_or_not_current_stops() {
     let mut ended = page(row());
-    ended.row.as_mut().unwrap().end(EndReason::Disabled, false);
+    ended.row.as_mut().unwrap().end(EndReason::Disabled);
     let mut replaced = page(row());
     replaced.now = Some(Now { sid: Sid::parse("another").unwrap(), before: Some(sid()), base: None });
     let mut wiped = Page { now: None, row: None, newer: false };

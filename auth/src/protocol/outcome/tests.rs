@@ -196,7 +196,7 @@ fn an_attempt_that_was_overtaken_changes_nothing() {
 #[test]
 fn nothing_is_committed_to_a_session_that_is_over() {
     let mut ended = page(row());
-    ended.row.as_mut().unwrap().end(EndReason::LoggedOut, true);
+    ended.row.as_mut().unwrap().end(EndReason::LoggedOut);
     let mut replaced = page(row());
     replaced.now = Some(Now { sid: Sid::parse("another").unwrap(), before: None, base: None });
     for (page, reason) in

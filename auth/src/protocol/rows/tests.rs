@@ -11,7 +11,7 @@ fn sid(text: &str) -> Sid {
 #[test]
 fn a_row_survives_its_text_and_garbage_is_no_row() {
     let mut row = Row::new(sid("s"), User::named("ann"), key(), 7);
-    row.end(EndReason::PasswordChanged, true);
+    row.end(EndReason::PasswordChanged);
     let kept = row.write();
     assert_eq!(Page::read(None, Some(&kept), Some(&sid("s"))).row, Some(row.clone()));
     assert!(Page::read(None, Some(&kept), Some(&sid("t"))).row.is_none(), "another session's");

@@ -1,7 +1,7 @@
 //! A row as text, field by field. A field that is absent means what it means in the rows of earlier builds. A part
 //! that is there and cannot be read makes the row useless: a session whose end cannot be read must not come to life.
 
-use super::{Ended, Flight, Key, Row, VERSION};
+use super::{Flight, Key, Row, VERSION};
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::times::{Bucket, Span, Wait};
 use crate::wire::json::{Object, Raw, Writer};
@@ -17,10 +17,7 @@ impl Row {
             key: row.raw("key").and_then(key)?,
             next: row.optional("next", key)?,
             previous_key: row.optional("previous_key", key)?,
-            ended: row.optional("ended", |raw| {
-                let ended = raw.object()?;
-                Some(Ended { reason: ended.text("reason")?, owed: ended.flag("owed")? })
-            })?,
+            ended: row.optional("ended", |raw| raw.object()?.text("reason"))?,
             flight: row.optional("flight", |raw| {
                 let flight = raw.object()?;
                 let (owner, span) = (flight.text("owner")?, read_span(&flight)?);
@@ -56,7 +53,7 @@ impl Row {
             .text("key", &self.key.0)
             .optional_text("next", key(&self.next).as_deref())
             .optional_text("previous_key", key(&self.previous_key).as_deref())
-            .optional_object("ended", self.ended.as_ref().map(write_ended))
+            .optional_object("ended", self.ended.as_deref().map(write_ended))
             .optional_object("flight", self.flight.as_ref().map(write_flight))
             .optional_object("not_before", self.not_before.map(write_wait))
             .number("failures", self.failures)
@@ -70,8 +67,9 @@ impl Row {
     }
 }
 
-fn write_ended(ended: &Ended) -> Writer {
-    Writer::new().text("reason", &ended.reason).flag("owed", ended.owed)
+/// `owed` says nothing any more. Earlier builds do not read a row without it.
+fn write_ended(reason: &str) -> Writer {
+    Writer::new().text("reason", reason).flag("owed", false)
 }
 
 fn write_flight(flight: &Flight) -> Writer {

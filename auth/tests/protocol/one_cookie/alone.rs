@@ -49,7 +49,8 @@ fn a_first_refresh_in_trouble_fails_the_login() {
 fn a_login_by_the_cookie_alone_needs_its_turn() {
     let (world, _tab, client) = alone();
     world.without_locks();
-    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::TimedOut));
+    let refused = Err(Error::SessionEnded(EndReason::NoCookie));
+    assert_eq!(world.run(client.login("ann", "secret")), refused);
     assert!(world.take_log().is_empty());
 }
 

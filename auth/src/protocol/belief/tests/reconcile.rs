@@ -16,7 +16,7 @@ fn live(id: &str, user: &str) -> Result<Page, LedgerError> {
 
 fn ended(id: &str, reason: EndReason) -> Result<Page, LedgerError> {
     let mut row = row(id, "ann");
-    row.end(reason, false);
+    row.end(reason);
     Ok(Page::of(Some(row)))
 }
 
