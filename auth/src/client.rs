@@ -68,23 +68,33 @@ impl Client {
     /// missing value counts as empty.
     ///
     /// # Errors
-    /// Also [`Error::EmptyFields`] if a required value is empty. Nothing is sent then.
+    /// [`Error::EmptyFields`] if the name, the password or a required value is empty. Nothing is sent then. Else as of
+    /// [`login`](Self::login).
     pub async fn login_with(&self, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
         login::login(&self.0.looks, username, password, asked).await
     }
 
     /// Ends the session here, at once, and tells the ledger, the other tabs and the server in the
-    /// background: this works offline, with an expired access token, and while a refresh is under way.
+    /// background: this works offline, with an expired access token, and while a refresh is under way. A logout while the page
+    /// is [`Restoring`](State::Restoring) ends the session that is then found.
     pub fn logout(&self) {
         logout::log_out(&self.0.engine);
     }
 
     /// Sends `request` with the session's access token, refreshing it first if its time is up.
     ///
-    /// After a 401 (any answer that [`Contract::expired`] fits) the request goes out again: at once with another token, or
-    /// after 1 s with the same token if that is less than 15 s old (RFC 7519 §4.1.5). It goes out with two tokens at most,
-    /// or with three if the second came from another tab. After that the 401 is the answer. A request that failed on the
-    /// network is never repeated.
+    /// After a 401 (any answer that [`Contract::expired`] fits) the request goes out again: with another token, which a refresh
+    /// brings if the session has no newer one, or after 1 s with the same token if that is less than 15 s old (RFC 7519 §4.1.5).
+    /// It goes out with two tokens at most, or with three if the second came from another tab, or if the session has a newer one
+    /// by then. After that the 401 is the answer. A request that failed on the network is never repeated.
+    ///
+    /// It waits for its turn for 30 s at most, for a refresh for 15 s at most, and for the answer for 30 s at most each time that it
+    /// goes out.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`] without a session, [`Error::SessionEnded`] or [`Error::SessionChanged`] if it ends or changes meanwhile,
+    /// [`Error::ForeignOrigin`] and [`Error::MalformedHeader`] for a request that is not sent, else why there is no answer. An answer
+    /// with an error's status is no error here: [`Answer::success`] makes it one.
     pub async fn send(&self, request: &Request) -> Result<Answer, Error> {
         self.0.sender.send(request).await
     }
@@ -92,9 +102,9 @@ impl Client {
     /// Looks whether the session is still what this tab shows, and ends or adopts accordingly: for a
     /// page that was hidden, frozen, cached or offline. Calls at the same time share one look.
     ///
-    /// Each transaction takes 2 s at most. Without traffic, and without an event unless the state changes. `false` if
-    /// this browser's storage gave no answer: then nothing private should be shown yet. If the server could
-    /// not be reached before, it is tried again in the background, jittered.
+    /// Each transaction takes 2 s at most. Sends the server nothing and calls no listener unless the state changes. `false` if
+    /// this browser's storage gave no answer: then nothing private should be shown yet. If the server could not be reached
+    /// before, the session is also refreshed in the background, after a random delay of 500 ms at most.
     pub async fn recheck(&self) -> bool {
         start::recheck(&self.0.looks, &self.0.refresher).await
     }

@@ -1,6 +1,6 @@
 //! The engine: its parts, and the one place where a change of belief is carried out.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future;
 use std::rc::{Rc, Weak};
 
@@ -111,7 +111,7 @@ impl Engine {
             self.tab.forget();
         }
         let (session, whose) = self.believes(|belief| (belief.session().cloned(), belief.whose().cloned()));
-        // In memory there is no session of others to take up.
+        // In custody `memory` no page takes up another's session, so none notes whose it is.
         if let Some(user) = whose.filter(|_| effects.note && self.custody.refresh != RefreshCustody::Memory) {
             self.tab.note(session.as_ref().map(|session| &session.id), &user);
         }
@@ -168,14 +168,10 @@ impl Engine {
         session: &Session,
         decide: impl FnOnce(&mut Page) -> T + 'static,
     ) -> Result<T, LedgerError> {
-        let decided = Rc::new(Cell::new(None));
-        let slot = decided.clone();
-        let decide = move |page: &mut Page| slot.set(Some(decide(page)));
         match session.is_this_tabs() {
-            true => self.decide_here(&session.id, Box::new(decide)),
-            false => self.ledger.decide_once(Some(&session.id), Box::new(decide)).await?,
+            true => Ok(self.decide_here(&session.id, decide)),
+            false => self.ledger.transact(Some(&session.id), decide).await,
         }
-        decided.take().ok_or(LedgerError::Aborted)
     }
 
     /// As [`transact`](Self::transact), repeated with the same values if it is aborted.
@@ -184,21 +180,18 @@ impl Engine {
         session: &Session,
         decide: impl Fn(&mut Page) -> T + 'static,
     ) -> Result<T, LedgerError> {
-        let decided = Rc::new(Cell::new(None));
-        let slot = decided.clone();
-        let decide = move |page: &mut Page| slot.set(Some(decide(page)));
         match session.is_this_tabs() {
-            true => self.decide_here(&session.id, Box::new(decide)),
-            false => self.ledger.insist(&session.id, Rc::new(decide)).await?,
+            true => Ok(self.decide_here(&session.id, decide)),
+            false => self.ledger.insist(&session.id, decide).await,
         }
-        decided.take().ok_or(LedgerError::Aborted)
     }
 
     /// `decide` may read the belief, so it runs while nothing is borrowed.
-    fn decide_here(&self, sid: &Sid, decide: Box<dyn FnOnce(&mut Page)>) {
+    fn decide_here<T>(&self, sid: &Sid, decide: impl FnOnce(&mut Page) -> T) -> T {
         let mut page = self.belief.borrow_mut().take_page(sid);
-        decide(&mut page);
+        let decided = decide(&mut page);
         self.belief.borrow_mut().put_page(sid, page);
+        decided
     }
 
     /// Where new sessions are to have their refresh tokens.

@@ -1,12 +1,12 @@
 //! The session protocol of a browser-side login client: login, refresh, logout and authenticated
-//! requests against a server that issues an access and a refresh token.
+//! requests against a server that issues an access token, and maybe a refresh token.
 //!
 //! The crate knows no browser and no user interface. Everything it needs from outside (clocks,
 //! randomness, storage, HTTP) comes through one trait, [`Platform`], so that the same code runs in a
 //! page and, natively, in tests with virtual time.
 //!
 //! The login call is a *first-party login with an OAuth-shaped wire format*: RFC 9700 §2.4 forbids
-//! the password grant between parties, so nothing here claims to be an OAuth client.
+//! OAuth's password grant, so nothing here claims to be an OAuth client.
 #![deny(missing_docs)]
 
 mod client;

@@ -12,7 +12,8 @@ use crate::wire::{Answer, HttpError, HttpRequest};
 /// Something that ends when it is dropped: a lock that is held, a listener that listens.
 pub type Guard = Box<dyn Any>;
 
-/// What one ledger transaction does to the entries that it reads.
+/// What one ledger transaction does to the entries that it reads: one for each key, in the order of the keys, `None` where
+/// nothing is stored.
 pub type Decide = Box<dyn FnOnce(&mut [Option<String>])>;
 
 /// What the protocol asks of its surroundings: one implementation for the browser, one for tests.
@@ -60,7 +61,7 @@ pub trait Platform: 'static {
     /// has no Web Locks. The lock saves requests. Only a server with one cookie for all sessions needs it for safety.
     fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>>;
 
-    /// Tells the other tabs `text`. Late, lost, doubled: a message only saves work. A `secret` one carries
+    /// Tells the other tabs `text`. A message may come late, twice or never, because it only saves work. A `secret` one carries
     /// a token, and is not sent at all where its way would lead through storage.
     fn post(&self, channel: &str, text: &str, secret: bool);
 
@@ -70,8 +71,8 @@ pub trait Platform: 'static {
     /// Sends one request and reads the whole answer.
     ///
     /// An implementation follows no redirect (a followed 307 repeats the body, and with it a token,
-    /// at another origin), heeds [`HttpRequest::cache`], [`HttpRequest::cookies`] and
-    /// [`HttpRequest::echo`], sends no referrer, stops reading at
+    /// at another origin), heeds [`HttpRequest::cache`], [`HttpRequest::cookies`],
+    /// [`HttpRequest::echo`] and [`HttpRequest::outlives_page`], sends no referrer, stops reading at
     /// [`HttpRequest::body_limit`], and gives the request up when the future is dropped.
     fn http(&self, request: HttpRequest) -> LocalBoxFuture<'static, Result<Answer, HttpError>>;
 
@@ -108,7 +109,7 @@ pub enum Area {
     Profile,
 }
 
-/// Why a ledger transaction committed nothing.
+/// Why a ledger transaction is not known to have committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LedgerError {
     /// The browser gives no ledger (IndexedDB denied, or not there).

@@ -86,7 +86,8 @@ pub(crate) async fn enter(
     })
 }
 
-/// `now`, read by a transaction whose errors are the ledger's own.
+/// Reads `now` by [`Ledger::entries`](crate::ports::ledger::Ledger::entries), because only that tells a broken ledger from a
+/// blocked one.
 async fn named(engine: &Engine) -> Result<Option<Now>, LedgerError> {
     let found = Rc::new(Cell::new(None));
     let slot = found.clone();
@@ -106,10 +107,9 @@ async fn replace(
     last: Rc<RefCell<Replaced>>,
 ) -> Result<Option<Entered>, LedgerError> {
     let scope = engine.ledger.scope();
-    let row_key = |sid: Option<&Sid>| sid.map_or_else(|| scope.name("row:none"), |sid| scope.row(sid));
     let old = seen.as_ref().map(|now| now.sid.clone());
     let older = seen.as_ref().and_then(|now| now.before.as_ref());
-    let rows = [row_key(Some(&entry.row.sid)), row_key(old.as_ref()), row_key(older)];
+    let rows = [scope.row(Some(&entry.row.sid)), scope.row(old.as_ref()), scope.row(older)];
     let keys = engine.ledger.now_keys().into_iter().chain(rows).collect();
     let done = Rc::new(Cell::new(None));
     let (this, slot) = (engine.clone(), done.clone());

@@ -42,9 +42,9 @@ pub(crate) async fn login(
     if empty != FormFields::default() {
         return Err(Error::EmptyFields(empty));
     }
-    let turn = Turn::take(engine).ok_or(Error::AlreadySigningIn)?;
+    let one_login = OneLogin::take(engine).ok_or(Error::AlreadySigningIn)?;
     let outcome = sign_in(looks, username, password, &asked).await;
-    drop(turn);
+    drop(one_login);
     if outcome.is_err() && outcome != Err(Error::StorageSilent) {
         // The tab looks, because it took up no session during the login, and another tab may have logged in. A login
         // that is taken back looks later, after it has ended its row.
@@ -278,15 +278,15 @@ fn take_back(looks: &Rc<Looks>, sid: Sid, token: Option<RefreshToken>, replaced:
 }
 
 /// Logins take turns: one is under way at a time.
-struct Turn(Rc<Engine>);
+struct OneLogin(Rc<Engine>);
 
-impl Turn {
+impl OneLogin {
     fn take(engine: &Rc<Engine>) -> Option<Self> {
         engine.apply(|belief, _| belief.begin_login()).then(|| Self(engine.clone()))
     }
 }
 
-impl Drop for Turn {
+impl Drop for OneLogin {
     fn drop(&mut self) {
         self.0.apply(|belief, _| belief.end_login());
     }

@@ -18,7 +18,7 @@ use crate::wire::Error;
 /// How many looks a ledger without an answer gets, within half a minute. Also how many readings one look makes at most
 /// while other callers ask for a look.
 const LOOKS: u32 = 8;
-/// The first pause before that, in milliseconds; each is twice as long as the one before.
+/// The first pause between looks, in milliseconds. Each is twice as long as the one before.
 const PAUSE: u32 = 250;
 
 /// The one look under way in this tab.
@@ -28,7 +28,8 @@ pub(crate) struct Looks {
 }
 
 struct UnderWay {
-    /// Weak: its task keeps it alive, and with it the engine.
+    /// Weak, because its task keeps it alive, and with it the engine. It has a refresh's type, so that the page has one copy of
+    /// the shared task.
     outcome: WeakShared<LocalBoxFuture<'static, Result<(), Error>>>,
     /// Whether another caller asked meanwhile. What was read may be too old for that caller.
     again: Rc<Cell<bool>>,
@@ -74,9 +75,9 @@ impl Looks {
         });
     }
 
-    /// One look, which calls at the same time share. Whether the ledger gave an answer.
+    /// One look, which calls at the same time share. Returns whether the ledger gave an answer.
     pub(crate) async fn look(self: &Rc<Self>) -> bool {
-        // A look that is under way may have waited long for a ledger which answers by now. The one after it has not.
+        // A look that fails may have begun long ago, so this caller joins the next one too before it begins its own.
         for _ in 0..2 {
             let Some(outcome) = self.join_look() else { break };
             if outcome.await.is_ok() {
@@ -161,8 +162,8 @@ impl Looks {
     }
 }
 
-/// A session without an access token joins with a sibling's. Without one it is shown all the same if the server can
-/// be asked.
+/// A session without an access token joins with a sibling's. If no sibling has one, the session is shown all the same if it can
+/// be refreshed.
 pub(crate) async fn join(engine: &Rc<Engine>, sid: &Sid, generation: u32) {
     adopt(engine, sid, generation, HAND_OVER).await;
     engine.apply(|belief, effects| match belief.session_of(sid) {

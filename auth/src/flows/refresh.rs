@@ -15,7 +15,7 @@ use crate::engine::{Engine, LOCK_BOUND};
 use crate::flows::look::Looks;
 use crate::platform::{Guard, random_text, with_deadline};
 use crate::protocol::attempt::Attempt;
-use crate::protocol::decide::{Decision, Turn};
+use crate::protocol::decide::{Decision, Lock};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Flight;
 use crate::protocol::session::Session;
@@ -154,10 +154,10 @@ impl Refresher {
             let Some(current) = self.engine.session().filter(|current| current.id == *session) else {
                 return Err(Error::SessionChanged);
             };
-            let (lock, turn) = self.queue(&current).await;
-            let round = self.round(&current, known, turn).await;
+            let (guard, lock) = self.queue(&current).await;
+            let round = self.round(&current, known, lock).await;
             // 7. Release: the lock is held for one round.
-            drop(lock);
+            drop(guard);
             match round {
                 Round::Done(outcome) => return outcome,
                 Round::Again { known: next, after, because } => {
@@ -175,37 +175,37 @@ impl Refresher {
     /// Step 1. Queue: waits for the session's lock, for `LOCK_BOUND` at most. The lock saves requests. Safety does not
     /// depend on it, so the refresh goes on without it when the bound runs out, unless the server has one cookie for all
     /// sessions.
-    async fn queue(&self, session: &Session) -> (Option<Guard>, Turn) {
+    async fn queue(&self, session: &Session) -> (Option<Guard>, Lock) {
         if session.is_this_tabs() {
-            return (None, Turn::NoLocks);
+            return (None, Lock::NoLocks);
         }
         let lock = self.engine.platform.lock(&self.engine.lock_name(&session.id));
         match with_deadline(&*self.engine.platform, LOCK_BOUND, lock).await {
-            Some(Some(lock)) => (Some(lock), Turn::Held),
-            Some(None) => (None, Turn::NoLocks),
-            None => (None, Turn::RanOut),
+            Some(Some(guard)) => (Some(guard), Lock::Held),
+            Some(None) => (None, Lock::NoLocks),
+            None => (None, Lock::RanOut),
         }
     }
 
-    async fn round(self: &Rc<Self>, session: &Session, known: u32, turn: Turn) -> Round {
+    async fn round(self: &Rc<Self>, session: &Session, known: u32, lock: Lock) -> Round {
         let again = |after, because| Round::Again { known, after, because };
         if self.engine.contract.refresh.is_none() || (session.is_this_tabs() && !session.is_renewable()) {
             return Round::Done(Err(self.end(session, EndReason::Expired).await));
         }
-        if turn == Turn::RanOut && self.engine.contract.has_one_cookie() {
+        if lock == Lock::RanOut && self.engine.contract.has_one_cookie() {
             return again(PAUSE, Error::Unavailable);
         }
         if self.write_the_unwritten(&session.id).await.is_err() {
             return again(PAUSE, Error::StorageStuck);
         }
-        let Ok((decision, decided_at)) = self.decide(session, known, turn).await else {
+        let Ok((decision, decided_at)) = self.decide(session, known, lock).await else {
             return again(PAUSE, Error::StorageStuck);
         };
         let attempt = match decision {
             Decision::Send(attempt) => attempt,
             Decision::Adopt(_) => return Round::Done(Ok(())),
-            Decision::Stop(reason) => return Round::Done(Err(self.stopped(session, reason).await)),
-            Decision::Lost(reason) => return Round::Done(Err(self.ended(&session.id, reason))),
+            Decision::Gone(reason) => return Round::Done(Err(self.stopped(session, reason).await)),
+            Decision::Ended(reason) => return Round::Done(Err(self.ended(&session.id, reason))),
             Decision::Busy { flight, left } => {
                 self.watch(flight);
                 return again(left.clamp(1, PAUSE), Error::Unavailable);

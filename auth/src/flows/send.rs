@@ -16,8 +16,8 @@ use crate::wire::{self, AccessToken, Answer, Error, HttpRequest, Request, Unstor
 
 /// The longest time that an application request may take, and the longest that it waits for its turn, in milliseconds.
 const REQUEST_DEADLINE: u32 = 30_000;
-/// A token is new for so many milliseconds: half of the longest login, because its age counts from the middle of the call that
-/// brought it.
+/// A token is new for so many milliseconds. So one that has just arrived counts as new even if its login took almost 30 s,
+/// because the age counts from the middle of that call.
 const NEW: u64 = 15_000;
 /// How long a request waits before it goes out again with a new token that was refused, in milliseconds: clocks that are
 /// kept in time differ by less.

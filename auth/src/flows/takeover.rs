@@ -147,8 +147,8 @@ impl Earlier {
         row: &Row,
         token: RefreshToken,
     ) -> Result<(), LedgerError> {
-        let keys = self.ledger.now_keys().into_iter().chain([self.ledger.scope().row(&row.sid)]);
-        let own = engine.ledger.now_keys().into_iter().chain([engine.ledger.scope().row(&row.sid)]);
+        let keys = self.ledger.now_keys().into_iter().chain([self.ledger.scope().row(Some(&row.sid))]);
+        let own = engine.ledger.now_keys().into_iter().chain([engine.ledger.scope().row(Some(&row.sid))]);
         let keys = keys.chain(own).collect();
         let (this, engine, sid, generation) = (self.clone(), engine.clone(), row.sid.clone(), row.generation);
         let moved = Rc::new(Cell::new(false));
@@ -166,11 +166,10 @@ impl Earlier {
             let (Some(row), None, false) = (still, now.as_ref(), this.vault.notes_logout(&sid)) else {
                 return;
             };
-            let in_row =
-                engine.custody.refresh.is_in_row() || !engine.vault.put(&sid, generation, &token).written;
             let mut ended = row.clone();
             ended.end(EndReason::ReplacedElsewhere);
-            let token = in_row.then(|| token.reveal().to_owned());
+            // The start's own transaction moves it to where the custody keeps it.
+            let token = Some(token.reveal().to_owned());
             let base = Some(engine.ledger.scope().address().to_owned());
             write(own_row, Some(Row { token, ..row }.write()));
             write(now, Some(Now { sid, before: None, base }.write()));

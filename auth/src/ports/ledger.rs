@@ -84,7 +84,7 @@ impl Ledger {
     }
 
     /// Boxed, because each closure's own copy of a transaction's way through the browser is kilobytes.
-    pub(crate) async fn decide_once(
+    async fn decide_once(
         &self,
         sid: Option<&Sid>,
         decide: Box<dyn FnOnce(&mut Page)>,
@@ -122,12 +122,22 @@ impl Ledger {
     }
 
     fn keys(&self, sid: Option<&Sid>) -> Vec<String> {
-        let row = sid.map_or_else(|| self.scope.name("row:none"), |sid| self.scope.row(sid));
-        self.now_keys().into_iter().chain([row]).collect()
+        self.now_keys().into_iter().chain([self.scope.row(sid)]).collect()
     }
 
-    /// As [`decide_once`](Self::decide_once), repeated with the same values if it is aborted.
-    pub(crate) async fn insist(&self, sid: &Sid, decide: Rc<dyn Fn(&mut Page)>) -> Result<(), LedgerError> {
+    /// As [`transact`](Self::transact), repeated with the same values if it is aborted.
+    pub(crate) async fn insist<T: 'static>(
+        &self,
+        sid: &Sid,
+        decide: impl Fn(&mut Page) -> T + 'static,
+    ) -> Result<T, LedgerError> {
+        let decided = Rc::new(Cell::new(None));
+        let slot = decided.clone();
+        self.repeat(sid, Rc::new(move |page| slot.set(Some(decide(page))))).await?;
+        decided.take().ok_or(LedgerError::Aborted)
+    }
+
+    async fn repeat(&self, sid: &Sid, decide: Rc<dyn Fn(&mut Page)>) -> Result<(), LedgerError> {
         let attempt = || {
             let decide = decide.clone();
             self.decide_once(Some(sid), Box::new(move |page| decide(page)))

@@ -39,8 +39,9 @@ impl Scope {
         ["yew-jwt-auth:", &self.address, ":", what].concat()
     }
 
-    pub(crate) fn row(&self, sid: &Sid) -> String {
-        self.name(&["row:", sid.as_str()].concat())
+    /// The name of the session's row. Without a session it is one that no row has.
+    pub(crate) fn row(&self, sid: Option<&Sid>) -> String {
+        self.name(&["row:", sid.map_or("none", Sid::as_str)].concat())
     }
 
     /// The name of the lock for a cookie that all sessions share.

@@ -132,7 +132,7 @@ impl Siblings {
         let question = Rc::new(Question { id: id.clone(), reply: RefCell::default() });
         self.questions.borrow_mut().retain(|open| open.upgrade().is_some());
         self.questions.borrow_mut().push(Rc::downgrade(&question));
-        // The time between the sibling's word and its being heard counts too: this page may be frozen then.
+        // The age counts from the question, because this page may be frozen between the sibling's answer and its arrival.
         let asked = self.platform.now();
         let ask =
             Writer::new().text("question", &id).text("sid", sid.as_str()).number("generation", generation);

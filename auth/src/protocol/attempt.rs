@@ -16,7 +16,7 @@ pub(crate) struct Attempt {
     pub(crate) idempotent: bool,
     /// Whether sending the token twice does no harm.
     pub(crate) harmless: bool,
-    /// Whether the row is one generation ahead, its token lost.
+    /// Whether the token is the previous one, because the row's own is lost.
     pub(crate) previous: bool,
     /// Milliseconds that its answer is waited for.
     pub(crate) deadline: u32,

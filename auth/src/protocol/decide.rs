@@ -33,7 +33,7 @@ pub(crate) struct Watched {
 
 /// How the queue was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Lock {
     /// With the lock: its holder before is done, or gone.
     Held,
     /// This browser has no Web Locks.
@@ -50,7 +50,7 @@ pub(crate) struct Facts {
     pub(crate) known: u32,
     /// This life of this tab.
     pub(crate) owner: String,
-    pub(crate) turn: Turn,
+    pub(crate) lock: Lock,
     /// The flight that this tab has been waiting for.
     pub(crate) watched: Option<Watched>,
     /// Whether the contract says that the server does not rotate.
@@ -64,8 +64,8 @@ pub(crate) struct Facts {
 /// What to do next.
 #[derive(Debug)]
 pub(crate) enum Decision {
-    /// Ended, or another session is current.
-    Stop(EndReason),
+    /// The session is over, or another one is current.
+    Gone(EndReason),
     /// The row is newer: its access token may be had from a sibling.
     Adopt(u32),
     /// All tabs wait for so many milliseconds.
@@ -76,8 +76,8 @@ pub(crate) enum Decision {
     CatchUp(u32),
     /// Storage throws.
     Unreadable,
-    /// The session cannot be renewed: it was ended.
-    Lost(EndReason),
+    /// The session cannot be renewed, so this decision has ended it.
+    Ended(EndReason),
     /// Send this.
     Send(Attempt),
 }
@@ -91,11 +91,11 @@ pub(crate) fn decide(
 ) -> Decision {
     let row = match page.current(&facts.session) {
         Ok(row) => row,
-        Err(reason) => return Decision::Stop(reason),
+        Err(reason) => return Decision::Gone(reason),
     };
     if !row.renewable {
         row.end(EndReason::Expired);
-        return Decision::Lost(EndReason::Expired);
+        return Decision::Ended(EndReason::Expired);
     }
     if row.generation > facts.known {
         return Decision::Adopt(row.generation);
@@ -134,12 +134,12 @@ pub(crate) fn decide(
                 None => {
                     let reason = if facts.this_tabs { EndReason::Expired } else { EndReason::Lost };
                     row.end(reason);
-                    return Decision::Lost(reason);
+                    return Decision::Ended(reason);
                 }
             }
         }
     };
-    if !attempt.harmless || facts.turn == Turn::NoLocks {
+    if !attempt.harmless || facts.lock == Lock::NoLocks {
         if let Some(flight) = row.flight.as_ref().filter(|flight| *flight.owner != *facts.owner) {
             let left = if attempt.harmless { courtesy(flight, facts) } else { still_open(flight, facts) };
             if left > 0 {
@@ -147,7 +147,7 @@ pub(crate) fn decide(
             }
         }
         let span = Span::new(facts.wall, attempt.deadline + FLIGHT_MARGIN);
-        row.flight = Some(Flight { owner: facts.owner.clone(), span, locked: facts.turn == Turn::Held });
+        row.flight = Some(Flight { owner: facts.owner.clone(), span, locked: facts.lock == Lock::Held });
     }
     if row.next.is_none() {
         row.next = Some(mint());
@@ -163,11 +163,11 @@ pub(crate) fn decide(
 fn still_open(flight: &Flight, facts: &Facts) -> u32 {
     let left = flight.span.left(facts.wall, LONGEST_FLIGHT);
     let length = flight.span.length().min(LONGEST_FLIGHT);
-    if flight.locked && facts.turn == Turn::RanOut {
+    if flight.locked && facts.lock == Lock::RanOut {
         // The lock's holder may be the flight's owner, stopped with its attempt out, or with the answer in hand.
         return length;
     }
-    if left == 0 && flight.locked && facts.turn == Turn::Held {
+    if left == 0 && flight.locked && facts.lock == Lock::Held {
         return 0;
     }
     length.saturating_sub(watched(flight, facts))

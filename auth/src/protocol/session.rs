@@ -17,8 +17,8 @@ pub(crate) struct Session {
     pub(crate) generation: u32,
     /// The access token of this generation, if this tab has it.
     pub(crate) access: Option<Access>,
-    /// Whether the server has answered for this session since the page was loaded. Nothing private
-    /// is shown before it has.
+    /// Whether the server has answered for this session since the page was loaded, here or in another tab which handed over its
+    /// token. Nothing private is shown before it has.
     pub(crate) confirmed: bool,
     pub(crate) tenure: Tenure,
     /// An answer that the ledger or the vault refused: the session's newest refresh token.
@@ -132,7 +132,7 @@ pub(crate) struct Kept {
     pub(crate) this_tabs: bool,
     /// Whether the session has a refresh token.
     pub(crate) renewable: bool,
-    /// Whether what was stored went where it was meant to go.
+    /// What [`Session::is_kept`] said. Only a session of this tab alone needs it, for its notice.
     pub(crate) stored: bool,
 }
 

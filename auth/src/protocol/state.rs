@@ -20,7 +20,8 @@ pub enum State {
     },
     /// There is a session.
     SignedIn {
-        /// The user name, once the server has answered for the session in this life of the page.
+        /// The user name, once the server has answered for the session in this life of the page, or in that of another tab which
+        /// handed over its token.
         user: Option<Rc<str>>,
         /// Why the server cannot be used right now; the session is kept.
         degraded: Option<Degraded>,

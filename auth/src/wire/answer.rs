@@ -37,7 +37,7 @@ impl Error {
         }
     }
 
-    /// The error that a refusal's meaning is to whoever logs in.
+    /// The error for a refusal with this meaning.
     pub(crate) fn from_meaning(meaning: Meaning, status: u16) -> Self {
         match meaning {
             Meaning::NotAccepted | Meaning::Expired | Meaning::Revoked => Self::WrongCredentials,
@@ -49,8 +49,7 @@ impl Error {
         }
     }
 
-    /// The error that the status of an answer to a token call means. The answer is no success, and the contract
-    /// has said that it is about neither the credentials nor the session's end.
+    /// The error for an answer to a token call, by its status alone. A rule of the contract that fits the answer goes before it.
     pub(crate) fn from_token_answer(answer: &Answer) -> Self {
         match answer.status {
             status @ (404 | 405) => Self::ServiceNotFound { status },

@@ -145,10 +145,11 @@ fn no_name_twice(contract: &Contract, part: &Part<'_>) {
     let asked = contract.asks.iter().map(|field| &field.name);
     let typed: Vec<_> = [&names.username, &names.password].into_iter().chain(asked).collect();
     let cookie = contract.refresh_cookie.as_ref();
-    let asks: Vec<_> = cookie.iter().flat_map(|cookie| cookie.fields.iter().map(|(name, _)| name)).collect();
+    let of_cookie: Vec<_> =
+        cookie.iter().flat_map(|cookie| cookie.fields.iter().map(|(name, _)| name)).collect();
     let handle: Vec<_> = cookie.iter().flat_map(|cookie| &cookie.handle).collect();
     for (name, call, more) in [
-        ("login", Some(&contract.login), &[typed, asks].concat()),
+        ("login", Some(&contract.login), &[typed, of_cookie].concat()),
         ("refresh", contract.refresh.as_ref(), &handle),
         ("logout", contract.logout.as_ref(), &handle),
     ] {
@@ -158,7 +159,7 @@ fn no_name_twice(contract: &Contract, part: &Part<'_>) {
     }
 }
 
-/// The first name that two of the call's fields have. `more` names the fields that the user fills in.
+/// The first name that two of the call's fields have. `more` names those that are no tokens.
 fn named_twice<'a>(call: &'a Endpoint, more: &[&'a Text]) -> Option<&'a Text> {
     let carried = [&call.refresh_token, &call.access_token].into_iter().filter_map(|way| match way {
         Some(Carrier::Field(name)) => Some(name),

@@ -77,12 +77,12 @@ pub enum Error {
     Unreachable,
     /// No complete answer in time.
     TimedOut,
-    /// The session could not be renewed in time, because another tab is renewing it or this browser's storage
-    /// does not answer.
+    /// The session could not be renewed in time, because another tab is renewing it, or storage does not show its token yet.
     Unavailable,
     /// This browser's storage gives the page no answer, so the session cannot be renewed.
     StorageStuck,
-    /// This browser's storage did not say in time whether it stored the login. The login was taken back.
+    /// This browser's storage did not say in time whether it stored the login, or cannot hold it although the server's one cookie
+    /// needs that. The login was taken back.
     StorageSilent,
     /// The connection ended in the middle of the answer.
     Interrupted,
@@ -212,7 +212,8 @@ impl Error {
         )
     }
 
-    /// Whether a session that existed before the call still exists after it.
+    /// Whether a session that existed before the call still exists after it. After [`SessionChanged`](Self::SessionChanged) the page has
+    /// another session or none, and this says nothing.
     pub fn session_lives(&self) -> bool {
         !matches!(self, Self::SessionEnded(_) | Self::NotSignedIn)
     }

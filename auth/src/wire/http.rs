@@ -188,7 +188,7 @@ pub struct Answer {
     pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
-    /// When the answer was complete. If the page called before it had this request, the midpoint of that call.
+    /// When the answer was complete. If the page had sent the request before the client did, the midpoint of that earlier call.
     pub received: Instant,
 }
 

@@ -31,7 +31,7 @@ pub enum Meaning {
 }
 
 impl Meaning {
-    /// Why a session is over of which a refresh got this answer. `None` if it is not over.
+    /// Why the session is over if a refresh gets this answer. `None` if it is not.
     pub(crate) fn end(self) -> Option<EndReason> {
         match self {
             Self::NotAccepted | Self::Expired => Some(EndReason::Expired),
@@ -43,7 +43,7 @@ impl Meaning {
     }
 }
 
-/// A rule: what answers mean that fit `when`.
+/// A rule: answers that fit `when` mean `means`.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// Which answers.

@@ -11,8 +11,8 @@ use super::json::{Object, Raw};
 /// The longest token that is accepted, in bytes. A server whose header limit is lower answers 431.
 const TOKEN_LIMIT: usize = 64 * 1024;
 
-/// An access token (RFC 6750). Its text leaves this type for the `Authorization` header and for its
-/// custody only. `Debug` prints a placeholder, and there is no `Display`.
+/// An access token (RFC 6750). Its text leaves this type for calls to the API, for its custody and for the user's other
+/// tabs only. `Debug` prints a placeholder, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(Box<str>);
 

@@ -5,7 +5,7 @@ use futures_util::future::join;
 
 use crate::logout::LOGGED_OUT;
 use crate::server::header;
-use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
+use crate::world::{Broken, Fault, LedgerFault, World, me, signed_in, watch};
 
 #[test]
 fn a_login_whose_session_the_page_has_refreshed_before_the_ledger_gave_word_keeps_the_newer_token() {
@@ -216,6 +216,15 @@ fn a_login_that_the_disk_has_no_room_for_ends_the_session_before_in_every_tab_an
     world.settle();
     assert_eq!(client.state(), LOGGED_OUT);
     assert_eq!(world.tab().open().state(), State::SignedOut(None), "ann's row is not taken up again");
+}
+
+#[test]
+fn a_login_whose_token_storage_has_no_room_for_ends_the_session_before_once() {
+    let (world, _tab, client) = World::signed_in();
+    world.break_storage(Broken::FULL);
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!((world.count("POST /logout"), world.server(|server| server.alive())), (1, 1));
 }
 
 #[test]

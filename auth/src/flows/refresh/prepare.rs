@@ -8,7 +8,7 @@ use crate::platform::{Instant, LedgerError};
 use crate::ports::siblings::HAND_OVER_OR_REFRESH;
 use crate::ports::vault::{CATCH_UP, View};
 use crate::protocol::attempt::{Attempt, Found};
-use crate::protocol::decide::{Decision, Facts, Turn, Watched, decide};
+use crate::protocol::decide::{Decision, Facts, Lock, Watched, decide};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Flight, Page};
 use crate::protocol::session::Session;
@@ -24,11 +24,11 @@ impl Refresher {
         self: &Rc<Self>,
         session: &Session,
         known: u32,
-        turn: Turn,
+        lock: Lock,
     ) -> Result<(Decision, Instant), LedgerError> {
         let (mut known, mut caught_up, mut renewals) = (known, None, 0);
         loop {
-            let (decision, at) = self.decision(session, known, turn, caught_up.clone()).await?;
+            let (decision, at) = self.decision(session, known, lock, caught_up.clone()).await?;
             match decision {
                 Decision::Adopt(generation) => {
                     if adopt(&self.engine, &session.id, generation, HAND_OVER_OR_REFRESH).await {
@@ -84,7 +84,7 @@ impl Refresher {
         self: &Rc<Self>,
         session: &Session,
         known: u32,
-        turn: Turn,
+        lock: Lock,
         caught_up: Option<View>,
     ) -> Result<(Decision, Instant), LedgerError> {
         let mut facts = Facts {
@@ -92,7 +92,7 @@ impl Refresher {
             session: session.id.clone(),
             known,
             owner: self.owner().to_owned(),
-            turn,
+            lock,
             watched: None,
             fixed: self.engine.contract.rotation == Rotation::Never,
             caught_up: false,

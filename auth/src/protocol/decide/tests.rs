@@ -41,7 +41,7 @@ fn facts() -> Facts {
         session: sid(),
         known: 5,
         owner: "me".into(),
-        turn: Turn::Held,
+        lock: Lock::Held,
         watched: None,
         fixed: false,
         caught_up: false,
@@ -100,7 +100,7 @@ fn a_session_that_is_over_or_not_current_stops() {
         (&mut without_now, EndReason::Lost),
     ] {
         let decision = decided(page, &facts(), &[5]);
-        assert!(matches!(decision, Decision::Stop(why) if why == reason), "{decision:?}");
+        assert!(matches!(decision, Decision::Gone(why) if why == reason), "{decision:?}");
     }
 }
 
@@ -210,7 +210,7 @@ fn a_token_that_never_comes_is_lost() {
     ] {
         let mut page = page(row);
         let decision = decided(&mut page, &Facts { known: 5, ..facts }, shown);
-        assert!(matches!(decision, Decision::Lost(why) if why == reason), "{decision:?}");
+        assert!(matches!(decision, Decision::Ended(why) if why == reason), "{decision:?}");
         assert!(page.row.unwrap().ended.is_some());
     }
 }
@@ -236,7 +236,7 @@ fn an_older_generations_token_is_the_same_at_a_server_that_does_not_rotate() {
     assert!(attempt.harmless && !attempt.previous && !attempt.idempotent);
     let waited = Facts { caught_up: true, fixed: true, known: 9, ..facts() };
     let decision = decided(&mut page(strict()), &waited, &[0]);
-    assert!(matches!(decision, Decision::Lost(_)), "further back than eight: {decision:?}");
+    assert!(matches!(decision, Decision::Ended(_)), "further back than eight: {decision:?}");
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn keys_are_minted_only_where_one_is_missing() {
 #[test]
 fn a_session_without_a_refresh_token_ends_with_its_access_token() {
     let mut page = page(Row { renewable: false, ..row() });
-    assert!(matches!(decided(&mut page, &facts(), &[5]), Decision::Lost(EndReason::Expired)));
+    assert!(matches!(decided(&mut page, &facts(), &[5]), Decision::Ended(EndReason::Expired)));
     assert_eq!(page.row.unwrap().ended_elsewhere(), Some(EndReason::Expired));
 }
 
@@ -267,7 +267,7 @@ fn a_session_without_a_refresh_token_ends_with_its_access_token() {
 fn a_server_that_was_too_slow_is_given_more_time() {
     for (timeouts, deadline) in [(0, 10_000), (1, 20_000), (2, 30_000), (9, 30_000), (u32::MAX, 30_000)] {
         let mut page = page(Row { timeouts, ..row() });
-        let facts = Facts { turn: Turn::NoLocks, ..facts() };
+        let facts = Facts { lock: Lock::NoLocks, ..facts() };
         assert_eq!(sent(decided(&mut page, &facts, &[5])).deadline, deadline);
         assert_eq!(page.row.unwrap().flight.unwrap().span.length(), deadline + FLIGHT_MARGIN);
         let strict = Row { timeouts, idempotent: false, ..row() };
