@@ -1,7 +1,6 @@
 //! What crosses the wire, and how it is spelled: the ring below the engine. It knows data, bytes and names; it
 //! waits for nothing, stores nothing and decides nothing.
 
-mod address;
 mod answer;
 mod cache;
 mod clock;
@@ -12,6 +11,7 @@ mod end_reason;
 mod error;
 mod grant;
 mod http;
+mod ip;
 pub(crate) mod json;
 mod mismatch;
 mod preset;

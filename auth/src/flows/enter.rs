@@ -21,7 +21,7 @@ pub(crate) type Replaced = Option<(Sid, Option<RefreshToken>)>;
 
 /// What a login writes.
 #[derive(Clone)]
-pub(crate) struct Entry {
+pub(crate) struct NewSession {
     pub(crate) row: Row,
     pub(crate) token: Option<RefreshToken>,
 }
@@ -49,7 +49,7 @@ impl Entered {
 /// may have been committed. `None` if nobody knows whether one was.
 pub(crate) async fn enter(
     engine: &Rc<Engine>,
-    entry: Entry,
+    new: NewSession,
     replaced: &Rc<RefCell<Replaced>>,
 ) -> Option<Entered> {
     if engine.custody.refresh == RefreshCustody::Memory {
@@ -63,10 +63,10 @@ pub(crate) async fn enter(
         let tried = match named(engine).await {
             Ok(now) => {
                 let began = began.get_or_insert_with(|| now.clone()).as_ref();
-                if now.as_ref().is_some_and(|now| now.is_beyond(began, &entry.row.sid)) {
+                if now.as_ref().is_some_and(|now| now.is_beyond(began, &new.row.sid)) {
                     return None;
                 }
-                replace(engine, now, entry.clone(), replaced.clone()).await
+                replace(engine, now, new.clone(), replaced.clone()).await
             }
             Err(error) => Err(error),
         };
@@ -81,7 +81,7 @@ pub(crate) async fn enter(
     }
     (error == LedgerError::Broken).then(|| {
         // A transaction that came to nothing has left its entry.
-        engine.vault.forget(&entry.row.sid);
+        engine.vault.forget(&new.row.sid);
         Entered::nowhere()
     })
 }
@@ -103,13 +103,13 @@ async fn named(engine: &Engine) -> Result<Option<Now>, LedgerError> {
 async fn replace(
     engine: &Rc<Engine>,
     seen: Option<Now>,
-    entry: Entry,
+    new: NewSession,
     last: Rc<RefCell<Replaced>>,
 ) -> Result<Option<Entered>, LedgerError> {
     let scope = engine.ledger.scope();
     let old = seen.as_ref().map(|now| now.sid.clone());
     let older = seen.as_ref().and_then(|now| now.before.as_ref());
-    let rows = [scope.row(Some(&entry.row.sid)), scope.row(old.as_ref()), scope.row(older)];
+    let rows = [scope.row(Some(&new.row.sid)), scope.row(old.as_ref()), scope.row(older)];
     let keys = engine.ledger.now_keys().into_iter().chain(rows).collect();
     let done = Rc::new(Cell::new(None));
     let (this, slot) = (engine.clone(), done.clone());
@@ -126,7 +126,7 @@ async fn replace(
         if named != seen {
             return;
         }
-        let stored = put_first(&this, &entry);
+        let stored = put_first(&this, &new);
         let mut row = row;
         let replaced = end_replaced(&this, row.as_mut());
         *last.borrow_mut() = replaced.clone();
@@ -134,11 +134,11 @@ async fn replace(
         write(old_row, row.as_ref().map(Row::write));
         write(older_row, None);
         let in_row = this.custody.refresh.is_in_row();
-        let token = entry.token.filter(|_| in_row).map(|token| token.reveal().to_owned());
+        let token = new.token.filter(|_| in_row).map(|token| token.reveal().to_owned());
         let base = Some(this.ledger.scope().address().to_owned());
-        let new = stored.then(|| Now { sid: entry.row.sid.clone(), before, base });
-        write(now, new.as_ref().map(Now::write));
-        write(own_row, stored.then(|| Row { token, ..entry.row }.write()));
+        let naming = stored.then(|| Now { sid: new.row.sid.clone(), before, base });
+        write(now, naming.as_ref().map(Now::write));
+        write(own_row, stored.then(|| Row { token, ..new.row }.write()));
         slot.set(Some(Entered { stored, replaced, unheard: false }));
     };
     engine.ledger.entries(keys, Box::new(decide)).await?;
@@ -154,10 +154,10 @@ fn end_replaced(engine: &Engine, row: Option<&mut Row>) -> Replaced {
 }
 
 /// Whether the refresh token, if there is one, is where the custody wants it before the row says so.
-fn put_first(engine: &Engine, entry: &Entry) -> bool {
-    let Some(token) = &entry.token else { return true };
+fn put_first(engine: &Engine, new: &NewSession) -> bool {
+    let Some(token) = &new.token else { return true };
     match engine.custody.refresh {
-        RefreshCustody::Local => engine.vault.put(&entry.row.sid, 0, token).written,
+        RefreshCustody::Local => engine.vault.put(&new.row.sid, 0, token).written,
         RefreshCustody::Database | RefreshCustody::Cookie => true,
         RefreshCustody::Memory => false,
     }

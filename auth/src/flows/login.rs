@@ -6,7 +6,7 @@ use futures_util::future::{Either, select};
 
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES, revoke};
-use crate::flows::enter::{Entry, Replaced, enter};
+use crate::flows::enter::{NewSession, Replaced, enter};
 use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown};
 use crate::flows::look::Looks;
 use crate::platform::{Instant, random_text, with_deadline};
@@ -187,9 +187,9 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     row.idempotent = grant.idempotent;
     row.renewable = token.is_some();
     engine.apply(|belief, _| belief.entering(sid.clone()));
-    let entry = Entry { row: row.clone(), token: token.clone() };
+    let new = NewSession { row: row.clone(), token: token.clone() };
     let replaced = Rc::default();
-    let entered = enter(engine, entry, &replaced).await;
+    let entered = enter(engine, new, &replaced).await;
     // Only the ledger says whose the one cookie is.
     let entered = entered.filter(|entered| entered.stored || !engine.keeps_one_cookie());
     let Some(entered) = entered else {

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::http::{Answer, Text};
 use super::json::{Object, Raw};
 use super::refusal::at;
-use super::token::{AccessToken, RefreshToken, Tokens, seconds, user_id};
+use super::token::{AccessToken, RefreshToken, Tokens, identifier, seconds};
 
 /// What an answer to a login or a refresh gave.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Grant {
         // A lifetime of zero counts as unknown, because a refresh before each request would never end.
         let lifetime = announced.or(claims.lifetime).filter(|seconds| *seconds > 0);
         let idempotent = given.raw(&names.idempotent_refresh).and_then(Raw::flag) == Some(true);
-        let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(user_id);
+        let named = names.user.as_ref().and_then(|name| given.raw(name)).and_then(identifier);
         let cookie = given.cookie();
         Ok(Self { access, refresh, lifetime, idempotent, cookie, named, subject: claims.subject })
     }
@@ -118,7 +118,7 @@ impl<'a> Given<'a> {
 
     /// A text, or a whole number, because some servers number their sessions.
     fn handle_value(&self, name: &str) -> Option<String> {
-        user_id(self.raw(name)?)
+        identifier(self.raw(name)?)
     }
 
     /// The refresh token, if there is one: `Some(None)` if it cannot be used.

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use super::address::{is_v4, is_v6};
 use super::error::Error;
+use super::ip::{is_v4, is_v6};
 
 /// What a base URL may begin with, and the port that a browser leaves out of its origin.
 const SCHEMES: [(&str, &str); 2] = [("https://", ":443"), ("http://", ":80")];

@@ -136,12 +136,12 @@ impl Claims {
         let payload = Object::read(std::str::from_utf8(&bytes).ok()?)?;
         let time = |name| payload.raw(name).and_then(seconds);
         let lifetime = time("exp").zip(time("iat")).and_then(|(exp, iat)| exp.checked_sub(iat));
-        Some(Self { lifetime, subject: payload.raw("sub").and_then(user_id) })
+        Some(Self { lifetime, subject: payload.raw("sub").and_then(identifier) })
     }
 }
 
 /// The identifier of a user: a text of at least one character, or a whole number, because some servers write a number.
-pub(super) fn user_id(value: Raw<'_>) -> Option<String> {
+pub(super) fn identifier(value: Raw<'_>) -> Option<String> {
     let id = value.text().or_else(|| value.number::<u64>().map(|number| number.to_string()))?;
     (!id.is_empty()).then_some(id)
 }

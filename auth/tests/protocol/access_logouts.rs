@@ -3,7 +3,7 @@
 use auth::{AccessCustody, Carrier, Client, Contract, Custody, Endpoint, RefreshCustody, State};
 
 use crate::logout::LOGGED_OUT;
-use crate::world::{Fault, World};
+use crate::world::{Fault, LedgerFault, World};
 
 const EXPIRED: &str = r#"{"detail":"Token has expired"}"#;
 
@@ -77,4 +77,16 @@ fn a_logout_with_an_expired_access_token_and_no_refresh_token_has_nothing_to_end
     client.logout();
     world.settle();
     assert_eq!((client.state(), world.take_log()), (LOGGED_OUT, vec!["POST /logout 401".to_owned()]));
+}
+
+#[test]
+fn a_silent_ledger_does_not_make_it_twice() {
+    let world = World::with(|server| server.dialect.ends_by_access = true);
+    let logout = Some(Endpoint::post("/logout").access_token(Carrier::Authorization));
+    let client = world.tab().open_with(Contract { logout, ..Contract::default() }, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.next_transactions([LedgerFault::Hangs; 3]);
+    client.logout();
+    world.settle();
+    assert_eq!((client.state(), world.count("POST /logout")), (LOGGED_OUT, 1));
 }

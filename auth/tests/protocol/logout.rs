@@ -264,3 +264,13 @@ fn a_ledger_that_is_silent_holds_up_neither_the_servers_news_of_a_logout_nor_the
     world.settle();
     assert_eq!((client.state(), world.take_log()), (LOGGED_OUT, vec![]), "it is told once");
 }
+
+#[test]
+fn a_token_that_storage_does_not_give_up_is_told_once() {
+    let (world, _tab, client) = World::signed_in();
+    world.break_storage(Broken::EVERYTHING_BUT_READING);
+    world.next_transactions([LedgerFault::Hangs]);
+    client.logout();
+    world.settle();
+    assert_eq!((client.state(), world.take_log()), (LOGGED_OUT, vec!["POST /logout 204".to_owned()]));
+}

@@ -1,7 +1,7 @@
 //! What a look into the ledger makes of it, whatever is under way in the page.
 
 use auth::{Contract, Custody, EndReason, Error, Platform as _, State};
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 
 use crate::world::{Broken, CHANNEL, Fault, LedgerFault, World, me, signed_in, watch};
 
@@ -31,6 +31,17 @@ fn a_clock_that_is_set_meanwhile_does_not_end_a_starts_wait_for_the_ledger() {
     assert_eq!(stranger.state(), State::Restoring);
     world.settle();
     assert_eq!(stranger.state(), signed_in("ann"));
+}
+
+#[test]
+fn looks_at_the_same_time_are_one() {
+    let (world, _tab, client) = World::signed_in();
+    let before = world.transactions();
+    world.next_transactions([LedgerFault::HeardLate(50)]);
+    let looks: Vec<bool> = world.run(join_all((0..20).map(|_| client.recheck())));
+    assert!(looks.iter().all(|seen| *seen));
+    // The second reading is for those who came during the first.
+    assert_eq!(world.transactions() - before, 2);
 }
 
 #[test]
