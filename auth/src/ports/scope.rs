@@ -54,3 +54,19 @@ impl Scope {
         self.name(&["lock:", sid.as_str()].concat())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_the_apps_own() {
+        let scope = Scope::new(&"http://localhost:8000/crm".parse().unwrap(), &Contract::default());
+        let sid = Sid::parse("0123456789abcdefghijkl").unwrap();
+        let names = [scope.row(Some(&sid)), scope.row(None), scope.lock(&sid), scope.cookie_lock()];
+        let own = |what| format!("yew-jwt-auth:http://localhost:8000/crm:{what}");
+        let expected =
+            ["row:0123456789abcdefghijkl", "row:none", "lock:0123456789abcdefghijkl", "lock:cookie"];
+        assert_eq!(names, expected.map(own));
+    }
+}

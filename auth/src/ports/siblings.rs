@@ -114,12 +114,9 @@ impl Siblings {
             }
             return;
         }
-        // Where nothing can replace the token, the wall clock has no say, because people set it.
-        let wall = if session.is_renewable() { now.wall } else { access.received.wall };
-        let age = Instant { wall, ..now }.since(access.received);
         let offer = Writer::new()
             .text("access_token", access.token.reveal())
-            .number("age", age)
+            .number("age", session.elapsed(access, now))
             .optional_number("lifetime", access.lifetime)
             .flag("confirmed", session.confirmed);
         let offer = Writer::new().text("question", question).object("offer", offer);

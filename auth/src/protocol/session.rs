@@ -71,11 +71,10 @@ pub(crate) enum Age {
 }
 
 impl Access {
-    /// Compares elapsed time with the lifetime. `exp` is never compared with the wall clock, because a clock that
+    /// Compares the `elapsed` milliseconds with the lifetime. `exp` is never compared with the wall clock, because a clock that
     /// is wrong by a day would make every token look stale, or none.
-    pub(crate) fn age(&self, now: Instant) -> Age {
+    fn age(&self, elapsed: u64) -> Age {
         let Some(seconds) = self.lifetime else { return Age::Fresh };
-        let elapsed = now.since(self.received);
         let lifetime = seconds.saturating_mul(1_000);
         match lifetime.saturating_sub(elapsed) {
             0 => Age::Stale,
@@ -137,12 +136,15 @@ pub(crate) struct Kept {
 }
 
 impl Session {
-    /// How old its access token is, if this tab has one. Where nothing can replace the token, the wall clock has
-    /// no say, because people set it: the server refuses the token when its time is up.
+    /// How old its access token is, if this tab has one.
     pub(crate) fn age(&self, now: Instant) -> Option<Age> {
-        let access = self.access.as_ref()?;
-        let wall = if self.is_renewable() { now.wall } else { access.received.wall };
-        Some(access.age(Instant { wall, ..now }))
+        self.access.as_ref().map(|access| access.age(self.elapsed(access, now)))
+    }
+
+    /// Milliseconds since `access` was received. Where nothing can replace the token, the wall clock has no say, because people
+    /// set it: the server refuses the token when its time is up.
+    pub(crate) fn elapsed(&self, access: &Access, now: Instant) -> u64 {
+        if self.is_renewable() { now.since(access.received) } else { now.waited_since(access.received) }
     }
 
     /// Whether its access token can be sent as it is.

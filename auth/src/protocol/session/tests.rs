@@ -17,6 +17,11 @@ fn session(id: &str, generation: u32) -> Session {
     }
 }
 
+/// The age of a session's access token with this lifetime.
+fn age_of(lifetime: Option<u64>, now: Instant) -> Age {
+    Session { access: Some(access(lifetime)), ..session("s", 0) }.age(now).unwrap()
+}
+
 /// What follows from the first 401 to a token that is older than the call.
 fn on_401(current: Option<&Session>, carried: &Carried) -> On401 {
     Session::on_401(current, carried, RefusedToken::default(), 1)
@@ -24,8 +29,7 @@ fn on_401(current: Option<&Session>, carried: &Carried) -> On401 {
 
 #[test]
 fn a_token_is_stale_when_its_lifetime_has_elapsed_on_either_clock() {
-    let token = access(Some(60));
-    let age = |monotonic, wall| token.age(Instant { monotonic, wall });
+    let age = |monotonic, wall| age_of(Some(60), Instant { monotonic, wall });
     assert_eq!(age(60_999, 1_059_999), Age::Ageing);
     assert_eq!(age(61_000, 1_000_000), Age::Stale);
     assert_eq!(age(1_000, 1_060_000), Age::Stale);
@@ -34,8 +38,7 @@ fn a_token_is_stale_when_its_lifetime_has_elapsed_on_either_clock() {
 #[test]
 fn a_token_ages_in_its_last_minute_or_its_last_fifth() {
     let age = |lifetime, elapsed: u64| {
-        let now = Instant { monotonic: 1_000 + elapsed, wall: 1_000_000 };
-        access(Some(lifetime)).age(now)
+        age_of(Some(lifetime), Instant { monotonic: 1_000 + elapsed, wall: 1_000_000 })
     };
     assert_eq!((age(900, 839_999), age(900, 840_000)), (Age::Fresh, Age::Ageing));
     assert_eq!((age(60, 47_999), age(60, 48_000)), (Age::Fresh, Age::Ageing));
@@ -44,15 +47,15 @@ fn a_token_ages_in_its_last_minute_or_its_last_fifth() {
 
 #[test]
 fn a_clock_set_back_makes_no_token_stale() {
-    assert_eq!(access(Some(60)).age(Instant { monotonic: 30_000, wall: 0 }), Age::Fresh);
+    assert_eq!(age_of(Some(60), Instant { monotonic: 30_000, wall: 0 }), Age::Fresh);
 }
 
 #[test]
 fn without_a_lifetime_only_a_401_tells() {
     let much_later = Instant { monotonic: u64::MAX, wall: u64::MAX };
-    assert_eq!(access(None).age(much_later), Age::Fresh);
+    assert_eq!(age_of(None, much_later), Age::Fresh);
     let at_once = Instant { monotonic: 9, wall: 9 };
-    assert_eq!(access(Some(u64::MAX)).age(at_once), Age::Fresh);
+    assert_eq!(age_of(Some(u64::MAX), at_once), Age::Fresh);
 }
 
 #[test]
