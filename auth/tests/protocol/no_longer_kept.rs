@@ -137,7 +137,8 @@ fn a_tab_of_the_earlier_deployment_learns_that_its_session_is_over() {
 fn a_page_that_kept_nothing_and_keeps_nothing_has_nothing_to_say() {
     let world = World::new();
     let client = load(&world.tab(), MEMORY);
-    assert_eq!(client.state(), State::SignedOut(None));
+    world.settle();
+    assert_eq!((client.state(), world.transactions()), (State::SignedOut(None), 1));
     let (world, tab) = page(Rotation::Strict, MEMORY);
     let client = load(&tab, MEMORY);
     world.settle();

@@ -47,6 +47,8 @@ struct Inner {
     steps: Cell<u64>,
     seed: Cell<u64>,
     profile: Storage,
+    /// Whether storage next gives its keys backwards, because it gives them in any order.
+    keys_backwards: Cell<bool>,
     ledger: Storage,
     ledger_refuses: Cell<Option<LedgerError>>,
     transactions: Cell<usize>,
@@ -89,6 +91,7 @@ impl World {
             steps: Cell::new(0),
             seed: Cell::new(0x9e37_79b9_7f4a_7c15),
             profile: RefCell::default(),
+            keys_backwards: Cell::default(),
             ledger: RefCell::default(),
             ledger_refuses: Cell::default(),
             transactions: Cell::new(0),

@@ -205,7 +205,12 @@ impl Platform for Tab {
         if self.world.0.broken.get().read {
             return Err(StorageError);
         }
-        Ok(self.sight(area).into_keys().filter(|key| key.starts_with(prefix)).collect())
+        let mut keys: Vec<_> = self.sight(area).into_keys().filter(|key| key.starts_with(prefix)).collect();
+        let backwards = &self.world.0.keys_backwards;
+        if backwards.replace(!backwards.get()) {
+            keys.reverse();
+        }
+        Ok(keys)
     }
 
     fn transact(
