@@ -121,8 +121,8 @@ impl Engine {
         if effects.announce {
             self.siblings.announce();
         }
-        for token in effects.revoke {
-            revoke(self, token);
+        for tokens in effects.revoke {
+            revoke(self, tokens);
         }
     }
 

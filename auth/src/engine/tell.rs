@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::Engine;
 use crate::protocol::decide::ATTEMPT_DEADLINE;
+use crate::protocol::ids::Sid;
 use crate::protocol::times::BACKOFF;
 use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Meaning, Place, Tokens};
 
@@ -30,23 +31,28 @@ fn can_renew(contract: &Contract, tokens: &Tokens) -> bool {
     contract.refresh.is_some() && tokens.refresh.is_some()
 }
 
-/// Tells the server, in the background, to end the session of `tokens`. Nobody is told how that goes.
+/// Tells the server, in the background, to end the session of `tokens`. Nobody is told how that goes. An access token alone is
+/// of no use if the logout does not take it.
 pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>) {
-    tell(engine, tokens.into(), false);
+    let tokens = tokens.into();
+    let takes_access = engine.contract.logout.as_ref().is_some_and(|logout| logout.access_token.is_some());
+    if tokens.refresh.is_some() || (takes_access && can_tell_with(engine, &tokens)) {
+        tell(engine, tokens, None);
+    }
 }
 
-/// Tells the server of a logout, in the background, and the user whether it has heard of it.
-pub(crate) fn tell_of_logout(engine: &Rc<Engine>, tokens: Tokens) {
-    tell(engine, tokens, true);
+/// Tells the server of the logout of `sid`, in the background, and the user whether it has heard of it.
+pub(crate) fn tell_of_logout(engine: &Rc<Engine>, sid: &Sid, tokens: Tokens) {
+    tell(engine, tokens, Some(sid.clone()));
 }
 
-fn tell(engine: &Rc<Engine>, mut tokens: Tokens, is_logout: bool) {
+fn tell(engine: &Rc<Engine>, mut tokens: Tokens, logout: Option<Sid>) {
     let this = engine.clone();
     engine.spawn(async move {
         for n in 0..TRIES {
             let outcome = tell_in_turn(&this, &mut tokens).await;
-            if is_logout {
-                this.apply(|belief, _| belief.told(outcome.is_ok()));
+            if let Some(sid) = &logout {
+                this.apply(|belief, _| belief.told(sid, outcome.is_ok()));
             }
             match outcome {
                 // Nobody can name it to the server any more.

@@ -129,7 +129,11 @@ async fn replace(
         let stored = put_first(&this, &new);
         let mut row = row;
         let replaced = end_replaced(&this, row.as_mut());
-        *last.borrow_mut() = replaced.clone();
+        // What an earlier try replaced is over too if that was committed and not heard of.
+        if replaced.is_some() {
+            *last.borrow_mut() = replaced;
+        }
+        let replaced = last.borrow().clone();
         let before = row.as_ref().map(|row| row.sid.clone());
         write(old_row, row.as_ref().map(Row::write));
         write(older_row, None);
@@ -167,7 +171,8 @@ fn put_first(engine: &Engine, new: &NewSession) -> bool {
 /// the server told.
 fn last_token(engine: &Engine, row: &Row) -> Option<RefreshToken> {
     if engine.believes(|belief| belief.has_ended(&row.sid)) {
-        return None;
+        // The logout has told the server what the vault held. While the row lives, the ledger has not heard of that logout.
+        return row.refresh_token();
     }
     let in_vault = || engine.vault.get(&row.sid, row.generation).token();
     row.refresh_token().or_else(in_vault).or_else(|| engine.vault.newest(&row.sid))

@@ -1,26 +1,20 @@
 //! Logging in: the request, and what follows from its answer.
 
+mod call;
+
 use std::rc::Rc;
 
-use futures_util::future::{Either, select};
-
+use self::call::{answer_in_time, first_access_token, granted, is_by_cookie_alone, is_refusal};
 use crate::custody::RefreshCustody;
-use crate::engine::{Engine, TRIES, revoke};
+use crate::engine::{Engine, TRIES};
 use crate::flows::enter::{NewSession, Replaced, enter};
 use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown};
 use crate::flows::look::Looks;
-use crate::platform::{Instant, random_text, with_deadline};
+use crate::platform::{Instant, random_text};
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::rows::Row;
 use crate::protocol::session::{Access, Session, Tenure};
-use crate::wire::{
-    self, Answer, EndReason, Error, FormFields, Grant, HttpRequest, Place, RefreshToken, Tokens,
-};
-
-/// The longest time that a login's answer is waited for, in milliseconds: as long as an application request's.
-const DEADLINE: u32 = 30_000;
-/// For how much longer a late answer is listened for, in milliseconds, so that its session does not outlive its login.
-const LATE: u32 = 300_000;
+use crate::wire::{self, Answer, EndReason, Error, FormFields, Grant, Tokens};
 
 /// Logs in and begins a session. The name goes without the white space around it, because keyboards and clipboards add
 /// that. The password is sent byte for byte, and the engine keeps it nowhere.
@@ -74,8 +68,8 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
     let answer = answer_in_time(engine, request).await;
     // The browser takes a cookie with the headers, whatever becomes of the body.
     let replaced = match &answer {
-        Ok((answer, _)) => answer.is_success() && !answer.is_markup(),
-        Err(error) => *error == Error::Interrupted,
+        Ok((answer, _)) => answer.is_success() && !is_refusal(engine, answer),
+        Err(error) => matches!(error, Error::Interrupted | Error::TooLarge),
     };
     let begun = match answer {
         Ok((answer, received)) => signed_in(looks, username, &answer, received).await,
@@ -95,85 +89,10 @@ async fn signed_in(
     received: Instant,
 ) -> Result<(), Error> {
     let engine = looks.engine();
-    let is_refusal = answer.is_markup() || engine.contract.login_refusal(answer).is_some();
-    let (grant, received) = if is_by_cookie_alone(engine) && answer.is_success() && !is_refusal {
-        first_access_token(engine).await?
-    } else {
-        (granted(engine, answer)?, received)
-    };
+    let is_alone = is_by_cookie_alone(engine) && answer.is_success() && !is_refusal(engine, answer);
+    let (grant, received) =
+        if is_alone { first_access_token(engine).await? } else { (granted(engine, answer)?, received) };
     begin(looks, username, grant, received).await
-}
-
-/// Whether a login puts its only token into a cookie.
-fn is_by_cookie_alone(engine: &Engine) -> bool {
-    engine.keeps_one_cookie() && engine.contract.refresh_cookie.as_ref().is_some_and(|cookie| cookie.alone)
-}
-
-/// The first access token of a session whose login brought a cookie alone: a refresh gives it.
-async fn first_access_token(engine: &Rc<Engine>) -> Result<(Grant, Instant), Error> {
-    let contract = &engine.contract;
-    let refresh = contract.refresh.as_ref().ok_or(Error::Unintelligible)?;
-    let request = wire::by_cookie(&engine.base, contract, refresh)?;
-    let (answer, received) = answer_in_time(engine, request).await?;
-    if answer.status == 401 {
-        // The server has just set the cookie, so the browser has refused it.
-        return Err(Error::SessionEnded(EndReason::NoCookie));
-    }
-    Ok((Grant::read(&answer, contract, Place::Cookie)?, received))
-}
-
-/// An answer within the login's deadline, and when its tokens were made. One that comes later is listened for, and its session
-/// ended at the server.
-async fn answer_in_time(engine: &Rc<Engine>, request: HttpRequest) -> Result<(Answer, Instant), Error> {
-    let sent = engine.platform.now();
-    let answer = engine.http(request);
-    match select(answer, engine.platform.sleep(DEADLINE)).await {
-        Either::Left((answer, _)) => {
-            let answer = answer?;
-            let received = sent.midpoint(answer.received);
-            Ok((answer, received))
-        }
-        // Within its turn a login may replace the one cookie, and no later.
-        Either::Right(((), late)) if engine.keeps_one_cookie() => {
-            drop(late);
-            Err(Error::TimedOut)
-        }
-        Either::Right(((), late)) => {
-            let this = engine.clone();
-            engine.spawn(async move {
-                if let Some(Ok(answer)) = with_deadline(&*this.platform, LATE, late).await {
-                    refuse(&this, &answer);
-                }
-            });
-            Err(Error::TimedOut)
-        }
-    }
-}
-
-fn granted(engine: &Rc<Engine>, answer: &Answer) -> Result<Grant, Error> {
-    let contract = &engine.contract;
-    let granted = match answer.status {
-        422 => Err(Error::InvalidFields(wire::invalid_fields(answer, contract))),
-        _ => Grant::read(answer, contract, engine.place()).inspect_err(|_| refuse(engine, answer)),
-    };
-    // A success without an access token may be an error under the wrong status.
-    let granted = match contract.login_refusal(answer).filter(|_| granted.is_err()) {
-        Some(meaning) => Err(Error::from_meaning(meaning, answer.status)),
-        None => granted,
-    };
-    if let Some(line) = wire::login_mismatch(answer, contract, engine.place(), granted.as_ref()) {
-        engine.platform.hint(&line);
-    }
-    granted
-}
-
-/// Ends at the server the session that an unusable or late success opened there, if the answer has a token of it. Without
-/// one the server would end whichever session the browser's cookies are of.
-fn refuse(engine: &Rc<Engine>, answer: &Answer) {
-    let tokens = wire::tokens_of(answer, &engine.contract, engine.place());
-    if tokens != Tokens::default() {
-        revoke(engine, tokens);
-    }
 }
 
 /// Where the session lives is fixed here: in this tab alone if there is no ledger or no vault to share.
@@ -193,7 +112,8 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     // Only the ledger says whose the one cookie is.
     let entered = entered.filter(|entered| entered.stored || !engine.keeps_one_cookie());
     let Some(entered) = entered else {
-        take_back(looks, sid, token, replaced.take());
+        let tokens = token.map_or_else(|| grant.access.into(), Tokens::from);
+        take_back(looks, sid, tokens, replaced.take());
         return Err(Error::StorageSilent);
     };
     // Nothing below waits: what the ledger says and what the tab shows change together.
@@ -204,8 +124,8 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         row.token = token.as_ref().map(|token| token.reveal().to_owned());
         Tenure::ThisTab { notice: token.is_some() && !meant, row: token.is_some().then(|| Rc::new(row)) }
     };
-    let older =
-        older_token(engine, &sid, entered.stored).filter(|older| entered.replaced_token() != Some(older));
+    let older = older_tokens(engine, &sid, entered.stored)
+        .filter(|older| older.refresh.is_none() || older.refresh.as_ref() != entered.replaced_token());
     let session = Session {
         id: sid,
         user,
@@ -227,7 +147,7 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         let (replaced, token) = entered.replaced.unzip();
         effects.forget.extend(replaced);
         effects.announce = true;
-        effects.revoke.extend([older, token.flatten()].into_iter().flatten());
+        effects.revoke.extend([older, token.flatten().map(Into::into)].into_iter().flatten());
     });
     if let Some(sid) = left_behind {
         leave_behind(engine, sid);
@@ -242,34 +162,41 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
     Ok(())
 }
 
-/// The token of the session that this login ends here, where the ledger did not give it.
-fn older_token(engine: &Engine, new: &Sid, stored: bool) -> Option<RefreshToken> {
+/// The tokens of the session that this login ends here, where the ledger did not give them.
+fn older_tokens(engine: &Engine, new: &Sid, stored: bool) -> Option<Tokens> {
     let session = engine.session().filter(|session| session.id != *new)?;
-    match &session.tenure {
-        Tenure::ThisTab { row, .. } => row.as_ref()?.refresh_token(),
+    let refresh = match &session.tenure {
+        Tenure::ThisTab { row, .. } => row.as_ref().and_then(|row| row.refresh_token()),
         // The ledger that it is in may be denied by now, and gave no token.
-        Tenure::Shared { .. } if !stored => engine.vault.newest(&session.id),
-        Tenure::Shared { .. } => session.unwritten.map(|unwritten| unwritten.token.clone()),
-    }
+        Tenure::Shared { .. } => {
+            session.unwritten_token().or_else(|| engine.vault.newest(&session.id).filter(|_| !stored))
+        }
+    };
+    refresh.map(Tokens::from).or_else(|| session.last_tokens())
 }
 
 /// Ends a login of which the ledger gave no word in time: it may have been committed all the same, and other tabs
 /// may use it by now. As at every logout the row comes first, then the server. What it had `replaced`, if so, is
 /// over as well.
-fn take_back(looks: &Rc<Looks>, sid: Sid, token: Option<RefreshToken>, replaced: Replaced) {
+fn take_back(looks: &Rc<Looks>, sid: Sid, tokens: Tokens, replaced: Replaced) {
     let (looks, engine) = (looks.clone(), looks.engine().clone());
     engine.apply(|belief, _| belief.end_here(&sid));
     engine.clone().spawn(async move {
         let (_, newest) = end_row(&engine, &sid, 0..TRIES).await;
-        // A row that is there was committed, and with it the end of the one before. A try that was aborted has
-        // replaced nothing.
-        let replaced = replaced.filter(|_| newest.is_some());
+        // A row that is there was committed, and with it the end of the one before. Two later logins delete it, and replace that
+        // one as well. A try that was aborted has replaced nothing.
+        let is_committed = newest.is_some();
+        let named = engine.ledger.last_named();
+        let replaced = replaced.filter(|(before, _)| is_committed || named.is_some_and(|now| now != *before));
         engine.apply(|belief, effects| {
             effects.forget.push(sid);
-            effects.revoke.extend(newest.or(token));
+            effects.revoke.push(newest.map_or(tokens, Tokens::from));
             if let Some((before, older)) = replaced {
-                belief.close(&before, EndReason::Revoked, effects);
-                effects.revoke.extend(older);
+                if is_committed {
+                    effects.revoke.extend(belief.session_of(&before).and_then(Session::last_tokens));
+                    belief.close(&before, EndReason::Revoked, effects);
+                }
+                effects.revoke.extend(older.map(Tokens::from));
             }
             effects.announce = true;
         });

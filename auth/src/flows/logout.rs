@@ -50,7 +50,7 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
         belief.close(&id, reason, effects);
     });
     if !shared {
-        tell(engine, tokens);
+        tell(engine, &id, tokens);
         return;
     }
     // If the logout takes a refresh token, a session without one is not reported, because the server could not name it.
@@ -59,14 +59,14 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
     let this = engine.clone();
     engine.spawn(async move {
         let told = end_everywhere(&this, &id, known).await;
-        report(&this, told || !is_named);
+        report(&this, &id, told || !is_named);
     });
 }
 
 /// Says so if the server could not be told of a logout that it takes.
-fn report(engine: &Rc<Engine>, told: bool) {
+fn report(engine: &Rc<Engine>, sid: &Sid, told: bool) {
     if !told && can_tell(engine) {
-        engine.apply(|belief, _| belief.told(false));
+        engine.apply(|belief, _| belief.told(sid, false));
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn finish_logout(engine: &Rc<Engine>, sid: Sid) {
     let this = engine.clone();
     engine.spawn(async move {
         let told = end_everywhere(&this, &sid, Known::default()).await;
-        report(&this, told);
+        report(&this, &sid, told);
     });
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn leave_behind(engine: &Rc<Engine>, sid: Sid) {
     engine.spawn(async move {
         let (_, token) = end_row(&this, &sid, 0..TRIES).await;
         this.apply(|_, effects| {
-            effects.revoke.extend(token);
+            effects.revoke.extend(token.map(Tokens::from));
             effects.announce = true;
         });
     });
@@ -105,9 +105,13 @@ pub(crate) fn leave_behind_unknown(engine: &Rc<Engine>) {
     let this = engine.clone();
     engine.spawn(async move {
         let Some(row) = live_row(&this).await else { return };
+        if this.is_current(&row.sid) || this.believes(|belief| belief.is_entering(&row.sid)) {
+            // It began in this page after the logout.
+            return;
+        }
         let stored = this.vault.newest(&row.sid);
         leave_behind(&this, row.sid);
-        this.apply(|_, effects| effects.revoke.extend(stored));
+        this.apply(|_, effects| effects.revoke.extend(stored.map(Tokens::from)));
     });
 }
 
@@ -118,17 +122,17 @@ fn known_of(engine: &Engine, session: &Session) -> Known {
         Tenure::Shared { .. } => engine.vault.newest(&session.id),
     };
     Known {
-        unwritten: session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()),
+        unwritten: session.unwritten_token(),
         stored,
         access: session.access.as_ref().map(|access| access.token.clone()),
     }
 }
 
 /// Tells the server with `tokens`, if they suffice. Returns whether they do.
-fn tell(engine: &Rc<Engine>, tokens: Tokens) -> bool {
+fn tell(engine: &Rc<Engine>, sid: &Sid, tokens: Tokens) -> bool {
     let suffices = can_tell_with(engine, &tokens);
     if suffices {
-        tell_of_logout(engine, tokens);
+        tell_of_logout(engine, sid, tokens);
     }
     suffices
 }
@@ -152,7 +156,7 @@ async fn end_everywhere(engine: &Rc<Engine>, sid: &Sid, mut known: Known) -> boo
         let newest = known.unwritten.take().or(found).or(known.stored.take());
         let again = told.as_ref().is_some_and(|told| newest.is_none() || told.refresh == newest);
         let tokens = Tokens { refresh: newest, access: known.access.clone() };
-        if !again && tell(engine, tokens.clone()) {
+        if !again && tell(engine, sid, tokens.clone()) {
             told = Some(tokens);
         }
         if heard {

@@ -125,12 +125,16 @@ impl Looks {
         if session.as_ref().is_some_and(|session| session.is_this_tabs()) {
             return Next::Done;
         }
-        let page = match engine.custody.refresh {
+        let mut page = match engine.custody.refresh {
             RefreshCustody::Memory => Err(LedgerError::Denied),
             RefreshCustody::Local | RefreshCustody::Database | RefreshCustody::Cookie => {
                 engine.ledger.current_page(session.as_ref().map(|session| &session.id)).await
             }
         };
+        if let Ok(Page { row: Some(row), .. }) = &mut page {
+            // A deployment may have taken the refresh away.
+            row.renewable &= engine.contract.refresh.is_some();
+        }
         let live = page.as_ref().ok().and_then(Page::live).map(|row| row.sid.clone());
         let noted = live.filter(|sid| engine.vault.notes_logout(sid));
         let reading = Reading {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 
 use crate::custody::RefreshCustody;
-use crate::engine::{Engine, TRIES, tell_of_logout};
+use crate::engine::{Engine, TRIES, revoke};
 use crate::flows::logout::{end_row, live_row};
 use crate::platform::{LedgerError, with_deadline};
 use crate::ports::ledger::{Ledger, TRANSACTION_DEADLINE};
@@ -113,7 +113,7 @@ async fn end_stored(engine: Rc<Engine>) -> bool {
             effects.announce = true;
         });
         if let Some(token) = newest.or(stored) {
-            tell_of_logout(&engine, token.into());
+            revoke(&engine, token);
         }
     }
     heard

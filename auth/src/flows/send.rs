@@ -58,7 +58,7 @@ impl Sender {
         let mut carried = self.credentials(began).await?;
         let (mut tokens, mut has_waited) = (1, false);
         loop {
-            let turn = self.turn(&mut carried).await?;
+            let turn = self.turn(&mut carried, tokens > 1 || has_waited).await?;
             let answer = self.transmit(request, &url, &carried).await?;
             drop(turn);
             let is_renewable = engine.session().is_some_and(|session| session.is_renewable());
@@ -87,8 +87,10 @@ impl Sender {
     }
 
     /// Waits until fewer requests are on their way. The token may have been refused to one of them meanwhile, and is replaced
-    /// before it is sent again.
-    async fn turn(&self, carried: &mut Carried) -> Result<Turn, Error> {
+    /// before it is sent again. A request that was out already stays with its session. Another one begins anew, because its
+    /// token's time may be up by then, or the same user may have signed in anew.
+    async fn turn(&self, carried: &mut Carried, was_out: bool) -> Result<Turn, Error> {
+        let user = self.engine.session().map(|session| session.user);
         loop {
             let turns = self.known(carried, |known| known.turns.clone());
             if let Some(turn) = turns.free() {
@@ -96,7 +98,17 @@ impl Sender {
             }
             let turn = with_deadline(&*self.engine.platform, REQUEST_DEADLINE, turns.wait()).await;
             let turn = turn.ok_or(Error::TimedOut)?;
-            *carried = self.carried_on(&carried.session)?;
+            if was_out {
+                *carried = self.carried_on(&carried.session)?;
+            } else {
+                let is_same = |now: &Session| user.as_ref().is_some_and(|user| now.user.is(user));
+                self.engine.session().filter(is_same).ok_or(Error::SessionChanged)?;
+                let before = carried.session.clone();
+                *carried = self.credentials(self.engine.platform.now()).await?;
+                if carried.session != before {
+                    continue;
+                }
+            }
             if self.known(carried, |known| known.refused.as_ref() != Some(&carried.access.token)) {
                 return Ok(turn);
             }

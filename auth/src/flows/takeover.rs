@@ -87,6 +87,12 @@ impl Earlier {
             let lock = engine.platform.lock(&self.ledger.scope().lock(&row.sid));
             let lock = with_deadline(&*engine.platform, EARLIER_LOCK_BOUND, lock).await;
             let Some(_held_until_the_end) = lock else { return Err(LedgerError::Aborted) };
+            // Its holder may have refreshed or ended the session meanwhile.
+            let sid = row.sid.clone();
+            let again = self.ledger.current_page(None).await?;
+            let Some(row) = again.live().filter(|row| row.sid == sid) else {
+                return Err(LedgerError::Aborted);
+            };
             let Some(token) = self.token(row) else {
                 // Storage may show it late. A session whose token is not seen is left alone, because it may live in another
                 // tab.

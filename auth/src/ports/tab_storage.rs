@@ -80,7 +80,10 @@ impl TabStorage {
             .flag("alone", session.is_this_tabs())
             .flag("renewable", session.is_renewable())
             .flag("kept", session.is_kept());
-        self.write(&record.finish());
+        if !self.write(&record.finish()) {
+            // There may be room for the note alone.
+            self.write(&self.begin(session.id.as_str(), &session.user).finish());
+        }
     }
 
     /// Forgets what it kept of `session`. What cannot be read goes too: it may be this session's.
@@ -110,10 +113,12 @@ impl TabStorage {
 
     /// A record that cannot be written is removed, because a reload would bring its older token back. The page says
     /// nothing of that, because a reload refreshes.
-    fn write(&self, record: &str) {
-        if self.platform.write(Area::Tab, self.place(), record).is_err() {
+    fn write(&self, record: &str) -> bool {
+        let written = self.platform.write(Area::Tab, self.place(), record).is_ok();
+        if !written {
             self.forget();
         }
+        written
     }
 
     fn place(&self) -> &str {

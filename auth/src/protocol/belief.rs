@@ -18,11 +18,14 @@ mod reconcile;
 
 pub(crate) use reconcile::{Next, Reading};
 
+#[derive(Default)]
 pub(crate) struct Belief {
     phase: Phase,
     login: Option<Login>,
     /// The sessions that were ended here, whatever the ledger says of them yet.
     ended_here: Vec<Sid>,
+    /// The session that this tab showed last. What the server hears of the logout of another one is not told.
+    left: Option<Sid>,
     /// Whose page this was last.
     whose: Option<User>,
     health: Health,
@@ -70,16 +73,9 @@ struct Health {
 /// After so many equal refusals in a row the page says that the session cannot be renewed.
 const REFUSALS: u32 = 3;
 
-impl Default for Belief {
+impl Default for Phase {
     fn default() -> Self {
-        Self {
-            phase: Phase::Unknown { logout_wanted: false },
-            login: None,
-            ended_here: Vec::new(),
-            whose: None,
-            health: Health::default(),
-            epoch: 0,
-        }
+        Self::Unknown { logout_wanted: false }
     }
 }
 
@@ -122,6 +118,7 @@ impl Belief {
     pub(crate) fn close(&mut self, sid: &Sid, reason: EndReason, effects: &mut Effects) {
         effects.forget.push(sid.clone());
         if self.session_of(sid).is_some() {
+            self.left = Some(sid.clone());
             self.turn_to(Phase::SignedOut(Some(reason)), effects);
         }
     }
@@ -148,8 +145,10 @@ impl Belief {
     }
 
     /// The server heard of a logout at last, or cannot be told of it.
-    pub(crate) fn told(&mut self, heard: bool) {
-        if let Phase::SignedOut(Some(reason)) = &mut self.phase {
+    pub(crate) fn told(&mut self, sid: &Sid, heard: bool) {
+        if self.left.as_ref() == Some(sid)
+            && let Phase::SignedOut(Some(reason)) = &mut self.phase
+        {
             match (*reason, heard) {
                 (EndReason::LoggedOutHereOnly, true) => *reason = EndReason::LoggedOut,
                 (EndReason::LoggedOut, false) => *reason = EndReason::LoggedOutHereOnly,

@@ -1,7 +1,7 @@
 //! What must follow from a change of belief. The engine carries it out, in one fixed order.
 
 use crate::protocol::ids::Sid;
-use crate::wire::RefreshToken;
+use crate::wire::Tokens;
 
 #[derive(Default)]
 pub(crate) struct Effects {
@@ -15,6 +15,6 @@ pub(crate) struct Effects {
     pub(crate) keep: bool,
     /// The other tabs are told to look into the ledger.
     pub(crate) announce: bool,
-    /// The server is told to end the families of these tokens.
-    pub(crate) revoke: Vec<RefreshToken>,
+    /// The server is told to end the sessions of these tokens.
+    pub(crate) revoke: Vec<Tokens>,
 }

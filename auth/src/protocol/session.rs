@@ -6,7 +6,7 @@ use crate::platform::Instant;
 use crate::protocol::attempt::Unwritten;
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::rows::Row;
-use crate::wire::AccessToken;
+use crate::wire::{AccessToken, RefreshToken, Tokens};
 
 /// One login, as this tab holds it.
 #[derive(Clone, Debug)]
@@ -145,6 +145,19 @@ impl Session {
     /// set it: the server refuses the token when its time is up.
     pub(crate) fn elapsed(&self, access: &Access, now: Instant) -> u64 {
         if self.is_renewable() { now.since(access.received) } else { now.waited_since(access.received) }
+    }
+
+    /// The refresh token that was not written. Only this tab holds it.
+    pub(crate) fn unwritten_token(&self) -> Option<RefreshToken> {
+        self.unwritten.as_ref().map(|unwritten| unwritten.token.clone())
+    }
+
+    /// What the server can be told with that another login has replaced the session, and that no row gives: the refresh token
+    /// that was not written, or the access token of a session that has no other.
+    pub(crate) fn last_tokens(&self) -> Option<Tokens> {
+        let access = self.access.as_ref().filter(|_| !self.is_renewable());
+        let access = access.map(|access| access.token.clone().into());
+        self.unwritten_token().map(Into::into).or(access)
     }
 
     /// Whether its access token can be sent as it is.

@@ -55,7 +55,7 @@ pub(crate) fn carrying(
     let refresh = tokens.refresh.as_ref().map(RefreshToken::reveal);
     let access = tokens.access.as_ref().map(AccessToken::reveal);
     // A session that is renewed with its access token has one token for both.
-    let access = access.or(refresh.filter(|_| contract.renews_with_access()));
+    let access = refresh.filter(|_| contract.renews_with_access()).or(access);
     let (mut given, mut headers) = (Vec::new(), Vec::new());
     for (carrier, token) in [(&endpoint.refresh_token, refresh), (&endpoint.access_token, access)] {
         let Some(carrier) = carrier else { continue };

@@ -100,6 +100,12 @@ impl From<RefreshToken> for Tokens {
     }
 }
 
+impl From<AccessToken> for Tokens {
+    fn from(access: AccessToken) -> Self {
+        Self { refresh: None, access: Some(access) }
+    }
+}
+
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AccessToken(redacted)")

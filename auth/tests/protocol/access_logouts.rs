@@ -3,6 +3,7 @@
 use auth::{AccessCustody, Carrier, Client, Contract, Custody, Endpoint, RefreshCustody, State};
 
 use crate::logout::LOGGED_OUT;
+use crate::server::header;
 use crate::world::{Fault, LedgerFault, World};
 
 const EXPIRED: &str = r#"{"detail":"Token has expired"}"#;
@@ -89,4 +90,32 @@ fn a_silent_ledger_does_not_make_it_twice() {
     client.logout();
     world.settle();
     assert_eq!((client.state(), world.count("POST /logout")), (LOGGED_OUT, 1));
+}
+
+#[test]
+fn a_session_that_is_renewed_with_its_access_token_is_logged_out_with_the_newest() {
+    let world = World::new();
+    let contract = || Contract {
+        refresh: Some(Endpoint::post("/renew").access_token(Carrier::Authorization)),
+        logout: Some(Endpoint::post("/logout").access_token(Carrier::Authorization)),
+        ..Contract::default()
+    };
+    world.next("/token", [Fault::says(200, r#"{"access_token":"first","expires_in":900}"#)]);
+    let client = world.tab().open_with(contract(), Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    // Another tab opens and renews the session. The server takes "first" no more.
+    world.next("/renew", [Fault::says(200, r#"{"access_token":"second","expires_in":900}"#)]);
+    let other = world.tab().open_with(contract(), Custody::default());
+    world.settle();
+    assert!(matches!(other.state(), State::SignedIn { .. }), "{:?}", world.take_log());
+    let gone = || Fault::says(401, r#"{"error":"invalid_token","message":"The token has been revoked"}"#);
+    world.next("/logout", [gone()]);
+    world.next("/renew", [gone()]);
+    world.always("/logout", Fault::says(204, ""));
+    client.logout();
+    world.settle();
+    let logouts = world.sent().into_iter().filter(|request| request.url.ends_with("/logout"));
+    let told: Vec<_> =
+        logouts.filter_map(|request| Some(header(&request, "authorization")?.to_owned())).collect();
+    assert!(told.contains(&"Bearer second".to_owned()), "{told:?}");
 }

@@ -254,3 +254,17 @@ fn a_403_that_means_expired_and_one_that_does_not() {
     assert_eq!(world.count("POST /refresh"), 0);
     assert_eq!(client.state(), signed_in("ann"));
 }
+
+#[test]
+fn a_page_whose_new_contract_has_no_refresh_keeps_a_session_whose_token_is_good() {
+    let (world, tab, _client) = World::signed_in();
+    tab.close();
+    let client = tab.open_with(Contract { refresh: None, ..Contract::default() }, Custody::default());
+    world.settle();
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.next("/me", [Fault::Lost]);
+    assert!(world.run(client.send(&me())).is_err());
+    world.run(client.recheck());
+    world.settle();
+    assert_eq!(world.run(client.send(&me())).map(|answer| answer.status), Ok(200), "{:?}", client.state());
+}

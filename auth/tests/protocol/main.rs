@@ -28,6 +28,7 @@ mod idempotent_lost_token;
 mod late_logins;
 mod ledger;
 mod ledger_logins;
+mod left_alive;
 mod listeners;
 mod login;
 mod logout;

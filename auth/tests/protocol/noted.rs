@@ -2,7 +2,7 @@
 
 use auth::{AccessCustody, Client, Contract, Custody, EndReason, RefreshCustody, State};
 
-use crate::world::{Broken, LedgerFault, Tab, UNCONFIRMED, World, me};
+use crate::world::{Broken, Fault, LedgerFault, Tab, UNCONFIRMED, World, me};
 
 const IN_THE_ROW: Custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Database };
 
@@ -111,4 +111,25 @@ fn a_ledger_that_refuses_a_logout_is_asked_again_after_a_pause() {
     client.logout();
     world.pass(400);
     assert_eq!(world.transactions() - before, 1);
+}
+
+#[test]
+fn an_earlier_logouts_success_is_no_word_on_a_later_one() {
+    let (world, _tab, client) = World::signed_in();
+    world.next("/logout", [Fault::says(503, ""), Fault::says(403, "")]);
+    client.logout();
+    world.pass(100);
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOutHereOnly)));
+    world.run(client.login("bob", "secret")).unwrap();
+    client.logout();
+    world.pass(100);
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOutHereOnly)));
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 1, "the server knows nothing of bob's logout");
+    assert_eq!(
+        client.state(),
+        State::SignedOut(Some(EndReason::LoggedOutHereOnly)),
+        "{:?}",
+        world.take_log()
+    );
 }

@@ -2,6 +2,7 @@
 //! another session than the one that it is meant for.
 
 mod alone;
+mod replaced;
 mod worlds;
 
 use auth::{Client, Contract, Custody, EndReason, Error, RefreshCookie, RefreshCustody, Rotation, State};

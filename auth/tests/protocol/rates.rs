@@ -4,7 +4,7 @@ use auth::Error;
 use futures_util::future::join;
 
 use crate::server::Rotation;
-use crate::world::{Fault, World, me};
+use crate::world::{Fault, LedgerFault, World, me};
 
 #[test]
 fn a_server_whose_tokens_die_at_once_is_asked_at_the_gates_rate() {
@@ -126,4 +126,16 @@ fn a_background_refresh_that_fails_disturbs_nobody() {
     }
     world.settle();
     assert!(world.count("POST /refresh") < 150);
+}
+
+#[test]
+fn a_wait_that_a_server_asked_for_holds_although_one_transaction_was_aborted() {
+    let (world, _tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.take_log();
+    world.next("/refresh", [Fault::Says(429, vec![("retry-after", "60")], String::new())]);
+    world.next_transactions_after(1, LedgerFault::Aborts);
+    let _limited = world.run(client.send(&me()));
+    world.pass(50_000);
+    assert_eq!(world.count("POST /refresh"), 1, "{:?}", world.take_log());
 }

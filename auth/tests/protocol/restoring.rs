@@ -255,3 +255,26 @@ fn a_login_that_is_stored_outlives_a_logout_before_the_page_knew_its_session() {
     assert_eq!((second.state(), world.server(|server| server.alive())), (signed_in("bob"), 1));
     assert!(!matches!(client.state(), State::SignedIn { .. }));
 }
+
+#[test]
+fn a_logout_before_the_session_was_known_ends_no_later_login_of_its_page() {
+    let world = World::new();
+    let tab = world.tab();
+    let client = tab.client(Contract::default(), Custody::default());
+    world.break_ledger();
+    client.start();
+    client.logout();
+    // The ledger is broken, so this login lives in the tab alone.
+    world.run(client.login("ann", "secret")).unwrap();
+    world.pass(3_000);
+    // The ledger is whole again, but for one transaction that it never answers.
+    world.mend_ledger();
+    world.next_transactions([LedgerFault::Hangs]);
+    world.pass(300);
+    world.run(client.login("bob", "secret")).unwrap();
+    assert_eq!(client.state(), signed_in("bob"));
+    world.pass(10_000);
+    assert_eq!(world.server(|server| server.alive()), 1, "{:?}", world.take_log());
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).map(|answer| answer.status), Ok(200), "{:?}", client.state());
+}

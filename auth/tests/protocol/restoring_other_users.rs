@@ -112,3 +112,22 @@ fn a_tab_in_which_a_session_ended_is_nobodys_when_it_is_loaded_again() {
         assert_eq!(client.state(), signed_in("ann"));
     }
 }
+
+#[test]
+fn a_tab_without_room_for_its_token_asks_before_it_becomes_another_users() {
+    let (world, tab, client) = World::signed_in();
+    world.pass(900_000);
+    world.break_storage(Broken { tokens_of_tabs: true, ..Broken::NOTHING });
+    assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    tab.close();
+    let other = world.tab();
+    let bob = other.open();
+    world.settle();
+    bob.logout();
+    world.settle();
+    world.run(bob.login("bob", "secret")).unwrap();
+    world.settle();
+    let again = tab.open();
+    world.settle();
+    assert_eq!(again.state(), State::SignedInElsewhere { user: "bob".into() });
+}

@@ -122,6 +122,11 @@ impl Server {
         self.families.iter_mut().for_each(|family| family.alive = false);
     }
 
+    /// The newest family's current refresh token.
+    pub(crate) fn current(&self) -> &str {
+        &self.families.last().unwrap().current
+    }
+
     /// Every access token becomes invalid, the families live on.
     pub(crate) fn expire_access(&mut self) {
         self.access.clear();

@@ -5,7 +5,7 @@ use std::pin::pin;
 use auth::{Client, Error};
 use futures_util::future::{join, join_all, select};
 
-use crate::world::{Fault, World, me};
+use crate::world::{Fault, World, me, signed_in};
 
 /// Sends a thousand requests on a token that is refused. Their answers, and how many milliseconds the last one took.
 fn storm(world: &World, client: &Client) -> (Vec<Result<u16, Error>>, u64) {
@@ -90,4 +90,40 @@ fn the_requests_of_a_session_that_is_over_keep_no_turn_of_the_next_one() {
         world.time() - began
     }));
     assert!(took < 1_000, "{took}");
+}
+
+#[test]
+fn a_request_that_waited_for_its_turn_until_its_token_was_stale_is_refreshed_first() {
+    let world = World::with(|server| {
+        server.lifetime = 20;
+        server.expires_in = Some("20".to_owned());
+    });
+    let client = world.tab().open();
+    world.run(client.login("ann", "secret")).unwrap();
+    world.take_log();
+    world.next("/me", std::iter::repeat_with(|| Fault::Slow(0, 25_000)).take(64).collect::<Vec<_>>());
+    let first = join_all((0..64).map(|_| async { client.send(&me()).await.unwrap().status }));
+    let (_, last) = world.run(join(first, async { client.send(&me()).await.unwrap().status }));
+    assert_eq!(last, 200);
+    assert_eq!(world.count("GET /me 401"), 0, "a stale token was sent: {:?}", &world.take_log()[64..]);
+}
+
+#[test]
+fn a_request_that_waits_for_its_turn_goes_on_as_the_same_users_next_session() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    world.next("/me", std::iter::repeat_with(|| Fault::Slow(0, 10_000)).take(64).collect::<Vec<_>>());
+    let out = join_all((0..64).map(|_| async { client.send(&me()).await.err() }));
+    let (_, (waited, login)) = world.run(join(out, async {
+        let request = me();
+        join(client.send(&request), async {
+            world.timer(1_000).await;
+            other.login("ann", "secret").await
+        })
+        .await
+    }));
+    assert_eq!(login, Ok(()));
+    assert_eq!(client.state(), signed_in("ann"));
+    assert_eq!(waited.map(|answer| answer.status), Ok(200));
 }

@@ -36,7 +36,7 @@ impl Refresher {
             Err(_) if !self.engine.is_current(&session.id) => {
                 // The session was ended here meanwhile. Its answer is not kept as unwritten, because only the current
                 // session's is. The server is told here, because no other flow has this token.
-                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token));
+                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token.into()));
                 return Err(Error::SessionChanged);
             }
             refused @ (Ok(Committed::Unwritable) | Err(_)) => {
@@ -49,7 +49,7 @@ impl Refresher {
             }
             Ok(Committed::Gone(reason)) => {
                 // The answer is dropped, so the server is told to end its family.
-                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token));
+                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token.into()));
                 return Err(self.stopped(session, reason).await);
             }
         }
@@ -106,7 +106,7 @@ impl Refresher {
             }
             // An answer that is not `mine` went with a session that was ended here. Its logout tells the server.
             Committed::Gone(_) if mine => {
-                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token.clone()));
+                self.engine.apply(|_, effects| effects.revoke.push(unwritten.token.clone().into()));
             }
             Committed::MovedOn(_) | Committed::Gone(_) | Committed::Unwritable => {}
         }
@@ -200,7 +200,7 @@ impl Refresher {
             let after = back_off(page, &about, this.owner(), wall, failure, random);
             (after, page.row.as_ref().map_or(0, |row| row.failures))
         };
-        let (after, failures) = self.engine.transact(session, back_off).await.unwrap_or((random % PAUSE, 0));
+        let (after, failures) = self.engine.insist(session, back_off).await.unwrap_or((random % PAUSE, 0));
         let suspicious = attempt.idempotent && error == Error::Unreachable && failures > 1;
         if suspicious && self.is_key_refused().await {
             self.unlearn(session, attempt).await;
@@ -237,7 +237,7 @@ impl Refresher {
         });
         let revoke = brought.or_else(|| spent.then(|| attempt.token.clone()));
         if let Some(token) = revoke.filter(|_| over) {
-            self.engine.apply(|_, effects| effects.revoke.push(token));
+            self.engine.apply(|_, effects| effects.revoke.push(token.into()));
         }
         let again = |after, because| Round::Again { known: attempt.leaves(), after, because };
         match verdict {

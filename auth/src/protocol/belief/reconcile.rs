@@ -64,12 +64,13 @@ impl Belief {
         match (live, self.session().map(|session| session.id.clone())) {
             (Some(row), Some(id)) if row.sid == id => Next::Done,
             (Some(row), None) if self.is_logout_wanted() && !self.is_entering(&row.sid) => {
-                self.join(Session::stored(row, None), effects);
+                self.join(Session::stored(row, kept), effects);
                 Next::LogOut
             }
             // While a login is under way nothing is adopted, and what is over is not shown.
             (Some(row), Some(_)) if self.is_entering(&row.sid) => Next::Unseen,
             (Some(_), Some(id)) if self.is_logging_in() => {
+                effects.revoke.extend(self.session().and_then(Session::last_tokens));
                 self.close(&id, EndReason::ReplacedElsewhere, effects);
                 Next::Done
             }
@@ -82,6 +83,8 @@ impl Belief {
                 self.another_login(row, own, kept, at, effects)
             }
             (None, Some(id)) => {
+                let unwritten = self.session().and_then(Session::unwritten_token);
+                effects.revoke.extend(unwritten.map(Into::into));
                 self.close(&id, gone(&page, &id, taken_back), effects);
                 Next::Done
             }
@@ -137,8 +140,7 @@ impl Belief {
     ) -> Next {
         if let Some(session) = self.session() {
             effects.forget.push(session.id.clone());
-            // The token cannot be committed any more, and only this session holds it.
-            effects.revoke.extend(session.unwritten.as_ref().map(|unwritten| unwritten.token.clone()));
+            effects.revoke.extend(session.last_tokens());
         }
         if !own && self.whose.as_ref().is_some_and(|user| !user.is(&row.user)) {
             self.turn_to(Phase::Elsewhere(row.user.clone()), effects);

@@ -161,8 +161,10 @@ fn trouble_and_its_end_are_shown_and_go_with_the_session() {
 fn what_the_server_heard_of_a_logout_corrects_the_sentence() {
     let (mut belief, mut effects) = (phase("in"), Effects::default());
     belief.close(&sid("a"), EndReason::LoggedOut, &mut effects);
-    belief.told(false);
+    belief.told(&sid("a"), false);
     assert_eq!(word(&belief.state()), "out: LoggedOutHereOnly");
-    belief.told(true);
+    belief.told(&sid("z"), true);
+    assert_eq!(word(&belief.state()), "out: LoggedOutHereOnly");
+    belief.told(&sid("a"), true);
     assert_eq!(word(&belief.state()), "out: LoggedOut");
 }

@@ -13,13 +13,15 @@ pub(crate) struct Broken {
     pub(crate) read: bool,
     pub(crate) write: bool,
     pub(crate) remove: bool,
+    /// A tab's storage has room for a note, and none for a token.
+    pub(crate) tokens_of_tabs: bool,
 }
 
 impl Broken {
-    pub(crate) const NOTHING: Self = Self { read: false, write: false, remove: false };
-    pub(crate) const EVERYTHING: Self = Self { read: true, write: true, remove: true };
-    pub(crate) const EVERYTHING_BUT_READING: Self = Self { read: false, write: true, remove: true };
-    pub(crate) const FULL: Self = Self { read: false, write: true, remove: false };
+    pub(crate) const NOTHING: Self = Self { read: false, write: false, remove: false, tokens_of_tabs: false };
+    pub(crate) const EVERYTHING_BUT_READING: Self = Self { write: true, remove: true, ..Self::NOTHING };
+    pub(crate) const EVERYTHING: Self = Self { read: true, ..Self::EVERYTHING_BUT_READING };
+    pub(crate) const FULL: Self = Self { write: true, ..Self::NOTHING };
 }
 
 /// What happens to one transaction of the ledger.
