@@ -283,7 +283,7 @@ impl Belief {
         }
         let now = now.map(|(id, _)| id);
         if now != before {
-            self.health = Health { failed: self.health.failed, ..Health::default() };
+            self.health = Health::default();
             self.epoch += 1;
         }
         // The tab notes whose page it is, so that each reload asks before it takes up another user's session.

@@ -132,6 +132,18 @@ mod tests {
     }
 
     #[test]
+    fn only_the_servers_own_answer_says_whether_it_is_idempotent() {
+        let asked =
+            |status, body| announces_idempotence(&Answer { status, ..answer(body) }, &Contract::default());
+        for status in [400, 401, 422] {
+            assert_eq!(asked(status, r#"{"idempotent_refresh":true}"#), Some(true));
+            assert_eq!(asked(status, "{}"), Some(false));
+            assert_eq!(asked(status, "<html>"), None);
+        }
+        assert_eq!(asked(502, r#"{"idempotent_refresh":true}"#), None);
+    }
+
+    #[test]
     fn retry_after_is_read_in_both_forms() {
         const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
         const WALL: u64 = 784_111_777_000;

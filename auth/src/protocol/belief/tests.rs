@@ -158,6 +158,15 @@ fn trouble_and_its_end_are_shown_and_go_with_the_session() {
 }
 
 #[test]
+fn what_comes_for_another_session_changes_nothing() {
+    let (mut belief, mut effects) = (phase("in"), Effects::default());
+    let other = AccessToken::parse("other").unwrap();
+    belief.tokens(&sid("z"), 7, Access { token: other, ..access() }, &mut effects);
+    let session = belief.session().unwrap();
+    assert_eq!((session.generation, &session.access.as_ref().unwrap().token), (0, &access().token));
+}
+
+#[test]
 fn what_the_server_heard_of_a_logout_corrects_the_sentence() {
     let (mut belief, mut effects) = (phase("in"), Effects::default());
     belief.close(&sid("a"), EndReason::LoggedOut, &mut effects);

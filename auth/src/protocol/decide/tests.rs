@@ -274,3 +274,14 @@ fn a_server_that_was_too_slow_is_given_more_time() {
         assert_eq!(sent(decided(&mut self::page(strict), &facts, &[5])).deadline, LONGEST_DEADLINE);
     }
 }
+
+#[test]
+fn only_a_handle_with_a_key_makes_a_repeat_harmless() {
+    for (values, harmless) in [(&["sid"][..], false), (&["sid", "key"], true)] {
+        let handle =
+            RefreshToken::in_cookie(&values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
+        let token = handle.map(|handle| handle.reveal().to_owned());
+        let mut page = page(Row { idempotent: false, token, ..row() });
+        assert_eq!(sent(decided(&mut page, &facts(), &[])).harmless, harmless, "{values:?}");
+    }
+}

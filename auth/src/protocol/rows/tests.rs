@@ -50,3 +50,14 @@ fn keys_and_rows_do_not_show_themselves() {
     };
     assert!(!format!("{row:?} {:?}", row.key).contains("canary"));
 }
+
+#[test]
+fn a_session_without_its_row_is_lost_and_one_that_another_follows_is_replaced() {
+    let now = |named: &str| Some(Now { sid: sid(named), before: None, base: None });
+    for (now, reason) in
+        [(now("s"), EndReason::Lost), (None, EndReason::Lost), (now("t"), EndReason::ReplacedElsewhere)]
+    {
+        let mut page = Page { now, ..Page::default() };
+        assert_eq!(page.current(&sid("s")).err(), Some(reason));
+    }
+}
