@@ -267,27 +267,4 @@ mod fields;
 mod refresh_cookie;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_is_renewed_with_its_access_token_only_if_no_refresh_token_goes_along() {
-        let renews = |refresh: Endpoint| {
-            Contract { refresh: Some(refresh), ..Contract::default() }.renews_with_access()
-        };
-        let field = |name: &str| Carrier::Field(name.to_owned().into());
-        assert!(renews(Endpoint::post("/renew").access_token(Carrier::Authorization)));
-        assert!(!renews(Endpoint::post("/renew")));
-        assert!(!renews(Endpoint::post("/renew").refresh_token(field("token"))));
-        let both =
-            Endpoint::post("/renew").refresh_token(field("token")).access_token(Carrier::Authorization);
-        assert!(!renews(both));
-    }
-
-    #[test]
-    fn an_endpoint_is_written_step_by_step() {
-        let endpoint = Endpoint::post("/login").query().field("scope", "all");
-        assert_eq!((endpoint.encoding, endpoint.fields.len()), (Encoding::Query, 1));
-        assert_eq!(endpoint.json().encoding, Encoding::Json);
-    }
-}
+mod tests;

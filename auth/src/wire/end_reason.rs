@@ -103,3 +103,23 @@ impl EndReason {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::EndReason::{
+        self, Disabled, Expired, Lost, NoCookie, PasswordChanged, ReplacedElsewhere, Reuse, Revoked,
+        UnusableToken,
+    };
+
+    #[test]
+    fn what_a_server_or_a_row_says_is_read_as_it_was_written() {
+        for reason in [Reuse, Revoked, PasswordChanged, Disabled, Expired, NoCookie, UnusableToken] {
+            assert_eq!(EndReason::named(reason.name()), Some(reason));
+        }
+        for reason in [Lost, ReplacedElsewhere, UnusableToken, Disabled] {
+            assert_eq!(EndReason::elsewhere(reason.name()), reason);
+        }
+        assert_eq!(EndReason::named("of a newer build"), None);
+        assert_eq!(EndReason::elsewhere("of a newer build"), Expired);
+    }
+}
