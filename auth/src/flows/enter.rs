@@ -126,14 +126,16 @@ async fn replace(
         if named != seen {
             return;
         }
-        let stored = put_first(&this, &new);
         let mut row = row;
-        let replaced = end_replaced(&this, row.as_mut());
-        // What an earlier try replaced is over too if that was committed and not heard of.
-        if replaced.is_some() {
-            *last.borrow_mut() = replaced;
+        if let Some((sid, token)) = end_replaced(&this, row.as_mut()) {
+            // What an earlier try knew is kept, because storage may throw by now.
+            let earlier = last.take().filter(|(before, _)| *before == sid).and_then(|(_, token)| token);
+            *last.borrow_mut() = Some((sid, token.or(earlier)));
         }
+        // Without a session to end here, an earlier try may have been committed, and not been heard of.
         let replaced = last.borrow().clone();
+        // Only now, because the vault remembers one token for when storage throws.
+        let stored = put_first(&this, &new);
         let before = row.as_ref().map(|row| row.sid.clone());
         write(old_row, row.as_ref().map(Row::write));
         write(older_row, None);

@@ -87,6 +87,19 @@ fn a_login_that_two_later_ones_outran_tells_of_the_session_that_it_had_replaced(
 }
 
 #[test]
+fn a_login_while_storage_cannot_be_read_tells_of_the_session_before() {
+    for aborted in [0, 1] {
+        let (world, _tab, client) = World::signed_in();
+        world.break_storage(Broken { read: true, ..Broken::NOTHING });
+        let first = std::iter::repeat_n([LedgerFault::None, LedgerFault::Aborts], aborted);
+        world.next_transactions(first.flatten());
+        world.run(client.login("bob", "secret")).unwrap();
+        world.settle();
+        assert_eq!((aborted, world.server(|server| server.alive())), (aborted, 1));
+    }
+}
+
+#[test]
 fn a_login_before_the_ledger_has_heard_of_a_logout_tells_the_server_of_that_session() {
     for custody in [LOCAL, DATABASE] {
         let (world, _tab, client) = World::new().sign_in_with(custody);

@@ -9,6 +9,7 @@ mod handing_over;
 mod invariant;
 mod newer;
 mod operations;
+mod orphans;
 mod patience;
 pub(crate) mod person;
 mod places;
@@ -101,6 +102,8 @@ pub(crate) struct Family {
     pub(crate) told: Option<u64>,
     /// Whose transaction ended its row.
     pub(crate) ended_by: Option<Life>,
+    /// When a page ended it of its own accord, and saw a refresh token of it.
+    pub(crate) owed: Option<u64>,
     /// The ledger has it.
     pub(crate) entered: bool,
     /// The login call that made it returned well.
@@ -179,6 +182,8 @@ pub(crate) struct Seen {
     pub(crate) looked: u64,
     /// The highest refresh token that it stored in a transaction which is not committed yet.
     pub(crate) storing: Option<Token>,
+    /// The rows of whose sessions it saw a refresh token when its last transaction decided.
+    pub(crate) tellable: BTreeSet<String>,
     pub(crate) shown: Option<auth::State>,
     /// Why it said that a session ended.
     pub(crate) reasons: Vec<auth::EndReason>,

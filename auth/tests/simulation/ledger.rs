@@ -189,6 +189,7 @@ impl World {
         if keys.iter().any(|key| self.named_by(key).is_some()) {
             self.check.borrow_mut().looked_at_ledger(life, self.steps.get());
         }
+        self.sees_tokens(life, &keys);
         // What an earlier transaction stored, and never committed, is no part of this one.
         self.check.borrow_mut().tab(life).storing = None;
         decide(&mut after);

@@ -24,7 +24,7 @@ pub(crate) enum Invariant {
     LeftAlone,
     /// The page says that a reload ends the session if that is so, and only then.
     Notice,
-    /// No session lives on at the server whose login its page refused or gave up.
+    /// No session lives on at the server whose login its page refused or gave up, or that a page ended and could tell of.
     NoOrphans,
     /// An access token is used while it is good, and refreshed only when that is needed.
     Using,

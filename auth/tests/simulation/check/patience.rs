@@ -85,31 +85,4 @@ impl World {
             self.check.borrow_mut().family(family).offered = Some(id);
         }
     }
-
-    /// At the end: a login that came to nothing has left no session at the server, if its page got the answer and is
-    /// still there.
-    pub(crate) fn check_orphans(&self) {
-        if self.is_token_only() {
-            return;
-        }
-        let check = self.check.borrow();
-        let orphan = check.families.iter().enumerate().find(|(at, family)| {
-            let Some(id) = family.offered.filter(|_| !family.adopted) else { return false };
-            let Call { life, at: sent, disturbed, operation, .. } = check.calls[id];
-            let over = operation.is_some_and(|id| check.operations[id].outcome.is_some());
-            let there = self.tabs.borrow()[life.tab].runs(life)
-                && check.tabs.get(&life).is_some_and(|seen| seen.running_since <= sent);
-            let told = |call: &Call| call.path == "/logout" && call.token.is_some_and(|t| t.family == *at);
-            let told = check.calls.iter().any(told);
-            let alive = self.server.borrow().families[*at].alive;
-            over && there && !disturbed && alive && !told
-        });
-        let orphan = orphan.map(|(at, _)| at);
-        drop(check);
-        if let Some(family) = orphan {
-            self.violate(Invariant::NoOrphans, || {
-                format!("family {family} lives on at the server, and its page does not keep it")
-            });
-        }
-    }
 }
