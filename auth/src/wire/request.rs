@@ -180,4 +180,41 @@ mod tests {
         let sent: serde_json::Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(sent["password"], secret);
     }
+
+    #[test]
+    fn an_endpoint_may_take_its_fields_in_the_query() {
+        let base = "http://localhost:8000".parse().unwrap();
+        let contract = Contract::default();
+        let url = |path: &'static str| {
+            let endpoint = Endpoint::post(path).query().refresh_token(Carrier::Field("token".into()));
+            let tokens = RefreshToken::parse("a&b").unwrap().into();
+            let request = carrying(&base, &contract, &endpoint, &tokens).unwrap();
+            assert_eq!(request.body, None);
+            request.url
+        };
+        assert_eq!(url("/refresh"), "http://localhost:8000/refresh?token=a%26b");
+        assert_eq!(url("/refresh?v=1"), "http://localhost:8000/refresh?v=1&token=a%26b");
+    }
+
+    #[test]
+    fn a_question_without_a_token_has_the_media_type_of_a_refresh() {
+        let base = "http://localhost:8000".parse().unwrap();
+        let endpoint = Endpoint::post("/refresh").json();
+        let asked = probe(&base, &endpoint).unwrap();
+        assert_eq!(asked.body.as_deref(), Some(&b"{}"[..]));
+        assert!(asked.headers.contains(&("content-type".into(), "application/json".to_owned())));
+        let with_field = probe(&base, &endpoint.field("scope", "all")).unwrap();
+        assert_eq!(with_field.body.as_deref(), Some(&br#"{"scope":"all"}"#[..]));
+        assert_eq!(probe(&base, &Endpoint::post("/refresh").query()).unwrap().body, None);
+    }
+
+    #[test]
+    fn a_call_by_cookie_repeats_the_readable_one() {
+        let base = "http://localhost:8000".parse().unwrap();
+        let echo = ("csrf".into(), "x-csrf".into());
+        let cookie = crate::RefreshCookie { echo: Some(echo), ..Contract::default().refresh_cookie.unwrap() };
+        let contract = Contract { refresh_cookie: Some(cookie), ..Contract::default() };
+        let request = by_cookie(&base, &contract, &Endpoint::post("/refresh")).unwrap();
+        assert!(request.cookies && request.echo.is_some());
+    }
 }
