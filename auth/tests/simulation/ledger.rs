@@ -189,10 +189,11 @@ impl World {
         if keys.iter().any(|key| self.named_by(key).is_some()) {
             self.check.borrow_mut().looked_at_ledger(life, self.steps.get());
         }
-        self.sees_tokens(life, &keys);
+        let (tellable, thrown) = (self.tellable(life, &keys), self.thrown());
         // What an earlier transaction stored, and never committed, is no part of this one.
         self.check.borrow_mut().tab(life).storing = None;
         decide(&mut after);
+        self.has_seen(life, tellable, thrown);
         let changed = keys.into_iter().zip(rows.into_iter().zip(after));
         let written: Vec<_> = changed
             .filter(|(_, (before, after))| before != after)

@@ -10,6 +10,9 @@ use crate::world::World;
 /// What the client relies on (the document's catch-up bound is 1 s), less what the tab needs to look.
 const LATEST: u64 = 950;
 
+/// What is counted when storage throws.
+pub(crate) const THROWS: &str = "storage throws";
+
 /// The sentence that excuses what is later.
 const TOO_LATE: &str = "assumes that storage is never staler than the catch-up bound";
 
@@ -180,7 +183,7 @@ impl World {
             || self.has(Class::StorageThrows) && self.chance.storage.percent(5)
             || writing && self.has(Class::StorageFull) && self.profile.borrow().full_until > self.time();
         if throws {
-            self.cover("storage throws");
+            self.cover(THROWS);
         }
         throws
     }

@@ -1,6 +1,9 @@
 //! What lives on at the server although its page is done with it.
 
+use std::collections::BTreeSet;
+
 use crate::check::{Call, Invariant};
+use crate::storage::THROWS;
 use crate::tasks::Life;
 use crate::token::{Kind, tokens_in};
 use crate::world::World;
@@ -36,8 +39,8 @@ impl World {
         }
     }
 
-    /// A page's transaction begins to decide. Of which sessions it sees a refresh token then.
-    pub(crate) fn sees_tokens(&self, life: Life, keys: &[String]) {
+    /// The rows of whose sessions a page sees a refresh token.
+    pub(crate) fn tellable(&self, life: Life, keys: &[String]) -> BTreeSet<String> {
         let is_refresh = |text: &str| tokens_in(text).any(|token| token.kind == Kind::Refresh);
         let (now, ledger) = (self.time(), self.ledger.borrow());
         let view = &mut self.tabs.borrow_mut()[life.tab].view;
@@ -47,8 +50,18 @@ impl World {
             let mut in_vault = view.keys(&prefix, now).into_iter().filter_map(|key| view.get(&key, now));
             in_row || in_vault.any(|text| is_refresh(&text))
         };
-        let seen = keys.iter().filter(|key| key.contains(":row:") && sees(key)).cloned().collect();
+        keys.iter().filter(|key| key.contains(":row:") && sees(key)).cloned().collect()
+    }
+
+    /// A page has seen the tokens that were `tellable` to it, unless storage has thrown meanwhile.
+    pub(crate) fn has_seen(&self, life: Life, tellable: BTreeSet<String>, thrown: u64) {
+        let seen = if self.thrown() == thrown { tellable } else { BTreeSet::new() };
         self.check.borrow_mut().tab(life).tellable = seen;
+    }
+
+    /// How often storage has thrown.
+    pub(crate) fn thrown(&self) -> u64 {
+        self.covered.borrow().get(THROWS).copied().unwrap_or_default()
     }
 
     /// Whether a page that writes this row ends a session of its own accord, and saw a refresh token of it.
