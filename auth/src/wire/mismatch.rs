@@ -148,4 +148,10 @@ mod tests {
             assert_eq!(line("guide", status, "{}"), None, "{status}");
         }
     }
+
+    #[test]
+    fn a_refresh_token_is_missed_where_the_page_keeps_none_in_the_one_cookie() {
+        let told = line(r#"{"refresh_cookie": {}}"#, 200, r#"{"access_token": "a"}"#);
+        assert!(told.is_some_and(|told| told.contains("no text in refresh_token")));
+    }
 }

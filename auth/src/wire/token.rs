@@ -180,6 +180,18 @@ mod tests {
     }
 
     #[test]
+    fn a_cookies_handle_has_visible_values() {
+        let handle = |values: &[&str]| {
+            RefreshToken::in_cookie(&values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>())
+        };
+        assert!(handle(&["sid", "key"]).is_some());
+        for unsound in ["", " ", "a b", "\u{e9}"] {
+            assert!(handle(&["sid", unsound]).is_none(), "{unsound:?}");
+        }
+        assert!(handle(&[&"k".repeat(TOKEN_LIMIT)]).is_none());
+    }
+
+    #[test]
     fn a_lifetime_is_the_distance_between_iat_and_exp() {
         assert_eq!(lifetime(r#"{"sub":"a","iat":1000,"exp":1900,"aud":["x","y"]}"#), Some(900));
         assert_eq!(lifetime(r#"{"iat":1000.25,"exp":1900.75}"#), Some(900));
