@@ -18,7 +18,7 @@ use crate::protocol::belief::Belief;
 use crate::protocol::effects::Effects;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Key, Page};
-use crate::protocol::session::Session;
+use crate::protocol::session::{Kept, Session};
 use crate::protocol::state::{Degraded, State};
 use crate::wire::{Answer, BaseUrl, Contract, Error, HttpError, HttpRequest, Place};
 
@@ -192,6 +192,12 @@ impl Engine {
         let decided = decide(&mut page);
         self.belief.borrow_mut().put_page(sid, page);
         decided
+    }
+
+    /// What the tab kept over a reload. A deployment may have taken the refresh away since.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        let kept = self.tab.kept()?;
+        Some(Kept { renewable: kept.renewable && self.contract.refresh.is_some(), ..kept })
     }
 
     /// Where new sessions are to have their refresh tokens.

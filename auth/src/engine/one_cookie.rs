@@ -1,7 +1,7 @@
 //! Servers that have one cookie for all sessions of a browser. The cookie is that of the last login, so a call by cookie is
 //! about the session that the ledger names, and about no other.
 
-use super::{Engine, LOCK_BOUND, TRIES, pause_before};
+use super::{Engine, LOCK_BOUND};
 use crate::platform::{Guard, LedgerError, with_deadline};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
@@ -58,19 +58,17 @@ impl Engine {
         if !self.keeps_one_cookie() {
             return;
         }
-        for n in 0..TRIES {
-            if self.end_replaced().await != Err(LedgerError::Aborted) {
-                break;
-            }
-            self.platform.sleep(pause_before(self, n)).await;
+        let mut page = self.ledger.current_page(None).await;
+        if page.as_ref().err() == Some(&LedgerError::Aborted) {
+            page = self.ledger.current_page(None).await;
         }
-        self.siblings.announce();
-    }
-
-    async fn end_replaced(&self) -> Result<(), LedgerError> {
-        let page = self.ledger.current_page(None).await?;
-        let Some(sid) = page.live().map(|row| row.sid.clone()) else { return Ok(()) };
-        let end = |page: &mut Page| page.row.iter_mut().for_each(|row| row.end(EndReason::ReplacedElsewhere));
-        self.ledger.transact(Some(&sid), end).await
+        if let Ok(page) = page
+            && let Some(sid) = page.live().map(|row| row.sid.clone())
+        {
+            let end =
+                |page: &mut Page| page.row.iter_mut().for_each(|row| row.end(EndReason::ReplacedElsewhere));
+            let _silent = self.ledger.insist(&sid, end).await;
+            self.siblings.announce();
+        }
     }
 }

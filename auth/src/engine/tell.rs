@@ -8,7 +8,7 @@ use crate::protocol::ids::Sid;
 use crate::protocol::times::BACKOFF;
 use crate::wire::{self, Answer, Contract, Endpoint, Error, Grant, HttpRequest, Meaning, Place, Tokens};
 
-/// How often the server is told, and the ledger of what it did not take. No token is kept for that beyond the page.
+/// How often the server is told of an end. Also how often the ledger is told of one, and of an answer that it did not take.
 pub(crate) const TRIES: u32 = 8;
 
 /// Whether the server can be told of a logout. A logout that takes a refresh token needs `refresh`, because a session keeps
@@ -31,8 +31,8 @@ fn can_renew(contract: &Contract, tokens: &Tokens) -> bool {
     contract.refresh.is_some() && tokens.refresh.is_some()
 }
 
-/// Tells the server, in the background, to end the session of `tokens`. Nobody is told how that goes. An access token alone is
-/// of no use if the logout does not take it.
+/// Tells the server, in the background, to end the session of `tokens`. Nobody is told how that goes, and no token
+/// is kept for it beyond the page. An access token alone is sent only to a logout that takes one.
 pub(crate) fn revoke(engine: &Rc<Engine>, tokens: impl Into<Tokens>) {
     let tokens = tokens.into();
     let takes_access = engine.contract.logout.as_ref().is_some_and(|logout| logout.access_token.is_some());

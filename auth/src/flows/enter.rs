@@ -132,9 +132,9 @@ async fn replace(
             let earlier = last.take().filter(|(before, _)| *before == sid).and_then(|(_, token)| token);
             *last.borrow_mut() = Some((sid, token.or(earlier)));
         }
-        // Without a session to end here, an earlier try may have been committed, and not been heard of.
+        // If there is no session to end, an earlier try that was not heard of may have ended it.
         let replaced = last.borrow().clone();
-        // Only now, because the vault remembers one token for when storage throws.
+        // After the old token was read, because the vault remembers only one token for the time when storage throws.
         let stored = put_first(&this, &new);
         let before = row.as_ref().map(|row| row.sid.clone());
         write(old_row, row.as_ref().map(Row::write));

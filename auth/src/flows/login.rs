@@ -4,11 +4,11 @@ mod call;
 
 use std::rc::Rc;
 
-use self::call::{answer_in_time, first_access_token, granted, is_by_cookie_alone, is_refusal};
+use self::call::{accepts, answer_in_time, first_access_token, granted, is_by_cookie_alone};
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES};
-use crate::flows::enter::{NewSession, Replaced, enter};
-use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown};
+use crate::flows::enter::{Entered, NewSession, Replaced, enter};
+use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown, stored_token};
 use crate::flows::look::Looks;
 use crate::platform::{Instant, random_text};
 use crate::protocol::ids::{Sid, User};
@@ -67,15 +67,15 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
     }
     let answer = answer_in_time(engine, request).await;
     // The browser takes a cookie with the headers, whatever becomes of the body.
-    let replaced = match &answer {
-        Ok((answer, _)) => answer.is_success() && !is_refusal(engine, answer),
+    let has_new_cookie = match &answer {
+        Ok((answer, _)) => accepts(engine, answer),
         Err(error) => matches!(error, Error::Interrupted | Error::TooLarge),
     };
     let begun = match answer {
         Ok((answer, received)) => signed_in(looks, username, &answer, received).await,
         Err(error) => Err(error),
     };
-    if begun.is_err() && replaced {
+    if begun.is_err() && has_new_cookie {
         engine.lose_cookie().await;
     }
     begun
@@ -89,7 +89,7 @@ async fn signed_in(
     received: Instant,
 ) -> Result<(), Error> {
     let engine = looks.engine();
-    let is_alone = is_by_cookie_alone(engine) && answer.is_success() && !is_refusal(engine, answer);
+    let is_alone = is_by_cookie_alone(engine) && accepts(engine, answer);
     let (grant, received) =
         if is_alone { first_access_token(engine).await? } else { (granted(engine, answer)?, received) };
     begin(looks, username, grant, received).await
@@ -124,7 +124,7 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         row.token = token.as_ref().map(|token| token.reveal().to_owned());
         Tenure::ThisTab { notice: token.is_some() && !meant, row: token.is_some().then(|| Rc::new(row)) }
     };
-    let older = older_tokens(engine, &sid, entered.stored)
+    let older = older_tokens(engine, &sid, &entered)
         .filter(|older| older.refresh.is_none() || older.refresh.as_ref() != entered.replaced_token());
     let session = Session {
         id: sid,
@@ -163,16 +163,15 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
 }
 
 /// The tokens of the session that this login ends here, where the ledger did not give them.
-fn older_tokens(engine: &Engine, new: &Sid, stored: bool) -> Option<Tokens> {
+fn older_tokens(engine: &Engine, new: &Sid, entered: &Entered) -> Option<Tokens> {
     let session = engine.session().filter(|session| session.id != *new)?;
-    let refresh = match &session.tenure {
-        Tenure::ThisTab { row, .. } => row.as_ref().and_then(|row| row.refresh_token()),
-        // The ledger that it is in may be denied by now, and gave no token.
-        Tenure::Shared { .. } => {
-            session.unwritten_token().or_else(|| engine.vault.newest(&session.id).filter(|_| !stored))
-        }
-    };
-    refresh.map(Tokens::from).or_else(|| session.last_tokens())
+    if entered.unheard && !entered.replaced.as_ref().is_some_and(|(sid, _)| *sid == session.id) {
+        // It came after the unheard try, and may be another tab's newer login.
+        return None;
+    }
+    // The ledger gives the token of a shared session, unless it is denied by now.
+    let is_asked = session.is_this_tabs() || !entered.stored;
+    session.last_tokens().or_else(|| stored_token(engine, &session).filter(|_| is_asked).map(Tokens::from))
 }
 
 /// Ends a login of which the ledger gave no word in time: it may have been committed all the same, and other tabs
@@ -183,19 +182,16 @@ fn take_back(looks: &Rc<Looks>, sid: Sid, tokens: Tokens, replaced: Replaced) {
     engine.apply(|belief, _| belief.end_here(&sid));
     engine.clone().spawn(async move {
         let (_, newest) = end_row(&engine, &sid, 0..TRIES).await;
-        // A row that is there was committed, and with it the end of the one before. Two later logins delete it, and replace that
-        // one as well. A try that was aborted has replaced nothing.
-        let is_committed = newest.is_some();
-        let named = engine.ledger.last_named();
-        let replaced = replaced.filter(|(before, _)| is_committed || named.is_some_and(|now| now != *before));
+        // A try that was aborted has replaced nothing: then the session before lives, and `now` names it.
+        let before = replaced.as_ref().map(|(before, _)| before.clone());
+        let page = engine.ledger.current_page(before.as_ref()).await;
+        let is_over = page.is_ok_and(|page| page.live().is_none_or(|row| Some(&row.sid) != before.as_ref()));
         engine.apply(|belief, effects| {
             effects.forget.push(sid);
             effects.revoke.push(newest.map_or(tokens, Tokens::from));
-            if let Some((before, older)) = replaced {
-                if is_committed {
-                    effects.revoke.extend(belief.session_of(&before).and_then(Session::last_tokens));
-                    belief.close(&before, EndReason::Revoked, effects);
-                }
+            if let Some((before, older)) = replaced.filter(|_| is_over) {
+                effects.revoke.extend(belief.session_of(&before).and_then(Session::last_tokens));
+                belief.close(&before, EndReason::Revoked, effects);
                 effects.revoke.extend(older.map(Tokens::from));
             }
             effects.announce = true;

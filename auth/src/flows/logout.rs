@@ -58,24 +58,18 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
     let is_named = session.is_renewable() || logout.is_some_and(|logout| logout.refresh_token.is_none());
     let this = engine.clone();
     engine.spawn(async move {
-        let told = end_everywhere(&this, &id, known).await;
-        report(&this, &id, told || !is_named);
+        if !end_everywhere(&this, &id, known).await && is_named && can_tell(&this) {
+            // There was no token to tell the server with.
+            this.apply(|belief, _| belief.told(&id, false));
+        }
     });
-}
-
-/// Says so if the server could not be told of a logout that it takes.
-fn report(engine: &Rc<Engine>, sid: &Sid, told: bool) {
-    if !told && can_tell(engine) {
-        engine.apply(|belief, _| belief.told(sid, false));
-    }
 }
 
 /// Ends in the ledger and at the server a session that was logged out before the ledger could hear of it.
 pub(crate) fn finish_logout(engine: &Rc<Engine>, sid: Sid) {
     let this = engine.clone();
     engine.spawn(async move {
-        let told = end_everywhere(&this, &sid, Known::default()).await;
-        report(&this, &sid, told);
+        end_everywhere(&this, &sid, Known::default()).await;
     });
 }
 
@@ -115,15 +109,19 @@ pub(crate) fn leave_behind_unknown(engine: &Rc<Engine>) {
     });
 }
 
-fn known_of(engine: &Engine, session: &Session) -> Known {
-    let stored = match &session.tenure {
-        Tenure::ThisTab { row, .. } => row.as_ref().and_then(|row| row.refresh_token()),
-        // A later deployment may have moved the token of any custody here, and the logout wipes it.
+/// The newest refresh token of `session` that this tab's own row or the vault shows. A later deployment may have moved the token
+/// of any custody into the vault.
+pub(crate) fn stored_token(engine: &Engine, session: &Session) -> Option<RefreshToken> {
+    match &session.tenure {
+        Tenure::ThisTab { row, .. } => row.as_ref()?.refresh_token(),
         Tenure::Shared { .. } => engine.vault.newest(&session.id),
-    };
+    }
+}
+
+fn known_of(engine: &Engine, session: &Session) -> Known {
     Known {
         unwritten: session.unwritten_token(),
-        stored,
+        stored: stored_token(engine, session),
         access: session.access.as_ref().map(|access| access.token.clone()),
     }
 }

@@ -140,7 +140,7 @@ impl Looks {
         let reading = Reading {
             epoch,
             page,
-            kept: if unknown { engine.tab.kept() } else { None },
+            kept: if unknown { engine.kept() } else { None },
             noted: engine.tab.noted().and_then(|(sid, _)| sid),
             noted_logout: noted.is_some(),
             at: engine.platform.now(),

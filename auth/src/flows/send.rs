@@ -98,16 +98,18 @@ impl Sender {
             }
             let turn = with_deadline(&*self.engine.platform, REQUEST_DEADLINE, turns.wait()).await;
             let turn = turn.ok_or(Error::TimedOut)?;
-            if was_out {
-                *carried = self.carried_on(&carried.session)?;
-            } else {
-                let is_same = |now: &Session| user.as_ref().is_some_and(|user| now.user.is(user));
-                self.engine.session().filter(is_same).ok_or(Error::SessionChanged)?;
-                let before = carried.session.clone();
-                *carried = self.credentials(self.engine.platform.now()).await?;
-                if carried.session != before {
-                    continue;
+            let before = carried.session.clone();
+            let may_go_on = |now: &Session| match was_out {
+                true => now.id == before,
+                false => user.as_ref().is_some_and(|user| now.user.is(user)),
+            };
+            self.engine.session().filter(may_go_on).ok_or(Error::SessionChanged)?;
+            *carried = self.credentials(self.engine.platform.now()).await?;
+            if carried.session != before {
+                if was_out {
+                    return Err(Error::SessionChanged);
                 }
+                continue;
             }
             if self.known(carried, |known| known.refused.as_ref() != Some(&carried.access.token)) {
                 return Ok(turn);

@@ -42,7 +42,7 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
     // No look follows a logout that was wanted, because it would take up the session that the user logged out of.
     let look_later = !seen && !engine.believes(|belief| belief.is_logout_wanted());
     if !seen {
-        let kept = engine.tab.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
+        let kept = engine.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
         let now = engine.platform.now();
         let next = engine.apply(|belief, effects| belief.unseen(kept, now, effects));
         if next == Next::LogOut {

@@ -24,7 +24,7 @@ pub(crate) struct Belief {
     login: Option<Login>,
     /// The sessions that were ended here, whatever the ledger says of them yet.
     ended_here: Vec<Sid>,
-    /// The session that this tab showed last. What the server hears of the logout of another one is not told.
+    /// The session that was closed here last. The page shows what the server hears of its logout, and of no other's.
     left: Option<Sid>,
     /// Whose page this was last.
     whose: Option<User>,

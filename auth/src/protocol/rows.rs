@@ -90,7 +90,8 @@ pub(crate) struct Row {
 pub(crate) struct Key(pub(crate) String);
 
 impl Key {
-    /// A key has 128 bits: 32 hexadecimal digits. 22 characters are the least that could hold as many.
+    /// A key has 128 bits, written as 32 hexadecimal digits. 22 characters of base64url would hold as many, so a shorter text is
+    /// no key.
     fn parse(text: String) -> Option<Self> {
         (text.len() >= 22 && Sid::parse(&text).is_some()).then_some(Self(text))
     }

@@ -152,8 +152,8 @@ impl Session {
         self.unwritten.as_ref().map(|unwritten| unwritten.token.clone())
     }
 
-    /// What the server can be told with that another login has replaced the session, and that no row gives: the refresh token
-    /// that was not written, or the access token of a session that has no other.
+    /// The token that only this tab can tell the server with: the refresh token that was not written, else the access token of a
+    /// session without a refresh token.
     pub(crate) fn last_tokens(&self) -> Option<Tokens> {
         let access = self.access.as_ref().filter(|_| !self.is_renewable());
         let access = access.map(|access| access.token.clone().into());

@@ -4,7 +4,7 @@
 use auth::{Carrier, Contract, Custody, EndReason, Endpoint, Error, Matcher, Method, State};
 
 use crate::server::{self, Dialect, FORM, JSON, Rotation};
-use crate::world::{Fault, World, me, signed_in};
+use crate::world::{Fault, LedgerFault, World, me, signed_in};
 
 /// Walks a whole session through a server that speaks `dialect` and a client that was told `contract`.
 fn speaks(contract: Contract, dialect: Dialect) {
@@ -262,6 +262,21 @@ fn a_page_whose_new_contract_has_no_refresh_keeps_a_session_whose_token_is_good(
     let client = tab.open_with(Contract { refresh: None, ..Contract::default() }, Custody::default());
     world.settle();
     assert_eq!(world.run(client.send(&me())).unwrap().status, 200);
+    world.next("/me", [Fault::Lost]);
+    assert!(world.run(client.send(&me())).is_err());
+    world.run(client.recheck());
+    world.settle();
+    assert_eq!(world.run(client.send(&me())).map(|answer| answer.status), Ok(200), "{:?}", client.state());
+}
+
+#[test]
+fn such_a_page_keeps_it_too_if_the_ledger_gives_no_answer_at_its_start() {
+    let (world, tab, _client) = World::signed_in();
+    tab.close();
+    world.next_transactions([LedgerFault::Hangs; 12]);
+    let client = tab.open_with(Contract { refresh: None, ..Contract::default() }, Custody::default());
+    world.pass(20_000);
+    world.unblock_ledger();
     world.next("/me", [Fault::Lost]);
     assert!(world.run(client.send(&me())).is_err());
     world.run(client.recheck());

@@ -236,3 +236,42 @@ fn a_login_over_a_session_in_memory_that_was_loaded_again_ends_that_at_the_serve
     world.settle();
     assert_eq!(world.server(|server| server.alive()), 1, "{:?}", world.take_log());
 }
+
+#[test]
+fn a_session_that_a_login_without_a_refresh_token_had_replaced_is_ended_when_that_is_taken_back() {
+    let (world, contract) = token_only();
+    let client = world.tab().open_with(contract(), Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
+    world.next_transactions([LedgerFault::Hangs; 4]);
+    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::StorageSilent));
+    world.settle();
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::Revoked)));
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_session_that_a_login_without_room_had_replaced_is_ended_when_that_is_taken_back() {
+    let (world, _tab, client) = World::signed_in();
+    world.break_storage(Broken::FULL);
+    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
+    world.next_transactions([LedgerFault::Hangs; 4]);
+    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::StorageSilent));
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_session_that_a_login_has_not_replaced_lives_on_when_that_is_taken_back() {
+    let world = World::new();
+    world.without_messages();
+    let (client, other) = (world.tab().open(), world.tab().open());
+    world.settle();
+    world.run(other.login("ann", "secret")).unwrap();
+    // The page knows nothing of ann's login, and none of its tries is committed.
+    world.next_transactions([LedgerFault::None, LedgerFault::Aborts].repeat(5));
+    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::StorageSilent));
+    world.settle();
+    world.pass(900_000);
+    assert_eq!(world.run(other.send(&me())).unwrap().body, br#"{"user":"ann"}"#);
+}

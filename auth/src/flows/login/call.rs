@@ -13,9 +13,9 @@ const DEADLINE: u32 = 30_000;
 /// For how much longer a late answer is listened for, in milliseconds, so that its session does not outlive its login.
 const LATE: u32 = 300_000;
 
-/// Whether an answer refuses a login, whatever its status.
-pub(super) fn is_refusal(engine: &Engine, answer: &Answer) -> bool {
-    answer.is_markup() || engine.contract.login_refusal(answer).is_some()
+/// Whether the server took the login. An answer may refuse it under any status.
+pub(super) fn accepts(engine: &Engine, answer: &Answer) -> bool {
+    answer.is_success() && !answer.is_markup() && engine.contract.login_refusal(answer).is_none()
 }
 
 /// Whether a login puts its only token into a cookie.
@@ -68,7 +68,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // Within its turn a login may replace the one cookie, and no later.
+        // With one cookie the call is given up, because a late answer would replace the cookie outside of its turn.
         let late = self.answer.take().filter(|_| !self.engine.keeps_one_cookie());
         let Some(late) = late else { return };
         let engine = self.engine.clone();

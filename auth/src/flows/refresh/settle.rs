@@ -195,6 +195,7 @@ impl Refresher {
         let random = self.engine.random();
         let known = attempt.leaves();
         let (this, about) = (self.clone(), attempt.clone());
+        // A repeat after a commit that was not heard of counts the failure twice, which only makes the tabs more patient.
         let back_off = move |page: &mut Page| {
             let wall = this.engine.platform.now().wall;
             let after = back_off(page, &about, this.owner(), wall, failure, random);

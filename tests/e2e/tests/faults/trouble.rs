@@ -247,7 +247,7 @@ async fn a_redirect_gets_neither_a_password_nor_the_token_of_a_logout(scene: &mu
     scene.proxy.reset();
     scene.proxy.add(Rule::new("POST", "/logout", elsewhere(&trap, "/logout")).once());
     page.press(LOGOUT).await?;
-    let seen = page.wait_until("the debt", |seen| !seen.alerts.is_empty()).await?;
+    let seen = page.wait_until("the alert", |seen| !seen.alerts.is_empty()).await?;
     ensure!(seen.alerts == [LOGGED_OUT_HERE_ONLY] && seen.signed_out(), "{seen:#?}");
     scene.ensure_no_session().await?;
     scene.ensure_wire(&["POST /logout 307"])?;
