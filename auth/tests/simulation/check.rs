@@ -103,7 +103,7 @@ pub(crate) struct Family {
     /// Whose transaction ended its row.
     pub(crate) ended_by: Option<Life>,
     /// When a page ended it of its own accord, and saw a refresh token of it.
-    pub(crate) owed: Option<u64>,
+    pub(crate) to_tell: Option<u64>,
     /// The ledger has it.
     pub(crate) entered: bool,
     /// The login call that made it returned well.

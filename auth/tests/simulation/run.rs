@@ -47,7 +47,7 @@ pub(crate) fn run(seed: u64, options: Options, steps: &[Step], traced: bool) -> 
         world.check_found();
         world.check_moved();
         world.check_orphans();
-        world.check_owed();
+        world.check_ends_told();
         judge(&world);
     }
     let covered = world.covered.take();

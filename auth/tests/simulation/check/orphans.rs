@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{Call, Invariant};
+use crate::check::{Call, Check, Family, Invariant};
 use crate::storage::THROWS;
 use crate::tasks::Life;
 use crate::token::{Kind, tokens_in};
 use crate::world::World;
 
-/// The reasons for which a page ends a session of its own accord.
-const OWN_ENDS: [&str; 3] = ["replaced", "logged_out", "no_longer_kept"];
+/// The reasons for which a page ends a session of its own accord. An end by another custody is written as `logged_out`.
+const OWN_ENDS: [&str; 2] = ["replaced", "logged_out"];
 
 impl World {
     /// At the end: a login that came to nothing has left no session at the server, if its page got the answer and is
@@ -18,23 +18,29 @@ impl World {
         if self.is_token_only() {
             return;
         }
-        let check = self.check.borrow();
-        let orphan = check.families.iter().enumerate().find(|(at, family)| {
-            let Some(id) = family.offered.filter(|_| !family.adopted) else { return false };
-            let Call { life, at: sent, disturbed, operation, .. } = check.calls[id];
-            let over = operation.is_some_and(|id| check.operations[id].outcome.is_some());
-            let there = self.tabs.borrow()[life.tab].runs(life)
-                && check.tabs.get(&life).is_some_and(|seen| seen.running_since <= sent);
-            let told = |call: &Call| call.path == "/logout" && call.token.is_some_and(|t| t.family == *at);
-            let told = check.calls.iter().any(told);
-            let alive = self.server.borrow().families[*at].alive;
-            over && there && !disturbed && alive && !told
+        self.none_is_left(|check, family| {
+            let call = &check.calls[family.offered.filter(|_| !family.adopted)?];
+            let over = call.operation.is_some_and(|id| check.operations[id].outcome.is_some());
+            (over && !call.disturbed).then_some((call.life, call.at))
         });
-        let orphan = orphan.map(|(at, _)| at);
+    }
+
+    /// No family lives on at the server if it is `of` a page that ran all the time since, and nobody has told the server of
+    /// its end.
+    fn none_is_left(&self, of: impl Fn(&Check, &Family) -> Option<(Life, u64)>) {
+        let check = self.check.borrow();
+        let left = check.families.iter().enumerate().find(|(at, family)| {
+            let Some((life, since)) = of(&check, family) else { return false };
+            let there = self.tabs.borrow()[life.tab].runs(life)
+                && check.tabs.get(&life).is_some_and(|seen| seen.running_since <= since);
+            let told = |call: &Call| call.path == "/logout" && call.token.is_some_and(|t| t.family == *at);
+            there && self.server.borrow().families[*at].alive && !check.calls.iter().any(told)
+        });
+        let left = left.map(|(at, _)| at);
         drop(check);
-        if let Some(family) = orphan {
+        if let Some(family) = left {
             self.violate(Invariant::NoOrphans, || {
-                format!("family {family} lives on at the server, and its page does not keep it")
+                format!("family {family} lives on at the server, and nobody has told it of the end")
             });
         }
     }
@@ -65,29 +71,17 @@ impl World {
     }
 
     /// Whether a page that writes this row ends a session of its own accord, and saw a refresh token of it.
-    pub(crate) fn is_owed(&self, life: Life, key: &str, row: &str) -> bool {
+    pub(crate) fn must_be_told(&self, life: Life, key: &str, row: &str) -> bool {
         let is_own = |reason| row.contains(&format!(r#""reason":"{reason}""#));
         OWN_ENDS.into_iter().any(is_own) && self.check.borrow_mut().tab(life).tellable.contains(key)
     }
 
     /// At the end: the server has been told of each session that a page ended of its own accord, if the page saw a token of
     /// it and ran all the time since.
-    pub(crate) fn check_owed(&self) {
-        let check = self.check.borrow();
-        let untold = check.families.iter().enumerate().find(|(at, family)| {
-            let (Some(since), Some(life)) = (family.owed, family.ended_by) else { return false };
-            let there = self.tabs.borrow()[life.tab].runs(life)
-                && check.tabs.get(&life).is_some_and(|seen| seen.running_since <= since);
-            let told = |call: &Call| call.path == "/logout" && call.token.is_some_and(|t| t.family == *at);
-            let alive = self.server.borrow().families[*at].alive;
-            there && alive && family.given_up.is_none() && !check.calls.iter().any(told)
+    pub(crate) fn check_ends_told(&self) {
+        self.none_is_left(|_, family| {
+            let since = family.to_tell.filter(|_| family.given_up.is_none())?;
+            Some((family.ended_by?, since))
         });
-        let untold = untold.map(|(at, _)| at);
-        drop(check);
-        if let Some(family) = untold {
-            self.violate(Invariant::NoOrphans, || {
-                format!("family {family} lives on at the server, which nobody has told of its end")
-            });
-        }
     }
 }

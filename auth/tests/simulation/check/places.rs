@@ -115,14 +115,14 @@ impl World {
     fn entered(&self, life: Life, key: &str, row: &str) {
         let Some(family) = self.named_by(key) else { return };
         let over = row.contains("\"ended\":{");
-        let (owed, now) = (over && self.is_owed(life, key, row), self.time());
+        let (must_be_told, now) = (over && self.must_be_told(life, key, row), self.time());
         let mut check = self.check.borrow_mut();
         // Whoever logs out of what the page does not know yet ends what the ledger names when it answers.
         let unknown = check.tab(life).leaving && row.contains("\"logged_out\"");
         let family_at = check.family(family);
         family_at.entered = true;
-        if over && family_at.ended_by.is_none() && owed {
-            family_at.owed = Some(now);
+        if over && family_at.ended_by.is_none() && must_be_told {
+            family_at.to_tell = Some(now);
         }
         if over {
             family_at.ended_by.get_or_insert(life);
