@@ -84,6 +84,15 @@ fn a_clock_that_is_set_meanwhile_does_not_end_the_wait_for_a_ledger_that_gives_n
 }
 
 #[test]
+fn a_token_in_the_row_is_not_waited_for() {
+    let (world, tab) = page(Rotation::Strict, DATABASE);
+    let client = tab.client(Contract::default(), MEMORY);
+    client.start();
+    world.pass(300);
+    assert_eq!(client.state(), NO_LONGER_KEPT);
+}
+
+#[test]
 fn a_token_whose_session_is_gone_goes_too() {
     let (world, tab) = page(Rotation::Strict, LOCAL);
     let tokens = world.profile();

@@ -131,3 +131,22 @@ fn a_tab_without_room_for_its_token_asks_before_it_becomes_another_users() {
     world.settle();
     assert_eq!(again.state(), State::SignedInElsewhere { user: "bob".into() });
 }
+
+#[test]
+fn a_tab_notes_the_same_users_next_session() {
+    let custody = Custody { access: AccessCustody::Memory, ..Custody::default() };
+    let (world, tab, client) = World::new().sign_in_with(custody);
+    let other = world.tab().open_with(Contract::default(), custody);
+    world.settle();
+    let ledger = world.entries();
+    world.run(other.login("ann", "secret")).unwrap();
+    world.settle();
+    assert_eq!(client.state(), signed_in("ann"));
+    let new = world
+        .entries()
+        .into_keys()
+        .find(|name| name.contains(":row:") && !ledger.contains_key(name))
+        .unwrap();
+    let (_, sid) = new.split_once(":row:").unwrap();
+    assert!(format!("{:?}", tab.records()).contains(sid), "{:?}", tab.records());
+}

@@ -118,3 +118,14 @@ fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() 
     );
     is_cleared(&world, &earlier);
 }
+
+#[test]
+fn a_tab_that_an_earlier_build_noted_for_another_user_asks_first() {
+    let (world, earlier) = left();
+    let row = earlier_name(&format!("row:{EARLIER}"));
+    let bobs = world.entries()[&row].replace(r#""sub":"ann""#, r#""sub":"bob""#);
+    world.put_entry(&row, &bobs);
+    let client = open(&earlier.tab, CRM);
+    world.settle();
+    assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
+}
