@@ -1,6 +1,8 @@
 //! What a login replaces, and what nobody uses any more, is ended at the server, whatever storage did meanwhile.
 
-use auth::{AccessCustody, Carrier, Contract, Custody, EndReason, Endpoint, Error, RefreshCustody, State};
+use auth::{
+    AccessCustody, Carrier, Client, Contract, Custody, EndReason, Endpoint, Error, RefreshCustody, State,
+};
 use futures_util::future::{join, select};
 
 use crate::custody_change::{DATABASE, LOCAL};
@@ -237,15 +239,20 @@ fn a_login_over_a_session_in_memory_that_was_loaded_again_ends_that_at_the_serve
     assert_eq!(world.server(|server| server.alive()), 1, "{:?}", world.take_log());
 }
 
+/// Bob's login is committed, but the page does not hear of it, so it takes the login back.
+fn is_taken_back(world: &World, client: &Client) {
+    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
+    world.next_transactions([LedgerFault::Hangs; 4]);
+    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::StorageSilent));
+    world.settle();
+}
+
 #[test]
 fn a_session_that_a_login_without_a_refresh_token_had_replaced_is_ended_when_that_is_taken_back() {
     let (world, contract) = token_only();
     let client = world.tab().open_with(contract(), Custody::default());
     world.run(client.login("ann", "secret")).unwrap();
-    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
-    world.next_transactions([LedgerFault::Hangs; 4]);
-    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::StorageSilent));
-    world.settle();
+    is_taken_back(&world, &client);
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::Revoked)));
     assert_eq!(world.server(|server| server.alive()), 0);
 }
@@ -254,10 +261,7 @@ fn a_session_that_a_login_without_a_refresh_token_had_replaced_is_ended_when_tha
 fn a_session_that_a_login_without_room_had_replaced_is_ended_when_that_is_taken_back() {
     let (world, _tab, client) = World::signed_in();
     world.break_storage(Broken::FULL);
-    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
-    world.next_transactions([LedgerFault::Hangs; 4]);
-    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::StorageSilent));
-    world.settle();
+    is_taken_back(&world, &client);
     assert_eq!(world.server(|server| server.alive()), 0);
 }
 

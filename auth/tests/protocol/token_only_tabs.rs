@@ -1,7 +1,7 @@
 //! All tabs share a session without a refresh token: a new tab takes its access token from a sibling, and a
 //! logout or another login reaches every tab.
 
-use auth::{AccessCustody, Contract, EndReason, Error, Platform as _, State};
+use auth::{AccessCustody, Client, Contract, EndReason, Error, Platform as _, State};
 
 use crate::token_only::{DATABASE, LOCAL, Stage};
 use crate::world::{CHANNEL, UNCONFIRMED, World, me, parsed, signed_in};
@@ -51,14 +51,20 @@ fn a_duplicate_that_is_loaded_after_the_logout_shows_nothing() {
     }
 }
 
+/// A tab that heard nothing of the logout in another one.
+fn unheard(stage: &Stage) -> Client {
+    let (tab, client) = stage.sign_in();
+    let second = stage.open(&tab.duplicate());
+    second.pause();
+    client.logout();
+    stage.world.settle();
+    second
+}
+
 #[test]
 fn a_tab_that_heard_nothing_of_the_logout_finds_it_when_it_looks() {
     for stage in Stage::all() {
-        let (tab, client) = stage.sign_in();
-        let second = stage.open(&tab.duplicate());
-        second.pause();
-        client.logout();
-        stage.world.settle();
+        let second = unheard(&stage);
         assert!(stage.world.run(second.recheck()));
         assert_eq!(second.state(), ELSEWHERE);
     }
@@ -67,11 +73,7 @@ fn a_tab_that_heard_nothing_of_the_logout_finds_it_when_it_looks() {
 #[test]
 fn a_tab_that_heard_nothing_of_the_logout_finds_it_when_the_server_refuses_its_token() {
     for stage in Stage::all() {
-        let (tab, client) = stage.sign_in();
-        let second = stage.open(&tab.duplicate());
-        second.pause();
-        client.logout();
-        stage.world.settle();
+        let second = unheard(&stage);
         stage.world.server(|server| server.expire_access());
         let refused = stage.world.run(second.send(&me())).err();
         assert_eq!(refused, Some(Error::SessionEnded(EndReason::LoggedOutElsewhere)));
