@@ -7,11 +7,11 @@ use crate::hooks::use_client;
 /// Properties of [`Elsewhere`].
 #[derive(Clone, Debug, PartialEq, Properties)]
 pub struct ElsewhereProps {
-    /// The user who signed in in another tab.
+    /// The user whom the other tab is signed in as.
     pub user: AttrValue,
 }
 
-/// Says that another user signed in in another tab, and offers to continue as that user. The page
+/// Says that another tab is signed in as a user whom this page does not belong to, and offers to continue as that user. The page
 /// shows nothing of that user before the click.
 #[component]
 pub fn Elsewhere(ElsewhereProps { user }: &ElsewhereProps) -> Html {
@@ -25,9 +25,9 @@ pub(crate) fn elsewhere(client: Client, user: &AttrValue) -> Html {
     let name = || html! { <bdi translate="no" key={user.to_string()}>{ user.clone() }</bdi> };
     html! {
         <section class="card elsewhere">
-            <Message text="Another tab of this browser signed in as ">
+            <Message text="Another tab of this browser is signed in as ">
                 { name() }
-                { ", which ended your session here. Continue as that user, or log in again." }
+                { ", so you are not signed in here. Continue as that user, or log in again." }
             </Message>
             <div class="actions">
                 <button type="button" {onclick}>{ "Continue as " }{ name() }</button>

@@ -13,7 +13,7 @@ async fn another_user_who_signs_in_in_another_tab_is_named_and_taken_up_when_ask
     until("signed in", || button("Fetch Protected Data").is_some()).await;
     in_another_tab(ANOTHER_LOGIN).await;
     until("named", || button("Continue as \u{96fb}").is_some()).await;
-    let sentence = "Another tab of this browser signed in as \u{96fb}, which ended your session here. \
+    let sentence = "Another tab of this browser is signed in as \u{96fb}, so you are not signed in here. \
                     Continue as that user, or log in again.";
     assert_eq!(text(".elsewhere [role=alert]"), sentence);
     assert!(find("form").is_some() && find("pre").is_none() && button("Logout").is_none());

@@ -41,6 +41,8 @@ enum Phase {
         logout_wanted: bool,
     },
     SignedOut(Option<EndReason>),
+    /// A logout was wanted, and the ledger did not name its session in time. The one that it names later may have begun since.
+    Unnamed,
     /// Another user signed in in another tab.
     Elsewhere(User),
     /// A session was found. Until a sibling or the server has answered for it, the page `shows` what it did before.
@@ -91,7 +93,7 @@ impl Belief {
             Phase::Joining { .. } => return true,
             // The person in front of the page agreed to go on as this user.
             Phase::Elsewhere(user) => Some(user.clone()),
-            Phase::Unknown { .. } | Phase::SignedOut(_) => noted,
+            Phase::Unknown { .. } | Phase::SignedOut(_) | Phase::Unnamed => noted,
         };
         self.turn_to(Phase::Unknown { logout_wanted }, effects);
         self.whose = whose;
@@ -129,6 +131,7 @@ impl Belief {
         let is_shown = match &self.phase {
             // A request of this page may have found the ended row first, and have set this reason.
             Phase::SignedOut(reason) => matches!(reason, None | Some(EndReason::LoggedOutElsewhere)),
+            Phase::Unnamed => true,
             Phase::Elsewhere(other) => user.is_some_and(|user| other.is(user)),
             Phase::Unknown { .. } | Phase::Joining { .. } | Phase::SignedIn(_) => false,
         };

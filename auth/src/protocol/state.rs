@@ -12,10 +12,10 @@ pub enum State {
     Restoring,
     /// There is no session; with the reason if one ended here.
     SignedOut(Option<EndReason>),
-    /// Another user signed in in another tab. The page takes up that user's session only when
-    /// [`Client::start`](crate::Client::start) is called again.
+    /// Another user signed in in another tab, or the page found a session long after a logout had come before it knew one. The
+    /// page takes up that session only when [`Client::start`](crate::Client::start) is called again.
     SignedInElsewhere {
-        /// The other user's name.
+        /// That session's user.
         user: Rc<str>,
     },
     /// There is a session.

@@ -16,7 +16,7 @@ impl Belief {
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.phase {
             Phase::SignedIn(session) | Phase::Joining { session, .. } => Some(session),
-            Phase::Unknown { .. } | Phase::SignedOut(_) | Phase::Elsewhere(_) => None,
+            Phase::Unknown { .. } | Phase::SignedOut(_) | Phase::Unnamed | Phase::Elsewhere(_) => None,
         }
     }
 
@@ -84,7 +84,7 @@ impl Phase {
     pub(super) fn face(&self, degraded: Option<Degraded>) -> State {
         match self {
             Self::Unknown { logout_wanted: false } => State::Restoring,
-            Self::Unknown { logout_wanted: true } => State::SignedOut(None),
+            Self::Unknown { logout_wanted: true } | Self::Unnamed => State::SignedOut(None),
             Self::SignedOut(reason) => State::SignedOut(*reason),
             Self::Elsewhere(user) => State::SignedInElsewhere { user: user.name.clone() },
             Self::Joining { shows, .. } => shows.clone(),

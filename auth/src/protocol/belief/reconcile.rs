@@ -98,6 +98,10 @@ impl Belief {
         match kept {
             _ if !self.is_unknown() => Next::Done,
             Some(kept) => self.restored(Some(kept), at, effects),
+            None if self.is_logout_wanted() => {
+                self.turn_to(Phase::Unnamed, effects);
+                Next::Done
+            }
             // A look may yet find another's session, so the page stays its user's.
             None => self.settled(effects),
         }
@@ -129,7 +133,7 @@ impl Belief {
     }
 
     /// The same user is adopted. Another one is not, and this tab's session goes. A session that is this tab's `own` by
-    /// its name is the same user's, whatever an edited record says.
+    /// its name is the same user's, whatever an edited record says. After a logout that found no session, nobody's is adopted.
     fn another_login(
         &mut self,
         row: &Row,
@@ -142,7 +146,8 @@ impl Belief {
             effects.forget.push(session.id.clone());
             effects.revoke.extend(session.last_tokens());
         }
-        if !own && self.whose.as_ref().is_some_and(|user| !user.is(&row.user)) {
+        let others = !own && self.whose.as_ref().is_some_and(|user| !user.is(&row.user));
+        if others || matches!(self.phase, Phase::Unnamed) {
             self.turn_to(Phase::Elsewhere(row.user.clone()), effects);
             return Next::Done;
         }

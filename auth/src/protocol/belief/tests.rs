@@ -44,6 +44,10 @@ fn phase(name: &str) -> Belief {
     match name {
         "unknown" => {}
         "leaving" => belief.want_logout(),
+        "unnamed" => {
+            belief.want_logout();
+            assert_eq!(belief.unseen(None, AT, &mut effects), Next::Done);
+        }
         "out" => {
             belief.restore(None, &mut effects);
             belief.reconcile(reading(&belief, Ok(Page::default())), &mut effects);
@@ -88,6 +92,7 @@ fn a_logout_or_an_end_forgets_the_tokens_and_gives_the_reason() {
 fn a_session_that_is_no_longer_kept_is_told_of_in_its_users_page() {
     for (name, user, state) in [
         ("out", "ann", "out: NoLongerKept"),
+        ("unnamed", "ann", "out: NoLongerKept"),
         ("elsewhere", "bob", "out: NoLongerKept"),
         ("elsewhere", "cid", "elsewhere: bob"),
         ("in", "ann", "in: ann"),

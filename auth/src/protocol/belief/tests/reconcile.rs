@@ -31,6 +31,7 @@ fn a_live_session_in_the_ledger_is_taken_up_or_asked_about() {
     for (name, user, next, state) in [
         ("unknown", "bob", Next::Done, "restoring"),
         ("leaving", "bob", Next::LogOut, "out"),
+        ("unnamed", "ann", Next::Done, "elsewhere: ann"),
         ("out", "bob", Next::Ask(sid("b"), 0), "out"),
         ("in", "ann", Next::Ask(sid("b"), 0), "in: ann"),
         ("in", "bob", Next::Done, "elsewhere: bob"),
@@ -46,6 +47,7 @@ fn a_ledger_without_a_live_session_signs_out_with_the_reason() {
     for (name, page, state) in [
         ("unknown", Ok(Page::default()), "out"),
         ("leaving", Ok(Page::default()), "out"),
+        ("unnamed", Ok(Page::default()), "out"),
         ("out", Ok(Page::default()), "out"),
         ("elsewhere", Ok(Page::default()), "out"),
         ("in", Ok(Page::default()), "out: Lost"),
@@ -61,7 +63,7 @@ fn a_ledger_without_a_live_session_signs_out_with_the_reason() {
 
 #[test]
 fn a_ledger_that_gives_no_answer_changes_nothing() {
-    for name in ["unknown", "leaving", "out", "in", "joining", "elsewhere"] {
+    for name in ["unknown", "leaving", "unnamed", "out", "in", "joining", "elsewhere"] {
         let before = word(&phase(name).state());
         assert_eq!(read(name, Err(LedgerError::Aborted)), (Next::Unseen, before), "{name}");
     }
