@@ -4,13 +4,16 @@ mod call;
 
 use std::rc::Rc;
 
+use futures_util::future::FutureExt as _;
+
 use self::call::{accepts, answer_in_time, first_access_token, granted, is_by_cookie_alone};
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES};
 use crate::flows::enter::{Entered, NewSession, Replaced, enter};
 use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown, stored_token};
 use crate::flows::look::Looks;
-use crate::platform::{Instant, random_text};
+use crate::platform::{Guard, Instant, random_text};
+use crate::protocol::belief::Belief;
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::rows::Row;
 use crate::protocol::session::{Access, Session, Tenure};
@@ -37,14 +40,11 @@ pub(crate) async fn login(
         return Err(Error::EmptyFields(empty));
     }
     let one_login = OneLogin::take(engine).ok_or(Error::AlreadySigningIn)?;
-    let outcome = sign_in(looks, username, password, &asked).await;
-    drop(one_login);
-    if outcome.is_err() && outcome != Err(Error::StorageSilent) {
-        // The tab looks, because it took up no session during the login, and another tab may have logged in. A login
-        // that is taken back looks later, after it has ended its row.
-        looks.until_seen();
-    }
-    outcome
+    let called = call(engine, username, password, &asked).await;
+    // A task of its own from here on, because the server may have begun a session that only this login knows.
+    let login = finish(looks.clone(), username.to_owned(), called, one_login).boxed_local().shared();
+    engine.spawn(login.clone().map(drop));
+    login.await
 }
 
 /// Whether a person sees nothing where `c` stands: white space, controls, and the characters of Unicode's category "format"
@@ -56,8 +56,19 @@ fn is_blank(c: char) -> bool {
     format || c.is_whitespace() || c.is_control()
 }
 
-async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[String]) -> Result<(), Error> {
-    let engine = looks.engine();
+/// What a login's call brought.
+struct Called {
+    answer: Result<(Answer, Instant), Error>,
+    /// The turn to use the browser's one cookie.
+    turn: Option<Guard>,
+}
+
+async fn call(
+    engine: &Rc<Engine>,
+    username: &str,
+    password: &str,
+    asked: &[String],
+) -> Result<Called, Error> {
     let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
     let turn = engine.cookie_turn().await.map_err(|_| Error::TimedOut)?;
     if is_by_cookie_alone(engine) && turn.is_none() {
@@ -65,7 +76,35 @@ async fn sign_in(looks: &Rc<Looks>, username: &str, password: &str, asked: &[Str
         // Web Locks cannot keep such a session, as on a page without HTTPS.
         return Err(Error::SessionEnded(EndReason::NoCookie));
     }
-    let answer = answer_in_time(engine, request).await;
+    Ok(Called { answer: answer_in_time(engine, request).await, turn })
+}
+
+/// What follows from a login's call.
+async fn finish(
+    looks: Rc<Looks>,
+    username: String,
+    called: Result<Called, Error>,
+    one_login: OneLogin,
+) -> Result<(), Error> {
+    let outcome = match called {
+        Ok(called) => sign_in(&looks, &username, called).await,
+        Err(error) => Err(error),
+    };
+    drop(one_login);
+    if outcome.is_err() && outcome != Err(Error::StorageSilent) {
+        // The tab looks, because it took up no session during the login, and another tab may have logged in. A login
+        // that is taken back looks later, after it has ended its row.
+        looks.until_seen();
+    }
+    outcome
+}
+
+async fn sign_in(
+    looks: &Rc<Looks>,
+    username: &str,
+    Called { answer, turn: _turn }: Called,
+) -> Result<(), Error> {
+    let engine = looks.engine();
     // The browser takes a cookie with the headers, whatever becomes of the body.
     let has_new_cookie = match &answer {
         Ok((answer, _)) => accepts(engine, answer),
@@ -164,7 +203,9 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
 
 /// The tokens of the session that this login ends here, where the ledger did not give them.
 fn older_tokens(engine: &Engine, new: &Sid, entered: &Entered) -> Option<Tokens> {
-    let session = engine.session().filter(|session| session.id != *new)?;
+    // A page that restores has not taken up yet what its tab kept.
+    let kept = || engine.kept().filter(|_| engine.believes(Belief::is_unknown)).map(Session::kept);
+    let session = engine.session().or_else(kept).filter(|session| session.id != *new)?;
     if entered.unheard && !entered.replaced.as_ref().is_some_and(|(sid, _)| *sid == session.id) {
         // It came after the unheard try, and may be another tab's newer login.
         return None;

@@ -119,3 +119,44 @@ fn a_session_that_is_renewed_with_its_access_token_is_logged_out_with_the_newest
         logouts.filter_map(|request| Some(header(&request, "authorization")?.to_owned())).collect();
     assert!(told.contains(&"Bearer second".to_owned()), "{told:?}");
 }
+
+#[test]
+fn a_session_whose_next_one_has_ended_too_is_told() {
+    let world = World::with(|server| {
+        server.dialect.ends_by_access = true;
+        server.issues_refresh = false;
+    });
+    let logout = || Some(Endpoint::post("/logout").access_token(Carrier::Authorization));
+    let open =
+        || world.tab().open_with(Contract { logout: logout(), ..Contract::default() }, Custody::default());
+    let (first, second) = (open(), open());
+    world.run(first.login("ann", "secret")).unwrap();
+    // This page hears of bob's login when he has logged out again.
+    first.pause();
+    world.run(second.login("bob", "secret")).unwrap();
+    second.logout();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 1);
+    world.run(first.recheck());
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_login_that_overtakes_the_restore_of_a_session_tells_of_it() {
+    let world = World::with(|server| {
+        server.dialect.ends_by_access = true;
+        server.issues_refresh = false;
+    });
+    let logout = || Some(Endpoint::post("/logout").access_token(Carrier::Authorization));
+    let tab = world.tab();
+    let open = || tab.open_with(Contract { logout: logout(), ..Contract::default() }, Custody::default());
+    world.run(open().login("ann", "secret")).unwrap();
+    tab.close();
+    world.next_transactions([LedgerFault::Aborts]);
+    let client = open();
+    assert_eq!(client.state(), State::Restoring);
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{:?}", world.take_log());
+}

@@ -279,3 +279,15 @@ fn a_session_that_a_login_has_not_replaced_lives_on_when_that_is_taken_back() {
     world.pass(900_000);
     assert_eq!(world.run(other.send(&me())).unwrap().body, br#"{"user":"ann"}"#);
 }
+
+#[test]
+fn a_token_only_session_that_was_replaced_during_a_reload_is_told() {
+    let (world, contract) = token_only();
+    let (first, second) = (world.tab(), world.tab());
+    world.run(first.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
+    first.close();
+    world.run(second.open_with(contract(), Custody::default()).login("bob", "secret")).unwrap();
+    first.open_with(contract(), Custody::default());
+    world.settle();
+    assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{:?}", world.take_log());
+}

@@ -1,10 +1,12 @@
 //! Logging in.
 
+use std::pin::pin;
+
 use auth::{Error, FormFields as Fields, State};
-use futures_util::future::join;
+use futures_util::future::{join, select};
 
 use crate::server::header;
-use crate::world::{Fault, World, me, signed_in, watch};
+use crate::world::{Fault, LedgerFault, World, me, signed_in, watch};
 
 #[test]
 fn a_login_sends_the_form_stores_the_tokens_and_signs_in() {
@@ -101,6 +103,20 @@ fn a_failed_or_abandoned_login_gives_its_turn_back() {
         assert_eq!(world.run(client.login("ann", "secret")), Err(Error::AlreadySigningIn));
     }
     assert_eq!(world.run(client.login("ann", "secret")), Ok(()));
+}
+
+#[test]
+fn a_login_whose_caller_goes_away_after_the_answer_is_done_all_the_same() {
+    for transactions in 0..4 {
+        let (world, _tab, client) = World::signed_in();
+        world.next_transactions(vec![LedgerFault::HeardLate(500); transactions]);
+        world.run(async {
+            let (login, patience) = (pin!(client.login("bob", "secret")), pin!(world.timer(100)));
+            select(login, patience).await;
+        });
+        world.settle();
+        assert_eq!((client.state(), world.server(|server| server.alive())), (signed_in("bob"), 1));
+    }
 }
 
 #[test]

@@ -189,36 +189,6 @@ fn a_second_logout_does_nothing() {
 }
 
 #[test]
-fn a_logout_while_the_page_restores_its_session_holds() {
-    let (world, tab, _) = World::signed_in();
-    world.pass(900_000);
-    let client = tab.open();
-    assert_eq!(client.state(), State::Restoring);
-    world.pass(5);
-    client.logout();
-    assert!(tab.is_wiped());
-    world.settle();
-    assert_eq!(client.state(), LOGGED_OUT);
-    assert!(tab.is_wiped());
-    assert_eq!(world.server(|server| server.alive()), 0);
-}
-
-#[test]
-fn a_session_that_a_silent_ledger_names_after_a_logout_is_asked_about() {
-    let (world, _tab, _client) = World::signed_in();
-    world.next_transactions([LedgerFault::Hangs; 100]);
-    let client = world.tab().open();
-    client.logout();
-    world.pass(130_000);
-    world.unblock_ledger();
-    assert!(world.run(client.recheck()));
-    assert_eq!(client.state(), State::SignedInElsewhere { user: "ann".into() });
-    client.start();
-    world.settle();
-    assert!(matches!(client.state(), State::SignedIn { .. }), "the person agreed to go on");
-}
-
-#[test]
 fn a_record_that_cannot_be_read_at_logout_does_not_bring_the_session_back() {
     let (world, tab, client) = World::signed_in();
     world.break_storage(Broken { read: true, ..Broken::NOTHING });

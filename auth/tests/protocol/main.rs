@@ -32,6 +32,7 @@ mod left_alive;
 mod listeners;
 mod login;
 mod logout;
+mod logout_before_restore;
 mod logout_late_answers;
 mod looking;
 mod newer_records;

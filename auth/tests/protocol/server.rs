@@ -67,7 +67,7 @@ pub(crate) struct Server {
     pub(crate) cookies: Cookies,
     /// Whether all sessions of a browser have one cookie.
     pub(crate) one_cookie: Option<OneCookie>,
-    /// Whose sessions were logged out by that cookie.
+    /// Whose sessions were logged out by that cookie, or by a token.
     pub(crate) logged_out: Vec<String>,
 }
 
@@ -117,6 +117,10 @@ impl Server {
         self.families.iter().filter(|family| family.alive).count()
     }
 
+    pub(crate) fn alive_users(&self) -> Vec<String> {
+        self.families.iter().filter(|family| family.alive).map(|family| family.user.clone()).collect()
+    }
+
     /// Ends every family, as an administrator might.
     pub(crate) fn end_all(&mut self) {
         self.families.iter_mut().for_each(|family| family.alive = false);
@@ -164,6 +168,11 @@ impl Server {
             return reply;
         }
         let terminal = reply(self.dialect.terminal);
+        if self.dialect.renews_by_access {
+            let family = self.bearer(request).map(|(family, _)| family);
+            let Some(family) = family.filter(|family| self.families[*family].alive) else { return terminal };
+            return self.grant(family, now, Rotation::Absent);
+        }
         // RFC 6749 §6: a form names its grant.
         let is_form = header(request, "content-type") == Some(FORM);
         let named = fields(request).get("grant_type").is_some_and(|grant| grant == "refresh_token");
@@ -222,6 +231,7 @@ impl Server {
         match family {
             Some(family) => {
                 self.families[family].alive = false;
+                self.logged_out.push(self.families[family].user.clone());
                 reply(self.dialect.logged_out)
             }
             None if self.dialect.ends_by_access => reply(self.dialect.expired),

@@ -16,7 +16,7 @@ use auth::{Client, Contract, Custody, HttpRequest, LedgerError, Request, State, 
 use futures_executor::{LocalPool, LocalSpawner};
 
 pub(crate) use self::earlier::{EARLIER, EARLIER_KEY, Earlier, earlier_access, earlier_name};
-use self::locks::{Held, Queue, Waiting};
+use self::locks::{Queue, Waiting};
 pub(crate) use self::messages::CHANNEL;
 use self::messages::{Deafening, Listener};
 pub(crate) use self::network::{BASE, Fault};

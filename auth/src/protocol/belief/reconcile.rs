@@ -61,9 +61,17 @@ impl Belief {
         let named = page.live();
         let taken_back = named.is_some_and(|row| self.has_ended(&row.sid));
         let live = named.filter(|_| !taken_back && !reading.noted_logout);
+        // The session ended while no page had this token.
+        let left =
+            kept.clone().filter(|kept| live.is_none_or(|row| row.sid != kept.session)).map(Session::kept);
+        effects.revoke.extend(left.as_ref().and_then(Session::last_tokens));
+        let is_own = |row: &Row| reading.noted.as_ref() == Some(&row.sid);
         match (live, self.session().map(|session| session.id.clone())) {
             (Some(row), Some(id)) if row.sid == id => Next::Done,
-            (Some(row), None) if self.is_logout_wanted() && !self.is_entering(&row.sid) => {
+            (Some(row), None)
+                if (self.is_logout_wanted() || is_own(row) && matches!(self.phase, Phase::Unnamed))
+                    && !self.is_entering(&row.sid) =>
+            {
                 self.join(Session::stored(row, kept), effects);
                 Next::LogOut
             }
@@ -78,14 +86,21 @@ impl Belief {
                 true => self.settled(effects),
                 false => Next::Done,
             },
-            (Some(row), _) => {
-                let own = reading.noted.as_ref() == Some(&row.sid);
-                self.another_login(row, own, kept, at, effects)
-            }
+            (Some(row), _) => self.another_login(row, is_own(row), kept, at, effects),
             (None, Some(id)) => {
-                let unwritten = self.session().and_then(Session::unwritten_token);
-                effects.revoke.extend(unwritten.map(Into::into));
-                self.close(&id, gone(&page, &id, taken_back), effects);
+                let reason = gone(&page, &id, taken_back);
+                // A page that ends a session without a refresh token may lack its access token, and the ledger has none. So each tab
+                // that has it tells the server, unless that ended the session itself.
+                let by_a_page = matches!(
+                    reason,
+                    EndReason::LoggedOutElsewhere | EndReason::ReplacedElsewhere | EndReason::Lost
+                );
+                let tokens = |session: &Session| match by_a_page {
+                    true => session.last_tokens(),
+                    false => session.unwritten_token().map(Into::into),
+                };
+                effects.revoke.extend(self.session().and_then(tokens));
+                self.close(&id, reason, effects);
                 Next::Done
             }
             (None, None) if self.is_unknown() => self.restored(None, at, effects),

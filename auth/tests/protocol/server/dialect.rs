@@ -24,6 +24,8 @@ pub(crate) struct Dialect {
     pub(crate) logged_out: (u16, &'static str),
     /// Whether a logout wants the access token, in `Authorization`. Otherwise the carrier brings the refresh token.
     pub(crate) ends_by_access: bool,
+    /// Whether a refresh takes the access token, in `Authorization`, however old it is.
+    pub(crate) renews_by_access: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -57,6 +59,7 @@ impl Default for Dialect {
             terminal: (401, r#"{"detail":"Invalid refresh token","error":"invalid_grant"}"#),
             logged_out: (204, ""),
             ends_by_access: false,
+            renews_by_access: false,
         }
     }
 }

@@ -7,8 +7,15 @@ use std::task::{Context, Poll, Waker};
 
 use super::{BASE, World};
 
-/// Which locks there are, and who waits for them; the first of a queue holds it.
-pub(super) type Queue = VecDeque<(u64, Option<Waker>)>;
+/// Who waits for a lock; the first of the queue holds it.
+pub(super) type Queue = VecDeque<Place>;
+
+pub(super) struct Place {
+    number: u64,
+    /// The tab and its life, if it is a page's.
+    page: Option<(u64, u64)>,
+    waker: Option<Waker>,
+}
 
 impl World {
     /// Plain HTTP: no Web Locks.
@@ -25,8 +32,33 @@ impl World {
     pub(crate) fn hold_lock(&self, sid: &str) -> Held {
         let name = format!("yew-jwt-auth:{BASE}:lock:{sid}");
         let number = self.number();
-        self.0.locks.borrow_mut().entry(name.clone()).or_default().push_front((number, None));
+        let place = Place { number, page: None, waker: None };
+        self.0.locks.borrow_mut().entry(name.clone()).or_default().push_front(place);
         Held { world: self.clone(), name, number }
+    }
+
+    /// A page asks for a lock.
+    pub(super) fn ask_for_lock(&self, name: &str, page: (u64, u64)) -> Held {
+        let (name, number) = (name.to_owned(), self.number());
+        let place = Place { number, page: Some(page), waker: None };
+        self.0.locks.borrow_mut().entry(name.clone()).or_default().push_back(place);
+        Held { world: self.clone(), name, number }
+    }
+
+    /// A page that goes leaves its locks, and the queues for others.
+    pub(super) fn leave_locks(&self, tab: u64, until: u64) {
+        let is_gone = |place: &Place| place.page.is_some_and(|(of, life)| of == tab && life <= until);
+        let names = self.lock_names();
+        names.iter().for_each(|name| self.leave(name, is_gone));
+    }
+
+    fn leave(&self, name: &str, who: impl Fn(&Place) -> bool) {
+        let mut locks = self.0.locks.borrow_mut();
+        let Some(queue) = locks.get_mut(name) else { return };
+        queue.retain(|place| !who(place));
+        let next = queue.front_mut().and_then(|place| place.waker.take());
+        drop(locks);
+        next.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -39,12 +71,7 @@ pub(crate) struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut locks = self.world.0.locks.borrow_mut();
-        let queue = locks.get_mut(&self.name).unwrap();
-        queue.retain(|(number, _)| *number != self.number);
-        let next = queue.front_mut().and_then(|(_, waker)| waker.take());
-        drop(locks);
-        next.into_iter().for_each(Waker::wake);
+        self.world.leave(&self.name, |place| place.number == self.number);
     }
 }
 
@@ -58,9 +85,10 @@ impl Future for Waiting {
         {
             let mut locks = held.world.0.locks.borrow_mut();
             let queue = locks.get_mut(&held.name).unwrap();
-            if queue.front().is_some_and(|(number, _)| *number != held.number) {
-                let place = queue.iter_mut().find(|(number, _)| *number == held.number).unwrap();
-                place.1 = Some(cx.waker().clone());
+            if queue.front().is_none_or(|place| place.number != held.number) {
+                // A page that has gone has no place any more.
+                let place = queue.iter_mut().find(|place| place.number == held.number);
+                place.into_iter().for_each(|place| place.waker = Some(cx.waker().clone()));
                 return Poll::Pending;
             }
         }

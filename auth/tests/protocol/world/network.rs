@@ -151,6 +151,7 @@ impl World {
             Fault::SaysLate(back, ..) => (0, back),
             _ => (0, 0),
         };
+        let cookies = if request.cookies { self.jar() } else { Jar::new() };
         self.timer(ONE_WAY + there).await;
         let mut set = Vec::new();
         let reply = match &fault {
@@ -171,7 +172,7 @@ impl World {
             Fault::SaysLate(_, status, body) => (*status, (*body).to_owned()),
             Fault::SaysBytes(status, ..) => (*status, String::new()),
             _ => self.server_at(&base, |server| {
-                server.cookies.sent = if request.cookies { self.0.jar.borrow().clone() } else { Jar::new() };
+                server.cookies.sent = cookies;
                 let reply = server.handle(&request, &below, self.time());
                 set.append(&mut server.cookies.set);
                 reply

@@ -11,7 +11,7 @@ use auth::{
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use futures_util::task::LocalSpawnExt as _;
 
-use super::{BASE, Deafening, Held, Listener, Storage, Waiting, World};
+use super::{BASE, Deafening, Listener, Storage, Waiting, World};
 
 /// A browser tab: its own storage, the profile's shared.
 #[derive(Clone)]
@@ -77,6 +77,11 @@ impl Tab {
     pub(crate) fn close(&self) {
         self.lives.set(self.lives.get() + 1);
         self.closed.set(self.lives.get());
+        self.world.leave_locks(self.number, self.closed.get());
+    }
+
+    fn is_closed(&self) -> bool {
+        self.life > 0 && self.closed.get() >= self.life
     }
 
     /// `future`, which never ends if the page was closed meanwhile.
@@ -84,10 +89,10 @@ impl Tab {
         &self,
         future: impl Future<Output = T> + 'static,
     ) -> LocalBoxFuture<'static, T> {
-        let (closed, life) = (self.closed.clone(), self.life);
+        let this = self.clone();
         let future = async move {
             let outcome = future.await;
-            if closed.get() >= life && life > 0 {
+            if this.is_closed() {
                 std::future::pending::<()>().await;
             }
             outcome
@@ -223,11 +228,11 @@ impl Platform for Tab {
     }
 
     fn lock(&self, name: &str) -> LocalBoxFuture<'static, Option<Guard>> {
-        let (world, name, number) = (self.world.clone(), name.to_owned(), self.world.number());
-        let ticket = world.0.has_locks.get().then(|| {
-            world.0.locks.borrow_mut().entry(name.clone()).or_default().push_back((number, None));
-            Held { world, name, number }
-        });
+        if self.is_closed() {
+            return std::future::pending().boxed_local();
+        }
+        let has_locks = self.world.0.has_locks.get();
+        let ticket = has_locks.then(|| self.world.ask_for_lock(name, (self.number, self.life)));
         Waiting(ticket).map(|held| held.map(|held| Box::new(held) as Guard)).boxed_local()
     }
 

@@ -29,9 +29,13 @@ impl World {
         typed
     }
 
-    /// A page says that somebody else has signed in elsewhere. It must not mean its own user.
+    /// A page says that somebody else has signed in elsewhere. It must not mean its own user, unless that one logged out before the
+    /// page knew the session.
     pub(crate) fn check_stranger(&self, life: Life, state: &State) {
         let State::SignedInElsewhere { user: stranger } = state else { return };
+        if self.check.borrow_mut().tab(life).leaving {
+            return;
+        }
         if self.user_noted_by(life).is_some_and(|own| person(&own) == person(stranger)) {
             self.violate(Invariant::NoCrossing, || {
                 format!("tab {} takes its own user, who typed {stranger}, for somebody else", life.tab)
