@@ -60,6 +60,7 @@ mod scope;
 mod secrecy;
 mod server;
 mod storage;
+mod stories;
 mod tabs;
 mod tabs_refreshing;
 mod taken_over;

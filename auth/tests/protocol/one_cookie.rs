@@ -3,7 +3,6 @@
 
 mod alone;
 mod replaced;
-mod worlds;
 
 use auth::{Client, Contract, Custody, EndReason, Error, RefreshCookie, RefreshCustody, Rotation, State};
 use futures_util::future::join;
