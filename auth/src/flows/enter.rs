@@ -142,9 +142,11 @@ async fn replace(
         let in_row = this.custody.refresh.is_in_row();
         let token = new.token.filter(|_| in_row).map(|token| token.reveal().to_owned());
         let base = Some(this.ledger.scope().address().to_owned());
-        let naming = stored.then(|| Now { sid: new.row.sid.clone(), before, base });
-        write(now, naming.as_ref().map(Now::write));
-        write(own_row, stored.then(|| Row { token, ..new.row }.write()));
+        // Without that, `now` goes on naming the session that has ended, because the next login deletes the row before that.
+        if stored {
+            write(now, Some(Now { sid: new.row.sid.clone(), before, base }.write()));
+            write(own_row, Some(Row { token, ..new.row }.write()));
+        }
         slot.set(Some(Entered { stored, replaced, unheard: false }));
     };
     engine.ledger.entries(keys, Box::new(decide)).await?;

@@ -142,3 +142,17 @@ fn without_a_ledger_the_session_lives_in_memory_with_a_notice() {
     world.settle();
     assert_eq!(world.server(|server| (server.alive(), server.reuses)), (0, 0));
 }
+
+#[test]
+fn a_login_that_is_not_stored_leaves_no_row_for_ever() {
+    let (world, _tab, client) = World::signed_in();
+    world.break_storage(Broken::FULL);
+    world.run(client.login("bob", "secret")).unwrap();
+    world.break_storage(Broken::NOTHING);
+    for user in ["cid", "dan"] {
+        world.run(client.login(user, "secret")).unwrap();
+        world.settle();
+    }
+    let left = world.entries();
+    assert_eq!(left.len(), 3, "`now`, cid's row and dan's: {left:?}");
+}
