@@ -131,3 +131,15 @@ fn a_token_only_server_that_refuses_in_markup_ends_the_session_if_its_contract_s
     world.next("/me", [Fault::says(401, PAGE)]);
     assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
 }
+
+#[test]
+fn a_refusal_of_a_refresh_that_ends_nothing_tells_the_caller_what_it_means() {
+    let text = r#"{"refresh_refusals": [{"status": 423, "means": "locked"}]}"#;
+    let world = World::new();
+    let client = world.tab().open_with(Contract::from_text(text).unwrap(), Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.always("/refresh", Fault::says(423, "{}"));
+    world.pass(900_000);
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::AccountLocked));
+    assert!(matches!(client.state(), State::SignedIn { .. }), "{:?}", client.state());
+}

@@ -170,3 +170,12 @@ fn a_page_asks_before_it_goes_on_as_another_user_and_then_does() {
     assert_eq!(word(&loaded_again.state()), "elsewhere: bob");
     assert!(!phase("in").restore(None, &mut effects), "a page with a session restores nothing");
 }
+
+#[test]
+fn the_server_is_not_asked_about_a_session_that_cannot_be_renewed() {
+    let (mut belief, mut effects) = (phase("out"), Effects::default());
+    let row = Row { renewable: false, ..row("b", "ann") };
+    let found = reading(&belief, Ok(Page::of(Some(row))));
+    assert_eq!(belief.reconcile(found, &mut effects), Next::Ask(sid("b"), 0));
+    assert_eq!(belief.joining(), None);
+}
