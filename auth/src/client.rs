@@ -59,7 +59,8 @@ impl Client {
     }
 
     /// Logs in and begins a session. White space and invisible characters around the name are dropped. The password is
-    /// sent byte for byte and kept nowhere.
+    /// sent byte for byte and kept nowhere. From the server's answer on the login goes on even if the caller drops the call. Another
+    /// one fails with [`Error::AlreadySigningIn`] until it is done.
     pub async fn login(&self, username: &str, password: &str) -> Result<(), Error> {
         login::login(&self.0.looks, username, password, &[]).await
     }

@@ -40,6 +40,10 @@ impl Entered {
         Self { stored: false, replaced: None, unheard: false }
     }
 
+    pub(crate) fn has_replaced(&self, session: &Sid) -> bool {
+        self.replaced.as_ref().is_some_and(|(replaced, _)| replaced == session)
+    }
+
     pub(crate) fn replaced_token(&self) -> Option<&RefreshToken> {
         self.replaced.as_ref().and_then(|(_, token)| token.as_ref())
     }
@@ -142,7 +146,8 @@ async fn replace(
         let in_row = this.custody.refresh.is_in_row();
         let token = new.token.filter(|_| in_row).map(|token| token.reveal().to_owned());
         let base = Some(this.ledger.scope().address().to_owned());
-        // Without that, `now` goes on naming the session that has ended, because the next login deletes the row before that.
+        // A login that is not stored leaves `now` alone. So the next login finds the ended row there, and the login after that one
+        // deletes the row.
         if stored {
             write(now, Some(Now { sid: new.row.sid.clone(), before, base }.write()));
             write(own_row, Some(Row { token, ..new.row }.write()));

@@ -1,19 +1,20 @@
 //! Logging in: the request, and what follows from its answer.
 
+mod before;
 mod call;
 
 use std::rc::Rc;
 
 use futures_util::future::FutureExt as _;
 
+use self::before::{left_behind, older_tokens};
 use self::call::{accepts, answer_in_time, first_access_token, granted, is_by_cookie_alone};
 use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES};
-use crate::flows::enter::{Entered, NewSession, Replaced, enter};
-use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown, stored_token};
+use crate::flows::enter::{NewSession, Replaced, enter};
+use crate::flows::logout::{end_row, leave_behind, leave_behind_unknown};
 use crate::flows::look::Looks;
 use crate::platform::{Guard, Instant, random_text};
-use crate::protocol::belief::Belief;
 use crate::protocol::ids::{Sid, User};
 use crate::protocol::rows::Row;
 use crate::protocol::session::{Access, Session, Tenure};
@@ -56,41 +57,34 @@ fn is_blank(c: char) -> bool {
     format || c.is_whitespace() || c.is_control()
 }
 
-/// What a login's call brought.
-struct Called {
-    answer: Result<(Answer, Instant), Error>,
-    /// The turn to use the browser's one cookie.
-    turn: Option<Guard>,
-}
-
+/// The login's request and its answer. The turn to use the browser's one cookie lasts until the login is done.
 async fn call(
     engine: &Rc<Engine>,
     username: &str,
     password: &str,
     asked: &[String],
-) -> Result<Called, Error> {
-    let request = wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked)?;
-    let turn = engine.cookie_turn().await.map_err(|_| Error::TimedOut)?;
+) -> (Option<Guard>, Result<(Answer, Instant), Error>) {
+    let Ok(turn) = engine.cookie_turn().await else { return (None, Err(Error::TimedOut)) };
     if is_by_cookie_alone(engine) && turn.is_none() {
         // Another tab's login may replace the cookie before the first refresh, whose answer would be that user's. A browser without
         // Web Locks cannot keep such a session, as on a page without HTTPS.
-        return Err(Error::SessionEnded(EndReason::NoCookie));
+        return (None, Err(Error::SessionEnded(EndReason::NoCookie)));
     }
-    Ok(Called { answer: answer_in_time(engine, request).await, turn })
+    match wire::login(&engine.base, &engine.contract, engine.place(), username, password, asked) {
+        Ok(request) => (turn, answer_in_time(engine, request).await),
+        Err(error) => (None, Err(error)),
+    }
 }
 
 /// What follows from a login's call.
 async fn finish(
     looks: Rc<Looks>,
     username: String,
-    called: Result<Called, Error>,
+    (turn, answer): (Option<Guard>, Result<(Answer, Instant), Error>),
     one_login: OneLogin,
 ) -> Result<(), Error> {
-    let outcome = match called {
-        Ok(called) => sign_in(&looks, &username, called).await,
-        Err(error) => Err(error),
-    };
-    drop(one_login);
+    let outcome = sign_in(&looks, &username, answer).await;
+    drop((turn, one_login));
     if outcome.is_err() && outcome != Err(Error::StorageSilent) {
         // The tab looks, because it took up no session during the login, and another tab may have logged in. A login
         // that is taken back looks later, after it has ended its row.
@@ -102,7 +96,7 @@ async fn finish(
 async fn sign_in(
     looks: &Rc<Looks>,
     username: &str,
-    Called { answer, turn: _turn }: Called,
+    answer: Result<(Answer, Instant), Error>,
 ) -> Result<(), Error> {
     let engine = looks.engine();
     // The browser takes a cookie with the headers, whatever becomes of the body.
@@ -163,8 +157,7 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         row.token = token.as_ref().map(|token| token.reveal().to_owned());
         Tenure::ThisTab { notice: token.is_some() && !meant, row: token.is_some().then(|| Rc::new(row)) }
     };
-    let older = older_tokens(engine, &sid, &entered)
-        .filter(|older| older.refresh.is_none() || older.refresh.as_ref() != entered.replaced_token());
+    let (older, left_behind) = (older_tokens(engine, &sid, &entered), left_behind(engine, &entered));
     let session = Session {
         id: sid,
         user,
@@ -175,10 +168,6 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         unwritten: None,
     };
     let unheard = entered.unheard;
-    // Without a ledger the login does not end the row of the session before. It is ended here, because a look would
-    // take it up again after this session.
-    let shared = engine.session().filter(|before| !before.is_this_tabs());
-    let left_behind = shared.filter(|_| !entered.stored).map(|before| before.id);
     // A logout came before the page knew its session, and ends what the ledger holds, but not this login.
     let leaves_unknown = !entered.stored && engine.believes(|belief| belief.is_logout_wanted());
     engine.apply(|belief, effects| {
@@ -199,20 +188,6 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         looks.until_seen();
     }
     Ok(())
-}
-
-/// The tokens of the session that this login ends here, where the ledger did not give them.
-fn older_tokens(engine: &Engine, new: &Sid, entered: &Entered) -> Option<Tokens> {
-    // A page that restores has not taken up yet what its tab kept.
-    let kept = || engine.kept().filter(|_| engine.believes(Belief::is_unknown)).map(Session::kept);
-    let session = engine.session().or_else(kept).filter(|session| session.id != *new)?;
-    if entered.unheard && !entered.replaced.as_ref().is_some_and(|(sid, _)| *sid == session.id) {
-        // It came after the unheard try, and may be another tab's newer login.
-        return None;
-    }
-    // The ledger gives the token of a shared session, unless it is denied by now.
-    let is_asked = session.is_this_tabs() || !entered.stored;
-    session.last_tokens().or_else(|| stored_token(engine, &session).filter(|_| is_asked).map(Tokens::from))
 }
 
 /// Ends a login of which the ledger gave no word in time: it may have been committed all the same, and other tabs

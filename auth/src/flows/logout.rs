@@ -76,13 +76,14 @@ pub(crate) fn finish_logout(engine: &Rc<Engine>, sid: Sid) {
 /// Ends in the ledger a session that a login without the ledger has replaced. Nobody has logged out of it, so nobody is told
 /// how that goes.
 pub(crate) fn leave_behind(engine: &Rc<Engine>, sid: Sid) {
-    let is_news = engine.apply(|belief, effects| {
-        effects.forget.push(sid.clone());
-        belief.end_here(&sid)
-    });
-    if !is_news {
+    if !engine.apply(|belief, _| belief.end_here(&sid)) {
         return;
     }
+    let stored = engine.vault.newest(&sid);
+    engine.apply(|_, effects| {
+        effects.forget.push(sid.clone());
+        effects.revoke.extend(stored.map(Tokens::from));
+    });
     let this = engine.clone();
     engine.spawn(async move {
         let (_, token) = end_row(&this, &sid, 0..TRIES).await;
@@ -103,9 +104,7 @@ pub(crate) fn leave_behind_unknown(engine: &Rc<Engine>) {
             // It began in this page after the logout.
             return;
         }
-        let stored = this.vault.newest(&row.sid);
         leave_behind(&this, row.sid);
-        this.apply(|_, effects| effects.revoke.extend(stored.map(Tokens::from)));
     });
 }
 

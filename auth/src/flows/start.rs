@@ -39,16 +39,8 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
         take_over(engine, started).await;
     }
     let seen = patiently(looks, started).await;
-    // No look follows a logout that was wanted, because it would take up the session that the user logged out of.
-    let look_later = !seen && !engine.believes(|belief| belief.is_logout_wanted());
-    if !seen {
-        let kept = engine.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
-        let now = engine.platform.now();
-        let next = engine.apply(|belief, effects| belief.unseen(kept, now, effects));
-        if next == Next::LogOut {
-            log_out(engine);
-        }
-    } else {
+    let look_later = !seen && settle_unseen(engine);
+    if seen {
         adopt_custody(engine).await;
     }
     // The belief is asked for the session, because a look that another tab caused may have found it.
@@ -67,6 +59,25 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
         // In this custody nothing moves. So the form need not wait for it.
         take_over(engine, engine.platform.now()).await;
     }
+}
+
+/// The ledger gave no answer for too long. Returns whether a look is to follow.
+fn settle_unseen(engine: &Rc<Engine>) -> bool {
+    let kept = engine.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
+    let now = engine.platform.now();
+    let is_wanted = engine.believes(|belief| belief.is_logout_wanted());
+    if engine.apply(|belief, effects| belief.unseen(kept, now, effects)) == Next::LogOut {
+        // No look follows, because it would take up another session.
+        log_out(engine);
+        return false;
+    }
+    if !is_wanted {
+        return true;
+    }
+    let Some((Some(own), _)) = engine.tab.noted() else { return false };
+    // The logout was meant for this session. A look ends it, in this life of the page or in a later one.
+    engine.vault.note_logout(&own);
+    true
 }
 
 /// A look, repeated for a while since `started` if the ledger gives no answer. A logout that is wanted waits longer, because a

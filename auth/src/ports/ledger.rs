@@ -113,7 +113,9 @@ impl Ledger {
         let slot = found.clone();
         let on_entries = move |entries: &mut [Option<String>]| {
             let [now, beside, row] = entries else { return };
-            let page = Page::read(now_entry(now, beside).as_deref(), row.as_deref(), sid.as_ref());
+            let newer = is_newer(now.as_deref(), VERSION) || is_newer(row.as_deref(), VERSION);
+            let now = now_entry(now, beside).as_deref();
+            let page = Page { newer, ..Page::read(now, row.as_deref(), sid.as_ref()) };
             last_read.borrow_mut().remember(&page);
             slot.set(Some(page));
         };

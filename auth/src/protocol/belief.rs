@@ -41,9 +41,10 @@ enum Phase {
         logout_wanted: bool,
     },
     SignedOut(Option<EndReason>),
-    /// A logout was wanted, and the ledger did not name its session in time. The one that it names later may have begun since.
-    Unnamed,
-    /// Another user signed in in another tab.
+    /// A logout was wanted, and the ledger did not name its session in time. The session of the user that it has named since may
+    /// have begun later, so it is asked about.
+    Unnamed(Option<User>),
+    /// Another tab is signed in as another user.
     Elsewhere(User),
     /// A session was found. Until a sibling or the server has answered for it, the page `shows` what it did before.
     Joining {
@@ -92,8 +93,8 @@ impl Belief {
             // A look has found the session already. The restore asks the server about it.
             Phase::Joining { .. } => return true,
             // The person in front of the page agreed to go on as this user.
-            Phase::Elsewhere(user) => Some(user.clone()),
-            Phase::Unknown { .. } | Phase::SignedOut(_) | Phase::Unnamed => noted,
+            Phase::Elsewhere(user) | Phase::Unnamed(Some(user)) => Some(user.clone()),
+            Phase::Unknown { .. } | Phase::SignedOut(_) | Phase::Unnamed(None) => noted,
         };
         self.turn_to(Phase::Unknown { logout_wanted }, effects);
         self.whose = whose;
@@ -131,9 +132,8 @@ impl Belief {
         let is_shown = match &self.phase {
             // A request of this page may have found the ended row first, and have set this reason.
             Phase::SignedOut(reason) => matches!(reason, None | Some(EndReason::LoggedOutElsewhere)),
-            Phase::Unnamed => true,
             Phase::Elsewhere(other) => user.is_some_and(|user| other.is(user)),
-            Phase::Unknown { .. } | Phase::Joining { .. } | Phase::SignedIn(_) => false,
+            Phase::Unknown { .. } | Phase::Unnamed(_) | Phase::Joining { .. } | Phase::SignedIn(_) => false,
         };
         if is_shown {
             self.turn_to(Phase::SignedOut(Some(EndReason::NoLongerKept)), effects);

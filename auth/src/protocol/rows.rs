@@ -159,8 +159,7 @@ impl Row {
 pub(crate) struct Page {
     pub(crate) now: Option<Now>,
     pub(crate) row: Option<Row>,
-    /// Whether a newer build wrote `now` or the row. Then tokens in the vault may belong to its session. A transaction that decides
-    /// knows it; a mere reading leaves it `false`.
+    /// Whether a newer build wrote `now` or the row. Then tokens in the vault may belong to its session.
     pub(crate) newer: bool,
 }
 

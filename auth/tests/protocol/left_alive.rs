@@ -1,8 +1,8 @@
 //! What a login replaces, and what nobody uses any more, is ended at the server, whatever storage did meanwhile.
 
-use auth::{
-    AccessCustody, Carrier, Client, Contract, Custody, EndReason, Endpoint, Error, RefreshCustody, State,
-};
+mod token_only;
+
+use auth::{AccessCustody, Carrier, Client, Contract, Custody, Endpoint, Error, RefreshCustody, State};
 use futures_util::future::{join, select};
 
 use crate::custody_change::{DATABASE, LOCAL};
@@ -161,68 +161,10 @@ fn a_login_whose_caller_goes_away_leaves_no_session() {
     );
 }
 
-/// A server without refresh tokens whose logout takes the access token, and its contract.
-fn token_only() -> (World, impl Fn() -> Contract) {
-    let world = World::with(|server| {
-        server.issues_refresh = false;
-        server.dialect.ends_by_access = true;
-    });
-    (world, by_access)
-}
-
 /// A contract whose logout takes the access token alone.
 fn by_access() -> Contract {
     let logout = Endpoint::post("/logout").access_token(Carrier::Authorization);
     Contract { logout: Some(logout), ..Contract::default() }
-}
-
-#[test]
-fn a_logout_that_meets_the_restore_of_a_token_only_session_is_told_with_its_token() {
-    let (world, contract) = token_only();
-    let tab = world.tab();
-    world.run(tab.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
-    tab.close();
-    let client = tab.client(contract(), Custody::default());
-    client.start();
-    client.logout();
-    world.settle();
-    assert_eq!(world.server(|server| server.alive()), 0, "{:?} {:?}", client.state(), world.take_log());
-    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
-}
-
-#[test]
-fn a_login_over_a_token_only_session_ends_that_at_the_server() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
-    world.run(client.login("ann", "secret")).unwrap();
-    world.run(client.login("bob", "secret")).unwrap();
-    world.settle();
-    assert_eq!(world.server(|server| server.alive()), 1, "{:?}", world.take_log());
-}
-
-#[test]
-fn another_tabs_login_over_a_token_only_session_ends_that_at_the_server() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
-    let other = world.tab().open_with(contract(), Custody::default());
-    world.run(other.login("carl", "secret")).unwrap();
-    world.run(client.login("ann", "secret")).unwrap();
-    world.settle();
-    assert_eq!(other.state(), State::SignedInElsewhere { user: "ann".into() });
-    world.run(other.login("bob", "secret")).unwrap();
-    world.settle();
-    assert_eq!(world.server(|server| server.alive()), 1, "{:?}", world.take_log());
-}
-
-#[test]
-fn a_token_only_login_that_is_taken_back_is_ended_at_the_server() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
-    world.settle();
-    world.next_transactions([LedgerFault::Aborts; 12]);
-    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::StorageSilent));
-    world.settle();
-    assert_eq!(world.server(|server| server.alive()), 0, "{:?}", world.take_log());
 }
 
 #[test]
@@ -248,16 +190,6 @@ fn is_taken_back(world: &World, client: &Client) {
 }
 
 #[test]
-fn a_session_that_a_login_without_a_refresh_token_had_replaced_is_ended_when_that_is_taken_back() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
-    world.run(client.login("ann", "secret")).unwrap();
-    is_taken_back(&world, &client);
-    assert_eq!(client.state(), State::SignedOut(Some(EndReason::Revoked)));
-    assert_eq!(world.server(|server| server.alive()), 0);
-}
-
-#[test]
 fn a_session_that_a_login_without_room_had_replaced_is_ended_when_that_is_taken_back() {
     let (world, _tab, client) = World::signed_in();
     world.break_storage(Broken::FULL);
@@ -278,16 +210,4 @@ fn a_session_that_a_login_has_not_replaced_lives_on_when_that_is_taken_back() {
     world.settle();
     world.pass(900_000);
     assert_eq!(world.run(other.send(&me())).unwrap().body, br#"{"user":"ann"}"#);
-}
-
-#[test]
-fn a_token_only_session_that_was_replaced_during_a_reload_is_told() {
-    let (world, contract) = token_only();
-    let (first, second) = (world.tab(), world.tab());
-    world.run(first.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
-    first.close();
-    world.run(second.open_with(contract(), Custody::default()).login("bob", "secret")).unwrap();
-    first.open_with(contract(), Custody::default());
-    world.settle();
-    assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{:?}", world.take_log());
 }

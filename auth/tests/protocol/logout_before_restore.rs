@@ -1,6 +1,6 @@
-//! A logout in a page that does not know its session yet.
+//! A logout, or a login, in a page that does not know its session yet.
 
-use auth::{AccessCustody, Client, Contract, Custody, State};
+use auth::{AccessCustody, Client, Contract, Custody, RefreshCustody, State};
 
 use crate::logout::LOGGED_OUT;
 use crate::world::{LedgerFault, Tab, World};
@@ -20,34 +20,68 @@ fn a_logout_while_the_page_restores_its_session_holds() {
     assert_eq!(world.server(|server| server.alive()), 0);
 }
 
-/// Ann signs in, and `reload` loads a page while the ledger is silent. She logs out there. The ledger names her session two
-/// minutes later.
-fn named_late(reload: impl Fn(&World, Tab) -> Client) -> (World, Client) {
-    let custody = Custody { access: AccessCustody::Memory, ..Custody::default() };
-    let (world, tab, _client) = World::new().sign_in_with(custody);
+const IN_MEMORY: Custody = Custody { access: AccessCustody::Memory, refresh: RefreshCustody::Local };
+
+/// Ann signs in. A page that is loaded in `tab`, if not in another one, meets a silent ledger, and she logs out there. The ledger
+/// answers two minutes later.
+fn named_late(tab: impl Fn(&World, Tab) -> Tab) -> (World, Tab, Client) {
+    let (world, first, _client) = World::new().sign_in_with(IN_MEMORY);
     world.next_transactions([LedgerFault::Hangs; 100]);
-    tab.close();
-    let client = reload(&world, tab);
+    first.close();
+    let tab = tab(&world, first);
+    let client = tab.open_with(Contract::default(), IN_MEMORY);
     client.logout();
-    world.pass(130_000);
+    world.pass(125_000);
     world.unblock_ledger();
-    assert!(world.run(client.recheck()));
-    (world, client)
+    (world, tab, client)
 }
 
 #[test]
 fn the_tabs_own_session_that_a_silent_ledger_names_after_a_logout_is_logged_out() {
-    let custody = Custody { access: AccessCustody::Memory, ..Custody::default() };
-    let (world, client) = named_late(|_, tab| tab.open_with(Contract::default(), custody));
+    let (world, _tab, client) = named_late(|_, tab| tab);
     world.settle();
-    assert_eq!((client.state(), world.server(|server| server.alive())), (LOGGED_OUT, 0));
+    assert_eq!((client.state(), world.server(|server| server.alive())), (State::SignedOut(None), 0));
+}
+
+#[test]
+fn the_tabs_own_session_is_logged_out_if_the_page_is_loaded_again_first() {
+    let (world, tab, _client) = named_late(|world, tab| {
+        world.next_transactions([LedgerFault::Hangs; 100]);
+        tab
+    });
+    tab.close();
+    let client = tab.open_with(Contract::default(), IN_MEMORY);
+    world.settle();
+    assert_eq!((client.state(), world.server(|server| server.alive())), (State::SignedOut(None), 0));
 }
 
 #[test]
 fn a_session_that_a_silent_ledger_names_after_a_logout_is_asked_about() {
-    let (world, client) = named_late(|world, _| world.tab().open());
-    assert_eq!(client.state(), State::SignedInElsewhere { user: "ann".into() });
+    let (world, _tab, client) = named_late(|world, _| world.tab());
+    for _ in 0..3 {
+        assert!(world.run(client.recheck()));
+        assert_eq!(client.state(), State::SignedInElsewhere { user: "ann".into() });
+    }
     client.start();
     world.settle();
     assert!(matches!(client.state(), State::SignedIn { .. }), "the person agreed to go on");
+}
+
+#[test]
+fn a_login_that_is_not_stored_ends_the_session_that_the_page_was_restoring() {
+    for custody in [Custody::default(), IN_MEMORY] {
+        let (world, tab, _client) = World::new().sign_in_with(custody);
+        tab.close();
+        world.next_transactions([LedgerFault::BreaksLate(0); 20]);
+        let client = tab.open_with(Contract::default(), custody);
+        assert_eq!(client.state(), State::Restoring);
+        world.run(client.login("bob", "secret")).unwrap();
+        world.unblock_ledger();
+        world.settle();
+        assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{custody:?}");
+        client.logout();
+        world.settle();
+        assert!(world.run(client.recheck()));
+        assert_eq!(client.state(), LOGGED_OUT, "ann's session is not taken up");
+    }
 }

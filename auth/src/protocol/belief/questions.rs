@@ -16,7 +16,7 @@ impl Belief {
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.phase {
             Phase::SignedIn(session) | Phase::Joining { session, .. } => Some(session),
-            Phase::Unknown { .. } | Phase::SignedOut(_) | Phase::Unnamed | Phase::Elsewhere(_) => None,
+            Phase::Unknown { .. } | Phase::SignedOut(_) | Phase::Unnamed(_) | Phase::Elsewhere(_) => None,
         }
     }
 
@@ -61,7 +61,7 @@ impl Belief {
     }
 
     /// Whether the page shows that it restores.
-    pub(super) fn is_restoring(&self) -> bool {
+    pub(crate) fn is_restoring(&self) -> bool {
         matches!(self.phase, Phase::Unknown { logout_wanted: false })
     }
 
@@ -84,9 +84,11 @@ impl Phase {
     pub(super) fn face(&self, degraded: Option<Degraded>) -> State {
         match self {
             Self::Unknown { logout_wanted: false } => State::Restoring,
-            Self::Unknown { logout_wanted: true } | Self::Unnamed => State::SignedOut(None),
+            Self::Unknown { logout_wanted: true } | Self::Unnamed(None) => State::SignedOut(None),
             Self::SignedOut(reason) => State::SignedOut(*reason),
-            Self::Elsewhere(user) => State::SignedInElsewhere { user: user.name.clone() },
+            Self::Elsewhere(user) | Self::Unnamed(Some(user)) => {
+                State::SignedInElsewhere { user: user.name.clone() }
+            }
             Self::Joining { shows, .. } => shows.clone(),
             Self::SignedIn(session) => State::SignedIn {
                 user: session.confirmed.then(|| session.user.name.clone()),

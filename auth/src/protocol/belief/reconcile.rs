@@ -61,17 +61,15 @@ impl Belief {
         let named = page.live();
         let taken_back = named.is_some_and(|row| self.has_ended(&row.sid));
         let live = named.filter(|_| !taken_back && !reading.noted_logout);
-        // The session ended while no page had this token.
-        let left =
+        // A newer build may use a session whose row this build cannot read.
+        let spared = page.newer;
+        // The tab kept an access token of a session that is over.
+        let over =
             kept.clone().filter(|kept| live.is_none_or(|row| row.sid != kept.session)).map(Session::kept);
-        effects.revoke.extend(left.as_ref().and_then(Session::last_tokens));
-        let is_own = |row: &Row| reading.noted.as_ref() == Some(&row.sid);
+        effects.revoke.extend(over.as_ref().and_then(Session::last_tokens).filter(|_| !spared));
         match (live, self.session().map(|session| session.id.clone())) {
             (Some(row), Some(id)) if row.sid == id => Next::Done,
-            (Some(row), None)
-                if (self.is_logout_wanted() || is_own(row) && matches!(self.phase, Phase::Unnamed))
-                    && !self.is_entering(&row.sid) =>
-            {
+            (Some(row), None) if self.is_logout_wanted() && !self.is_entering(&row.sid) => {
                 self.join(Session::stored(row, kept), effects);
                 Next::LogOut
             }
@@ -86,21 +84,19 @@ impl Belief {
                 true => self.settled(effects),
                 false => Next::Done,
             },
-            (Some(row), _) => self.another_login(row, is_own(row), kept, at, effects),
+            (Some(row), _) => {
+                let own = reading.noted.as_ref() == Some(&row.sid);
+                self.another_login(row, own, kept, at, effects)
+            }
             (None, Some(id)) => {
-                let reason = gone(&page, &id, taken_back);
-                // A page that ends a session without a refresh token may lack its access token, and the ledger has none. So each tab
-                // that has it tells the server, unless that ended the session itself.
-                let by_a_page = matches!(
-                    reason,
-                    EndReason::LoggedOutElsewhere | EndReason::ReplacedElsewhere | EndReason::Lost
-                );
-                let tokens = |session: &Session| match by_a_page {
-                    true => session.last_tokens(),
-                    false => session.unwritten_token().map(Into::into),
+                // Each tab that has the access token of a session without a refresh token tells the server, because the page that ended
+                // the session may have had none.
+                let tokens = |session: &Session| match spared {
+                    true => session.unwritten_token().map(Into::into),
+                    false => session.last_tokens(),
                 };
                 effects.revoke.extend(self.session().and_then(tokens));
-                self.close(&id, reason, effects);
+                self.close(&id, gone(&page, &id, taken_back), effects);
                 Next::Done
             }
             (None, None) if self.is_unknown() => self.restored(None, at, effects),
@@ -114,7 +110,7 @@ impl Belief {
             _ if !self.is_unknown() => Next::Done,
             Some(kept) => self.restored(Some(kept), at, effects),
             None if self.is_logout_wanted() => {
-                self.turn_to(Phase::Unnamed, effects);
+                self.turn_to(Phase::Unnamed(None), effects);
                 Next::Done
             }
             // A look may yet find another's session, so the page stays its user's.
@@ -161,8 +157,11 @@ impl Belief {
             effects.forget.push(session.id.clone());
             effects.revoke.extend(session.last_tokens());
         }
-        let others = !own && self.whose.as_ref().is_some_and(|user| !user.is(&row.user));
-        if others || matches!(self.phase, Phase::Unnamed) {
+        if matches!(self.phase, Phase::Unnamed(_)) {
+            self.turn_to(Phase::Unnamed(Some(row.user.clone())), effects);
+            return Next::Done;
+        }
+        if !own && self.whose.as_ref().is_some_and(|user| !user.is(&row.user)) {
             self.turn_to(Phase::Elsewhere(row.user.clone()), effects);
             return Next::Done;
         }

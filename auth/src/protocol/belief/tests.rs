@@ -92,7 +92,6 @@ fn a_logout_or_an_end_forgets_the_tokens_and_gives_the_reason() {
 fn a_session_that_is_no_longer_kept_is_told_of_in_its_users_page() {
     for (name, user, state) in [
         ("out", "ann", "out: NoLongerKept"),
-        ("unnamed", "ann", "out: NoLongerKept"),
         ("elsewhere", "bob", "out: NoLongerKept"),
         ("elsewhere", "cid", "elsewhere: bob"),
         ("in", "ann", "in: ann"),

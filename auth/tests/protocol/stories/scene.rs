@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 
 use auth::{Client, State};
-use futures_util::future::{join_all, select};
+use futures_util::future::{Either, join_all, select};
 
 use super::servers::Kind;
 use super::{Act, Bad, Story, TABS};
@@ -14,20 +14,14 @@ use crate::world::{Tab, World, me};
 
 /// More than may be on their way at a time.
 const MANY: usize = 70;
-/// How long a logout looks for the session that it is for, in milliseconds.
-const UNTIL_NAMED: u64 = 120_000;
 
 /// What a page knows of a login that it began.
 struct Login {
     tab: usize,
-    /// When it began, in milliseconds.
-    time: u64,
-    /// When it began and when it was done, in the order of events.
+    /// When it began and when it was done, in the order of events. Nobody knows the latter if the caller goes away first.
     began: usize,
     done: Option<usize>,
     succeeded: bool,
-    /// Whether its caller goes away. Then nobody knows when it is done, and how.
-    hasty: bool,
 }
 
 pub(super) struct Scene<'a> {
@@ -41,7 +35,7 @@ pub(super) struct Scene<'a> {
     /// Who may be logged out, because somebody wanted that.
     wanted: RefCell<BTreeSet<String>>,
     /// When somebody logged out before the page had found its session.
-    wishes: RefCell<Vec<u64>>,
+    wishes: RefCell<Vec<usize>>,
 }
 
 impl<'a> Scene<'a> {
@@ -90,18 +84,19 @@ impl<'a> Scene<'a> {
         self.wanted.borrow_mut().insert(user.to_owned());
     }
 
-    /// Whether somebody wanted to log `user` out. A logout before the page has found its session is of the one that it will
-    /// find, within two minutes.
+    /// Whether somebody wanted to log `user` out. A logout before the page has found its session is of the one that it will find:
+    /// if the ledger answers at once, one that had begun by then.
     fn is_wanted(&self, user: &str) -> bool {
-        let began = self.logins.borrow().get(user).map_or(0, |login| login.time);
-        let wished = || self.wishes.borrow().iter().any(|wish| began <= wish + UNTIL_NAMED);
+        let began = self.logins.borrow().get(user).map_or(0, |login| login.began);
+        let is_silent = !self.story.blocks.is_empty();
+        let wished = || self.wishes.borrow().iter().any(|wish| is_silent || began <= *wish);
         self.wanted.borrow().contains(user) || wished()
     }
 
-    fn begin_login(&self, tab: usize, hasty: bool) -> String {
+    fn begin_login(&self, tab: usize) -> String {
         let began = self.event();
         let user = format!("user-{began}");
-        let login = Login { tab, time: self.world.time(), began, done: None, succeeded: false, hasty };
+        let login = Login { tab, began, done: None, succeeded: false };
         self.logins.borrow_mut().insert(user.clone(), login);
         user
     }
@@ -118,16 +113,18 @@ impl<'a> Scene<'a> {
         let client = self.clients.borrow()[*tab].clone();
         match act {
             Act::Login => {
-                let user = self.begin_login(*tab, false);
+                let user = self.begin_login(*tab);
                 let succeeded = client.login(&user, "secret").await.is_ok();
                 self.end_login(&user, succeeded);
             }
             Act::HastyLogin(patience) => {
-                let user = self.begin_login(*tab, true);
+                let user = self.begin_login(*tab);
                 let (login, patience) = (pin!(client.login(&user, "secret")), self.world.timer(*patience));
-                select(login, pin!(patience)).await;
+                if let Either::Left((outcome, _)) = select(login, pin!(patience)).await {
+                    self.end_login(&user, outcome.is_ok());
+                }
             }
-            Act::Logout => self.log_out(&client),
+            Act::Logout => self.log_out(*tab, &client),
             Act::Fetch => {
                 self.fetch(&client).await;
             }
@@ -149,12 +146,21 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn log_out(&self, client: &Client) {
+    fn log_out(&self, tab: usize, client: &Client) {
         match client.state() {
             State::SignedIn { user: Some(user), .. } => self.want(&user),
-            State::SignedIn { .. } | State::Restoring => self.wishes.borrow_mut().push(self.world.time()),
+            State::SignedIn { user: None, .. } => {
+                let records = format!("{:?}", self.tabs[tab].records());
+                let all: Vec<_> = self.logins.borrow().keys().cloned().collect();
+                let of_tab = |user: &&String| records.contains(&format!(r#"\"user\":\"{user}\""#));
+                all.iter().filter(of_tab).for_each(|user| self.want(user));
+            }
+            State::Restoring => {
+                let wish = self.event();
+                self.wishes.borrow_mut().push(wish);
+            }
             // A page without a session has no logout.
-            _ => return,
+            State::SignedOut(_) | State::SignedInElsewhere { .. } => return,
         }
         client.logout();
     }
@@ -179,7 +185,7 @@ impl<'a> Scene<'a> {
         let after = |other: &Login| other.done.is_none_or(|done| done > own.began);
         // Without the ledger's word a login that failed may have replaced it too. So may any that reached a server with one cookie.
         let unsure = !self.story.blocks.is_empty() || self.story.kind.has_one_cookie();
-        let counts = |other: &Login| other.succeeded || other.hasty || unsure;
+        let counts = |other: &Login| other.succeeded || other.done.is_none() || unsure;
         logins.iter().any(|(name, other)| name != user && after(other) && counts(other))
     }
 
@@ -203,9 +209,6 @@ impl<'a> Scene<'a> {
             return;
         }
         let logins = self.logins.borrow();
-        if logins.values().any(|login| login.hasty) {
-            return;
-        }
         let last = logins.iter().filter(|(_, login)| login.succeeded).max_by_key(|(_, login)| login.done);
         let Some((user, login)) = last.filter(|(user, _)| !self.is_replaced(user)) else { return };
         let outside = |act: &Act| matches!(act, Act::LoginOutside);
@@ -218,14 +221,14 @@ impl<'a> Scene<'a> {
 
     /// After a logout in each tab no session lives that the server could have been told of.
     pub(super) fn check_the_server_knows_every_end(&self) {
-        // A cookie that was replaced names its session no more. A page may go while it gets the access token for a logout, or before
-        // the logout is repeated.
-        let is_slow =
+        // A page may go while it gets the access token for a logout, or before the logout is repeated. A cookie that was replaced
+        // names its session no more.
+        let reloads = self.story.reloads();
+        let needs_time =
             self.story.kind != Kind::TokenOnly || self.story.fates.iter().any(|(path, _)| *path == "/logout");
-        if self.story.kind.has_one_cookie() || is_slow && self.story.reloads() {
+        if self.story.kind.has_one_cookie() || reloads && needs_time {
             return;
         }
-        let reloads = self.story.reloads();
         let lost = |(path, bad): &(&str, Bad)| match bad {
             Bad::LostAnswer | Bad::Cut => *path == "/token",
             // A page that goes hears no late answer.

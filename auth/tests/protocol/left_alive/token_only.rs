@@ -1,0 +1,154 @@
+//! The same for sessions without a refresh token, at a server whose logout takes the access token.
+
+use auth::{Client, Contract, Custody, EndReason, Error, State};
+
+use super::{by_access, is_taken_back};
+use crate::world::{LedgerFault, Tab, World};
+
+/// A server without refresh tokens whose logout takes the access token, and its contract.
+fn token_only() -> (World, impl Fn() -> Contract) {
+    let world = World::with(|server| {
+        server.issues_refresh = false;
+        server.dialect.ends_by_access = true;
+    });
+    (world, by_access)
+}
+
+#[test]
+fn a_logout_that_meets_the_restore_of_a_token_only_session_is_told_with_its_token() {
+    let (world, contract) = token_only();
+    let tab = world.tab();
+    world.run(tab.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
+    tab.close();
+    let client = tab.client(contract(), Custody::default());
+    client.start();
+    client.logout();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0, "{:?} {:?}", client.state(), world.take_log());
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::LoggedOut)));
+}
+
+#[test]
+fn a_login_over_a_token_only_session_ends_that_at_the_server() {
+    let (world, contract) = token_only();
+    let client = world.tab().open_with(contract(), Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 1, "{:?}", world.take_log());
+}
+
+#[test]
+fn another_tabs_login_over_a_token_only_session_ends_that_at_the_server() {
+    let (world, contract) = token_only();
+    let client = world.tab().open_with(contract(), Custody::default());
+    let other = world.tab().open_with(contract(), Custody::default());
+    world.run(other.login("carl", "secret")).unwrap();
+    world.run(client.login("ann", "secret")).unwrap();
+    world.settle();
+    assert_eq!(other.state(), State::SignedInElsewhere { user: "ann".into() });
+    world.run(other.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 1, "{:?}", world.take_log());
+}
+
+#[test]
+fn a_token_only_login_that_is_taken_back_is_ended_at_the_server() {
+    let (world, contract) = token_only();
+    let client = world.tab().open_with(contract(), Custody::default());
+    world.settle();
+    world.next_transactions([LedgerFault::Aborts; 12]);
+    assert_eq!(world.run(client.login("ann", "secret")), Err(Error::StorageSilent));
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0, "{:?}", world.take_log());
+}
+
+#[test]
+fn a_session_that_a_login_without_a_refresh_token_had_replaced_is_ended_when_that_is_taken_back() {
+    let (world, contract) = token_only();
+    let client = world.tab().open_with(contract(), Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    is_taken_back(&world, &client);
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::Revoked)));
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_token_only_session_that_was_replaced_during_a_reload_is_told() {
+    let (world, contract) = token_only();
+    let (first, second) = (world.tab(), world.tab());
+    world.run(first.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
+    first.close();
+    world.run(second.open_with(contract(), Custody::default()).login("bob", "secret")).unwrap();
+    first.open_with(contract(), Custody::default());
+    world.settle();
+    assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{:?}", world.take_log());
+}
+
+#[test]
+fn a_login_that_overtakes_the_restore_of_a_session_tells_of_it() {
+    let (world, contract) = token_only();
+    let tab = world.tab();
+    world.run(tab.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
+    tab.close();
+    world.next_transactions([LedgerFault::Aborts]);
+    let client = tab.open_with(contract(), Custody::default());
+    assert_eq!(client.state(), State::Restoring);
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{:?}", world.take_log());
+}
+
+/// Ann's page, which hears of nothing until it looks.
+fn deaf() -> (World, Tab, Client) {
+    let (world, contract) = token_only();
+    let tab = world.tab();
+    let client = tab.open_with(contract(), Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    client.pause();
+    (world, tab, client)
+}
+
+#[test]
+fn a_session_whose_next_one_has_ended_too_is_told() {
+    let (world, _tab, client) = deaf();
+    let other = world.tab().open_with(by_access(), Custody::default());
+    world.run(other.login("bob", "secret")).unwrap();
+    other.logout();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive_users()), ["ann"]);
+    world.run(client.recheck());
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn a_look_while_a_login_is_taken_back_tells_of_the_session_before() {
+    let (world, _tab, client) = deaf();
+    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
+    world.next_transactions([LedgerFault::Hangs; 6]);
+    assert_eq!(world.run(client.login("bob", "secret")), Err(Error::StorageSilent));
+    world.unblock_ledger();
+    world.run(client.recheck());
+    world.settle();
+    assert_eq!(world.server(|server| server.alive()), 0, "{:?}", client.state());
+}
+
+#[test]
+fn a_session_that_a_newer_build_uses_lives_on() {
+    for reload in [false, true] {
+        for version in ["3", "256"] {
+            let (world, tab, client) = deaf();
+            world.edit_ledger(|entry| entry.replace(r#""v":1"#, &format!(r#""v":{version}"#)));
+            if reload {
+                tab.close();
+                tab.open_with(by_access(), Custody::default());
+            } else {
+                world.run(client.recheck());
+            }
+            world.settle();
+            assert_eq!(world.server(|server| server.alive()), 1, "{reload} {version}");
+            assert_eq!(world.count("POST /logout"), 0, "{:?}", world.take_log());
+        }
+    }
+}
