@@ -157,7 +157,10 @@ async fn begin(looks: &Rc<Looks>, name: &str, grant: Grant, received: Instant) -
         row.token = token.as_ref().map(|token| token.reveal().to_owned());
         Tenure::ThisTab { notice: token.is_some() && !meant, row: token.is_some().then(|| Rc::new(row)) }
     };
-    let (older, left_behind) = (older_tokens(engine, &sid, &entered), left_behind(engine, &entered));
+    // A server may have one access token for all sessions of a user.
+    let older =
+        older_tokens(engine, &sid, &entered).filter(|older| older.access.as_ref() != Some(&grant.access));
+    let left_behind = left_behind(engine, &entered);
     let session = Session {
         id: sid,
         user,

@@ -8,6 +8,7 @@ use crate::custody::RefreshCustody;
 use crate::engine::{Engine, TRIES, can_tell, can_tell_with, pause_before, tell_of_logout};
 use crate::platform::LedgerError;
 use crate::protocol::attempt::Found;
+use crate::protocol::belief::Belief;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Page, Row};
 use crate::protocol::session::{Session, Tenure};
@@ -32,7 +33,7 @@ struct Known {
 /// offline, with an expired access token, and while a refresh is under way.
 pub(crate) fn log_out(engine: &Rc<Engine>) {
     let Some(session) = engine.session() else {
-        return engine.apply(|belief, _| belief.want_logout());
+        return want_logout(engine);
     };
     let id = session.id.clone();
     let shared = !session.is_this_tabs();
@@ -63,6 +64,17 @@ pub(crate) fn log_out(engine: &Rc<Engine>) {
             this.apply(|belief, _| belief.told(&id, false));
         }
     });
+}
+
+/// A logout while the page has no session. If the page restores, it waits for the ledger to name the session. The note ends the
+/// tab's own one if the page goes before that.
+fn want_logout(engine: &Rc<Engine>) {
+    engine.apply(|belief, _| belief.want_logout());
+    if engine.believes(Belief::is_logout_wanted)
+        && let Some((Some(own), _)) = engine.tab.noted()
+    {
+        engine.vault.note_logout(&own);
+    }
 }
 
 /// Ends in the ledger and at the server a session that was logged out before the ledger could hear of it.

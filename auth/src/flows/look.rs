@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::flows::logout::{finish_logout, log_out};
 use crate::platform::LedgerError;
 use crate::ports::siblings::{HAND_OVER, Heard, Siblings};
-use crate::protocol::belief::{Next, Reading};
+use crate::protocol::belief::{Belief, Next, Reading};
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::Page;
 use crate::wire::Error;
@@ -136,7 +136,9 @@ impl Looks {
             row.renewable &= engine.contract.refresh.is_some();
         }
         let live = page.as_ref().ok().and_then(Page::live).map(|row| row.sid.clone());
-        let noted = live.filter(|sid| engine.vault.notes_logout(sid));
+        // A logout that this page waits with takes its own way.
+        let is_wanted = engine.believes(Belief::is_logout_wanted);
+        let noted = live.filter(|sid| !is_wanted && engine.vault.notes_logout(sid));
         let reading = Reading {
             epoch,
             page,

@@ -10,7 +10,7 @@ use crate::flows::redeploy::adopt_custody;
 use crate::flows::refresh::{LONGEST_WAIT, Refresher};
 use crate::flows::takeover::{noted, take_over};
 use crate::platform::Instant;
-use crate::protocol::belief::Next;
+use crate::protocol::belief::{Belief, Next};
 
 /// The pause before a ledger that refused is asked again, in milliseconds.
 const PAUSE: u32 = 250;
@@ -63,21 +63,16 @@ async fn restore(looks: &Rc<Looks>, refresher: &Rc<Refresher>) {
 
 /// The ledger gave no answer for too long. Returns whether a look is to follow.
 fn settle_unseen(engine: &Rc<Engine>) -> bool {
-    let kept = engine.kept().filter(|kept| !engine.vault.notes_logout(&kept.session));
+    let is_wanted = engine.believes(Belief::is_logout_wanted);
+    let kept = engine.kept().filter(|kept| is_wanted || !engine.vault.notes_logout(&kept.session));
     let now = engine.platform.now();
-    let is_wanted = engine.believes(|belief| belief.is_logout_wanted());
     if engine.apply(|belief, effects| belief.unseen(kept, now, effects)) == Next::LogOut {
         // No look follows, because it would take up another session.
         log_out(engine);
         return false;
     }
-    if !is_wanted {
-        return true;
-    }
-    let Some((Some(own), _)) = engine.tab.noted() else { return false };
-    // The logout was meant for this session. A look ends it, in this life of the page or in a later one.
-    engine.vault.note_logout(&own);
-    true
+    // After a logout a look carries out its note, if the tab has a session of its own.
+    !is_wanted || engine.tab.noted().is_some_and(|(own, _)| own.is_some())
 }
 
 /// A look, repeated for a while since `started` if the ledger gives no answer. A logout that is wanted waits longer, because a

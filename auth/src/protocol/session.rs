@@ -160,6 +160,14 @@ impl Session {
         self.unwritten_token().map(Into::into).or(access)
     }
 
+    /// The same after a login of `user` has replaced the session. A server may have one access token for all sessions of a user.
+    pub(crate) fn tokens_replaced_by(&self, user: &User) -> Option<Tokens> {
+        match self.user.is(user) {
+            true => self.unwritten_token().map(Into::into),
+            false => self.last_tokens(),
+        }
+    }
+
     /// Whether its access token can be sent as it is.
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
         self.age(now).is_some_and(|age| age != Age::Stale)

@@ -251,3 +251,14 @@ fn what_is_older_or_no_record_is_discarded() {
         assert!(!format!("{:?}", world.profile()).contains(NEWER), "{version}");
     }
 }
+
+#[test]
+fn a_page_whose_session_a_newer_build_uses_leaves_its_tokens() {
+    let (world, _tab, client) = World::signed_in();
+    let before = world.profile();
+    world.edit_ledger(|entry| entry.replace(r#""v":1"#, r#""v":3"#));
+    world.run(client.recheck());
+    world.settle();
+    assert!(matches!(client.state(), State::SignedOut(Some(_))), "{:?}", client.state());
+    assert_eq!((world.profile(), world.take_log()), (before, vec![]));
+}

@@ -34,6 +34,8 @@ pub(super) fn left_behind(engine: &Engine, entered: &Entered) -> Option<Sid> {
     }
     match engine.session() {
         Some(session) => Some(session.id.clone()).filter(|_| !session.is_this_tabs()),
-        None => engine.tab.noted().filter(|_| engine.believes(Belief::is_restoring))?.0,
+        // A logout that the page waits with ends it.
+        None if engine.believes(Belief::is_logout_wanted) => None,
+        None => engine.tab.noted()?.0,
     }
 }

@@ -61,7 +61,7 @@ impl Belief {
     }
 
     /// Whether the page shows that it restores.
-    pub(crate) fn is_restoring(&self) -> bool {
+    pub(super) fn is_restoring(&self) -> bool {
         matches!(self.phase, Phase::Unknown { logout_wanted: false })
     }
 

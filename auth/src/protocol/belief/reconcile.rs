@@ -6,7 +6,7 @@ use crate::protocol::effects::Effects;
 use crate::protocol::ids::Sid;
 use crate::protocol::rows::{Page, Row};
 use crate::protocol::session::{Kept, Session};
-use crate::wire::EndReason;
+use crate::wire::{EndReason, Tokens};
 
 /// What was read, and when.
 pub(crate) struct Reading {
@@ -61,13 +61,10 @@ impl Belief {
         let named = page.live();
         let taken_back = named.is_some_and(|row| self.has_ended(&row.sid));
         let live = named.filter(|_| !taken_back && !reading.noted_logout);
-        // A newer build may use a session whose row this build cannot read.
-        let spared = page.newer;
-        // The tab kept an access token of a session that is over.
-        let over =
-            kept.clone().filter(|kept| live.is_none_or(|row| row.sid != kept.session)).map(Session::kept);
-        effects.revoke.extend(over.as_ref().and_then(Session::last_tokens).filter(|_| !spared));
-        match (live, self.session().map(|session| session.id.clone())) {
+        if !page.newer {
+            effects.revoke.extend(self.tokens_of_the_past(live, kept.as_ref()));
+        }
+        let next = match (live, self.session().map(|session| session.id.clone())) {
             (Some(row), Some(id)) if row.sid == id => Next::Done,
             (Some(row), None) if self.is_logout_wanted() && !self.is_entering(&row.sid) => {
                 self.join(Session::stored(row, kept), effects);
@@ -76,7 +73,6 @@ impl Belief {
             // While a login is under way nothing is adopted, and what is over is not shown.
             (Some(row), Some(_)) if self.is_entering(&row.sid) => Next::Unseen,
             (Some(_), Some(id)) if self.is_logging_in() => {
-                effects.revoke.extend(self.session().and_then(Session::last_tokens));
                 self.close(&id, EndReason::ReplacedElsewhere, effects);
                 Next::Done
             }
@@ -89,18 +85,29 @@ impl Belief {
                 self.another_login(row, own, kept, at, effects)
             }
             (None, Some(id)) => {
-                // Each tab that has the access token of a session without a refresh token tells the server, because the page that ended
-                // the session may have had none.
-                let tokens = |session: &Session| match spared {
-                    true => session.unwritten_token().map(Into::into),
-                    false => session.last_tokens(),
-                };
-                effects.revoke.extend(self.session().and_then(tokens));
                 self.close(&id, gone(&page, &id, taken_back), effects);
                 Next::Done
             }
             (None, None) if self.is_unknown() => self.restored(None, at, effects),
             (None, None) => self.settled(effects),
+        };
+        if page.newer && !effects.forget.is_empty() {
+            // A newer build may use the session whose row this build cannot read. So its tokens stay, but for the tab's own record.
+            effects.forget.clear();
+            effects.forget_access = true;
+        }
+        next
+    }
+
+    /// The tokens to tell the server with of the session that the page, or its tab's record, has and that is over now. `live` may
+    /// have replaced it. Each tab tells, because the page that ended the session may lack its access token.
+    fn tokens_of_the_past(&self, live: Option<&Row>, kept: Option<&Kept>) -> Option<Tokens> {
+        let kept = || kept.cloned().map(Session::kept);
+        let past = self.session().cloned().or_else(kept)?;
+        match live {
+            Some(row) if row.sid == past.id || self.is_entering(&row.sid) => None,
+            Some(row) => past.tokens_replaced_by(&row.user),
+            None => past.last_tokens(),
         }
     }
 
@@ -155,7 +162,6 @@ impl Belief {
     ) -> Next {
         if let Some(session) = self.session() {
             effects.forget.push(session.id.clone());
-            effects.revoke.extend(session.last_tokens());
         }
         if matches!(self.phase, Phase::Unnamed(_)) {
             self.turn_to(Phase::Unnamed(Some(row.user.clone())), effects);

@@ -3,7 +3,7 @@
 use auth::{Client, Contract, Custody, EndReason, Error, State};
 
 use super::{by_access, is_taken_back};
-use crate::world::{LedgerFault, Tab, World};
+use crate::world::{Fault, LedgerFault, Tab, World};
 
 /// A server without refresh tokens whose logout takes the access token, and its contract.
 fn token_only() -> (World, impl Fn() -> Contract) {
@@ -150,5 +150,43 @@ fn a_session_that_a_newer_build_uses_lives_on() {
             assert_eq!(world.server(|server| server.alive()), 1, "{reload} {version}");
             assert_eq!(world.count("POST /logout"), 0, "{:?}", world.take_log());
         }
+    }
+}
+
+#[test]
+fn another_login_of_this_build_leaves_a_session_that_a_newer_build_uses() {
+    let (world, _tab, client) = deaf();
+    let now = world.entries().into_keys().find(|name| name.ends_with(":now")).unwrap();
+    world.edit_ledger(|entry| entry.replace(r#""v":1"#, r#""v":3"#));
+    let other = world.tab().open_with(by_access(), Custody::default());
+    world.run(other.login("bob", "secret")).unwrap();
+    assert!(world.entries().contains_key(&format!("{now}:v1")), "bob's login lies beside the newer build's");
+    world.run(client.recheck());
+    world.settle();
+    assert_eq!(client.state(), State::SignedInElsewhere { user: "bob".into() });
+    assert_eq!(world.server(|server| server.alive()), 2);
+}
+
+#[test]
+fn a_login_that_gets_the_same_access_token_again_does_not_end_it() {
+    let answer = || Fault::says(200, r#"{"access_token":"one-for-all"}"#);
+    for reload in [false, true] {
+        let (world, contract) = token_only();
+        world.always("/token", answer());
+        let (tab, other) = (world.tab(), world.tab().open_with(contract(), Custody::default()));
+        let client = tab.open_with(contract(), Custody::default());
+        world.run(client.login("ann", "secret")).unwrap();
+        world.settle();
+        let client = if reload {
+            tab.close();
+            world.next_transactions([LedgerFault::Aborts]);
+            tab.open_with(contract(), Custody::default())
+        } else {
+            client
+        };
+        world.run(client.login("ann", "secret")).unwrap();
+        world.run(other.login("ann", "secret")).unwrap();
+        world.settle();
+        assert_eq!(world.count("POST /logout"), 0, "{:?}", world.take_log());
     }
 }
