@@ -62,7 +62,7 @@ impl Belief {
         let taken_back = named.is_some_and(|row| self.has_ended(&row.sid));
         let live = named.filter(|_| !taken_back && !reading.noted_logout);
         if !page.newer {
-            effects.revoke.extend(self.tokens_of_the_past(live, kept.as_ref()));
+            effects.revoke.extend(self.tokens_of_the_past(&page, live, kept.as_ref()));
         }
         let next = match (live, self.session().map(|session| session.id.clone())) {
             (Some(row), Some(id)) if row.sid == id => Next::Done,
@@ -101,13 +101,19 @@ impl Belief {
 
     /// The tokens to tell the server with of the session that the page, or its tab's record, has and that is over now. `live` may
     /// have replaced it. Each tab tells, because the page that ended the session may lack its access token.
-    fn tokens_of_the_past(&self, live: Option<&Row>, kept: Option<&Kept>) -> Option<Tokens> {
+    fn tokens_of_the_past(&self, page: &Page, live: Option<&Row>, kept: Option<&Kept>) -> Option<Tokens> {
         let kept = || kept.cloned().map(Session::kept);
         let past = self.session().cloned().or_else(kept)?;
         match live {
             Some(row) if row.sid == past.id || self.is_entering(&row.sid) => None,
             Some(row) => past.tokens_replaced_by(&row.user),
-            None => past.last_tokens(),
+            None => match page.row.as_ref().filter(|row| row.sid == past.id).and_then(Row::ended_elsewhere) {
+                None | Some(EndReason::LoggedOutElsewhere | EndReason::ReplacedElsewhere) => {
+                    past.last_tokens()
+                }
+                // The server has ended it.
+                Some(_) => past.unwritten_token().map(Into::into),
+            },
         }
     }
 

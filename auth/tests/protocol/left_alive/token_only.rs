@@ -3,7 +3,7 @@
 use auth::{Client, Contract, Custody, EndReason, Error, State};
 
 use super::{by_access, is_taken_back};
-use crate::world::{Fault, LedgerFault, Tab, World};
+use crate::world::{Fault, LedgerFault, Tab, World, me};
 
 /// A server without refresh tokens whose logout takes the access token, and its contract.
 fn token_only() -> (World, impl Fn() -> Contract) {
@@ -120,6 +120,21 @@ fn a_session_whose_next_one_has_ended_too_is_told() {
     world.run(client.recheck());
     world.settle();
     assert_eq!(world.server(|server| server.alive()), 0);
+}
+
+#[test]
+fn an_end_by_the_server_is_told_by_no_tab() {
+    let (world, contract) = token_only();
+    let client = world.tab().open_with(contract(), Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    let other = world.tab().open_with(contract(), Custody::default());
+    world.settle();
+    world.pass(15_000);
+    world.server(|server| server.end_all());
+    assert_eq!(world.run(client.send(&me())).err(), Some(Error::SessionEnded(EndReason::Expired)));
+    world.settle();
+    assert_eq!(other.state(), State::SignedOut(Some(EndReason::Expired)));
+    assert_eq!(world.count("POST /logout"), 0, "{:?}", world.take_log());
 }
 
 #[test]

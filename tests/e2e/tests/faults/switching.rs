@@ -218,7 +218,7 @@ async fn ensure_kept_elsewhere(scene: &Scene, user: &str) -> Result<()> {
 }
 
 async fn wait_for_notice_of(scene: &Scene, user: &str) -> Result<Seen> {
-    let sentence = format!("Another tab of this browser signed in as {user},");
+    let sentence = format!("Another tab of this browser is signed in as {user},");
     scene.page().wait_until("the notice", |seen| seen.alerts_of(&sentence)).await
 }
 
