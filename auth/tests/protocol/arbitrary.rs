@@ -4,21 +4,26 @@
 mod answers;
 
 use auth::{EndReason, Error, Request, State};
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 use self::answers::{CANARY, Given, given};
 use crate::world::{Tab, World, me};
 
-/// Tries the property with the same answers each time. `PROPTEST_CASES` sets how many.
-fn for_each(property: impl Fn(&Given)) {
+/// Tries the property with the same values each time. `PROPTEST_CASES` sets how many.
+pub(crate) fn for_each_of<S: Strategy>(values: &S, property: impl Fn(&S::Value)) {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let config = Config { failure_persistence: None, ..Config::default() };
-    let outcome = TestRunner::new_with_rng(config, rng).run(&given(), |given| {
-        property(&given);
+    let outcome = TestRunner::new_with_rng(config, rng).run(values, |value| {
+        property(&value);
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+fn for_each(property: impl Fn(&Given)) {
+    for_each_of(&given(), property);
 }
 
 /// Nothing of the answer is in what the page says or writes into its log.

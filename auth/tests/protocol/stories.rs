@@ -10,10 +10,10 @@ use std::pin::pin;
 use auth::State;
 use futures_util::future::{join_all, select};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use self::scene::Scene;
 use self::servers::Kind;
+use crate::arbitrary::for_each_of;
 use crate::world::{Fault, LedgerFault};
 
 const TABS: usize = 3;
@@ -164,11 +164,5 @@ fn holds(story: &Story) {
 
 #[test]
 fn the_stories_of_many_servers_end_well() {
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let config = Config { failure_persistence: None, ..Config::default() };
-    let outcome = TestRunner::new_with_rng(config, rng).run(&stories(), |story| {
-        holds(&story);
-        Ok(())
-    });
-    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    for_each_of(&stories(), holds);
 }
