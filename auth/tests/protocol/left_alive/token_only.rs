@@ -1,26 +1,29 @@
 //! The same for sessions without a refresh token, at a server whose logout takes the access token.
 
-use auth::{Client, Contract, Custody, EndReason, Error, State};
+use auth::{Client, Custody, EndReason, Error, State};
 
 use super::{by_access, is_taken_back};
 use crate::world::{Fault, LedgerFault, Tab, World, me};
 
-/// A server without refresh tokens whose logout takes the access token, and its contract.
-fn token_only() -> (World, impl Fn() -> Contract) {
-    let world = World::with(|server| {
+/// A server without refresh tokens whose logout takes the access token.
+fn token_only() -> World {
+    World::with(|server| {
         server.issues_refresh = false;
         server.dialect.ends_by_access = true;
-    });
-    (world, by_access)
+    })
+}
+
+fn open(tab: &Tab) -> Client {
+    tab.open_with(by_access(), Custody::default())
 }
 
 #[test]
 fn a_logout_that_meets_the_restore_of_a_token_only_session_is_told_with_its_token() {
-    let (world, contract) = token_only();
+    let world = token_only();
     let tab = world.tab();
-    world.run(tab.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
+    world.run(open(&tab).login("ann", "secret")).unwrap();
     tab.close();
-    let client = tab.client(contract(), Custody::default());
+    let client = tab.client(by_access(), Custody::default());
     client.start();
     client.logout();
     world.settle();
@@ -30,8 +33,8 @@ fn a_logout_that_meets_the_restore_of_a_token_only_session_is_told_with_its_toke
 
 #[test]
 fn a_login_over_a_token_only_session_ends_that_at_the_server() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
+    let world = token_only();
+    let client = open(&world.tab());
     world.run(client.login("ann", "secret")).unwrap();
     world.run(client.login("bob", "secret")).unwrap();
     world.settle();
@@ -40,9 +43,9 @@ fn a_login_over_a_token_only_session_ends_that_at_the_server() {
 
 #[test]
 fn another_tabs_login_over_a_token_only_session_ends_that_at_the_server() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
-    let other = world.tab().open_with(contract(), Custody::default());
+    let world = token_only();
+    let client = open(&world.tab());
+    let other = open(&world.tab());
     world.run(other.login("carl", "secret")).unwrap();
     world.run(client.login("ann", "secret")).unwrap();
     world.settle();
@@ -54,8 +57,8 @@ fn another_tabs_login_over_a_token_only_session_ends_that_at_the_server() {
 
 #[test]
 fn a_token_only_login_that_is_taken_back_is_ended_at_the_server() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
+    let world = token_only();
+    let client = open(&world.tab());
     world.settle();
     world.next_transactions([LedgerFault::Aborts; 12]);
     assert_eq!(world.run(client.login("ann", "secret")), Err(Error::StorageSilent));
@@ -65,8 +68,8 @@ fn a_token_only_login_that_is_taken_back_is_ended_at_the_server() {
 
 #[test]
 fn a_session_that_a_login_without_a_refresh_token_had_replaced_is_ended_when_that_is_taken_back() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
+    let world = token_only();
+    let client = open(&world.tab());
     world.run(client.login("ann", "secret")).unwrap();
     is_taken_back(&world, &client);
     assert_eq!(client.state(), State::SignedOut(Some(EndReason::Revoked)));
@@ -75,24 +78,24 @@ fn a_session_that_a_login_without_a_refresh_token_had_replaced_is_ended_when_tha
 
 #[test]
 fn a_token_only_session_that_was_replaced_during_a_reload_is_told() {
-    let (world, contract) = token_only();
+    let world = token_only();
     let (first, second) = (world.tab(), world.tab());
-    world.run(first.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
+    world.run(open(&first).login("ann", "secret")).unwrap();
     first.close();
-    world.run(second.open_with(contract(), Custody::default()).login("bob", "secret")).unwrap();
-    first.open_with(contract(), Custody::default());
+    world.run(open(&second).login("bob", "secret")).unwrap();
+    open(&first);
     world.settle();
     assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{:?}", world.take_log());
 }
 
 #[test]
 fn a_login_that_overtakes_the_restore_of_a_session_tells_of_it() {
-    let (world, contract) = token_only();
+    let world = token_only();
     let tab = world.tab();
-    world.run(tab.open_with(contract(), Custody::default()).login("ann", "secret")).unwrap();
+    world.run(open(&tab).login("ann", "secret")).unwrap();
     tab.close();
     world.next_transactions([LedgerFault::Aborts]);
-    let client = tab.open_with(contract(), Custody::default());
+    let client = open(&tab);
     assert_eq!(client.state(), State::Restoring);
     world.run(client.login("bob", "secret")).unwrap();
     world.settle();
@@ -101,9 +104,9 @@ fn a_login_that_overtakes_the_restore_of_a_session_tells_of_it() {
 
 /// Ann's page, which hears of nothing until it looks.
 fn deaf() -> (World, Tab, Client) {
-    let (world, contract) = token_only();
+    let world = token_only();
     let tab = world.tab();
-    let client = tab.open_with(contract(), Custody::default());
+    let client = open(&tab);
     world.run(client.login("ann", "secret")).unwrap();
     client.pause();
     (world, tab, client)
@@ -112,7 +115,7 @@ fn deaf() -> (World, Tab, Client) {
 #[test]
 fn a_session_whose_next_one_has_ended_too_is_told() {
     let (world, _tab, client) = deaf();
-    let other = world.tab().open_with(by_access(), Custody::default());
+    let other = open(&world.tab());
     world.run(other.login("bob", "secret")).unwrap();
     other.logout();
     world.settle();
@@ -124,10 +127,10 @@ fn a_session_whose_next_one_has_ended_too_is_told() {
 
 #[test]
 fn an_end_by_the_server_is_told_by_no_tab() {
-    let (world, contract) = token_only();
-    let client = world.tab().open_with(contract(), Custody::default());
+    let world = token_only();
+    let client = open(&world.tab());
     world.run(client.login("ann", "secret")).unwrap();
-    let other = world.tab().open_with(contract(), Custody::default());
+    let other = open(&world.tab());
     world.settle();
     world.pass(15_000);
     world.server(|server| server.end_all());
@@ -157,7 +160,7 @@ fn a_session_that_a_newer_build_uses_lives_on() {
             world.edit_ledger(|entry| entry.replace(r#""v":1"#, &format!(r#""v":{version}"#)));
             if reload {
                 tab.close();
-                tab.open_with(by_access(), Custody::default());
+                open(&tab);
             } else {
                 world.run(client.recheck());
             }
@@ -173,7 +176,7 @@ fn another_login_of_this_build_leaves_a_session_that_a_newer_build_uses() {
     let (world, _tab, client) = deaf();
     let now = world.entries().into_keys().find(|name| name.ends_with(":now")).unwrap();
     world.edit_ledger(|entry| entry.replace(r#""v":1"#, r#""v":3"#));
-    let other = world.tab().open_with(by_access(), Custody::default());
+    let other = open(&world.tab());
     world.run(other.login("bob", "secret")).unwrap();
     assert!(world.entries().contains_key(&format!("{now}:v1")), "bob's login lies beside the newer build's");
     world.run(client.recheck());
@@ -186,16 +189,16 @@ fn another_login_of_this_build_leaves_a_session_that_a_newer_build_uses() {
 fn a_login_that_gets_the_same_access_token_again_does_not_end_it() {
     let answer = || Fault::says(200, r#"{"access_token":"one-for-all"}"#);
     for reload in [false, true] {
-        let (world, contract) = token_only();
+        let world = token_only();
         world.always("/token", answer());
-        let (tab, other) = (world.tab(), world.tab().open_with(contract(), Custody::default()));
-        let client = tab.open_with(contract(), Custody::default());
+        let (tab, other) = (world.tab(), open(&world.tab()));
+        let client = open(&tab);
         world.run(client.login("ann", "secret")).unwrap();
         world.settle();
         let client = if reload {
             tab.close();
             world.next_transactions([LedgerFault::Aborts]);
-            tab.open_with(contract(), Custody::default())
+            open(&tab)
         } else {
             client
         };
