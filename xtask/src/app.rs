@@ -40,8 +40,13 @@ impl App {
         let mut command = process::command(wasm_bindgen);
         command.args(["--target=web", "--no-typescript", "--omit-default-module-path"]);
         command.args(["--out-name", NAME, "--out-dir"]).arg(folder);
-        command.arg(target_folder()?.join(TARGET).join(kind).join(self.name).with_extension("wasm"));
+        command.arg(self.compiled(kind)?);
         process::run(&mut command, "wasm-bindgen")
+    }
+
+    /// Where cargo puts the program of this kind.
+    pub(crate) fn compiled(&self, kind: &str) -> Result<PathBuf> {
+        Ok(target_folder()?.join(TARGET).join(kind).join(self.name).with_extension("wasm"))
     }
 
     /// Its page with the files that the tags for Trunk name, and with `start` in place of the tag for the program.
@@ -63,8 +68,9 @@ impl App {
 }
 
 /// Cargo's folder, which a configuration may have moved.
-pub(crate) fn target_folder() -> Result<PathBuf> {
-    let metadata = tools::metadata()?;
+fn target_folder() -> Result<PathBuf> {
+    // Dependencies are left out, because they may not be downloaded yet.
+    let metadata = tools::metadata(&["--no-deps"])?;
     let folder = metadata.get("target_directory").and_then(Value::as_str);
     Ok(PathBuf::from(folder.context("`cargo metadata` names no target folder.")?))
 }

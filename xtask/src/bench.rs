@@ -15,9 +15,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 pub(crate) use self::results::load;
-use self::{contestants::Pages, results::Results};
+use self::{
+    contestants::Pages,
+    results::{Part, Results},
+};
 use crate::{
-    browsers::{self, Browsers},
+    browsers::{self, Chromium},
     cache::{self, Cache},
     cli::{Args, Usage},
     deploy, http,
@@ -48,13 +51,16 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let folder = project::scratch().join("bench");
     fs::create_dir_all(&folder)?;
     let mut results = Results::read(&folder.join("results.json"))?;
-    let bench = Bench::prepare(folder, only)?;
-    for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
+    let parts: Vec<_> = PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)).collect();
+    // Before the builds, because somebody may change the sources while everything is measured.
+    let commit = results::commit();
+    let bench = Bench::prepare(folder, &parts)?;
+    for part in parts {
         progress(&format!("Measuring {part}"));
         let load = load();
         let runs = part_runs(part, runs);
         let figures = bench.measure(part, runs)?;
-        results.put(part, runs, load, figures)?;
+        results.put(part, Part::new(&commit, runs, load, figures))?;
     }
     let tables = tables::all(&results)?;
     println!("\n{tables}");
@@ -91,63 +97,74 @@ fn part_runs(part: &str, runs: usize) -> usize {
     }
 }
 
-/// What the parts need. The server's part needs neither, and the edit's no pages.
+/// Whether a part is measured in a browser.
+fn needs_browser(part: &str) -> bool {
+    !matches!(part, "bytes" | "server")
+}
+
+/// Whether a part is measured with everybody's pages.
+fn needs_pages(part: &str) -> bool {
+    !matches!(part, "edit" | "server")
+}
+
+/// What the parts need.
 struct Bench {
     folder: PathBuf,
+    /// The API's port.
+    port: u16,
     driver: Option<Driver>,
     pages: Option<Pages>,
 }
 
 impl Bench {
-    fn prepare(folder: PathBuf, only: Option<&str>) -> Result<Self> {
-        let driver = (only != Some("server")).then(Driver::prepare).transpose()?;
-        let build = |driver: &Driver| contestants::build(&folder, driver.port);
-        let pages = driver.as_ref().filter(|_| only != Some("edit")).map(build).transpose()?;
-        Ok(Self { folder, driver, pages })
+    fn prepare(folder: PathBuf, parts: &[&str]) -> Result<Self> {
+        let port = http::free_port(PORT)?;
+        let any = |needs: fn(&str) -> bool| parts.iter().any(|part| needs(part));
+        let driver = any(needs_browser).then(Driver::prepare).transpose()?;
+        let pages = any(needs_pages).then(|| contestants::build(&folder, port)).transpose()?;
+        Ok(Self { folder, port, driver, pages })
     }
 
     fn measure(&self, part: &'static str, runs: usize) -> Result<Value> {
         if part == "server" {
             return Ok(json!(deploy::measure::measure(&[1_000], &[1, 2])?.rates));
         }
-        let driver = self.driver.as_ref().context("The driver is not built.")?;
+        let driver = || self.driver.as_ref().context("The driver is not built.");
         let pages = || self.pages.as_ref().context("The pages are not built.");
         let drive = |folder: &Path, port: u16, more: &[String]| {
             let mut arguments = vec![part.to_owned(), runs.to_string()];
             arguments.extend([folder.display().to_string(), port.to_string()]);
             arguments.extend_from_slice(more);
-            driver.run(&arguments, &self.folder.join("figures.json"))
+            driver()?.run(&arguments, &self.folder.join("figures.json"))
         };
         match part {
             "bytes" => pages()?.bytes(),
-            "start" | "tabs" => drive(&pages()?.whole, driver.port, &[]),
+            "start" | "tabs" => drive(&pages()?.whole, self.port, &[]),
             "edit" => {
                 let copy = self.folder.join("copy");
                 copy_checkout(&copy)?;
                 let xtask = std::env::current_exe().context("This program cannot find itself.")?;
                 drive(&copy, http::free_port(EDIT_PORT)?, &[xtask.display().to_string()])
             }
-            _ => drive(&pages()?.calls, driver.port, &[]),
+            _ => drive(&pages()?.calls, self.port, &[]),
         }
     }
 }
 
 /// The program in bench/, and what it needs.
 struct Driver {
-    browsers: Browsers,
+    chromium: Chromium,
     python: PathBuf,
-    /// The API's port.
-    port: u16,
 }
 
 impl Driver {
     fn prepare() -> Result<Self> {
         let cache = Cache::locate()?;
-        let browsers = browsers::install(&cache)?;
+        let chromium = browsers::driven_chromium("The measurements")?;
         let python = reference_server::interpreter(&cache)?;
         // Compiled first, so that no compiler runs while something is measured.
         process::run(cargo().arg("build").args(PROGRAM), "Compiling the driver")?;
-        Ok(Self { browsers, python, port: http::free_port(PORT)? })
+        Ok(Self { chromium, python })
     }
 
     /// What the program prints, by way of the file `output`. Its one sentence is on the terminal.
@@ -157,8 +174,8 @@ impl Driver {
         command
             .env("E2E_PYTHON", &self.python)
             .env("E2E_BACKEND", project::root().join("backend"))
-            .env("E2E_CHROMEDRIVER", &self.browsers.chromedriver)
-            .env("E2E_CHROMIUM", &self.browsers.chromium);
+            .env("E2E_CHROMEDRIVER", &self.chromium.driver)
+            .env("E2E_CHROMIUM", &self.chromium.browser);
         let status = Group::spawn(command.stdout(File::create(output)?), "The driver")?.wait()?;
         ensure!(status.success(), "The measurement failed; its own words are above.");
         serde_json::from_str(&fs::read_to_string(output)?)
@@ -209,6 +226,13 @@ mod tests {
         assert_eq!(error("--runs many"), "`many` is no number of runs: give 1 or more.");
         assert!(error("--only speed").starts_with("`speed` is no part: give one of bytes, start,"));
         assert_eq!(error("--fast"), "`--fast` is not understood here; --help lists what is.");
+    }
+
+    #[test]
+    fn bytes_are_counted_without_a_browser_and_an_edit_is_timed_without_pages() {
+        let with = |needs: fn(&str) -> bool| PARTS.into_iter().filter(|part| needs(part)).collect::<Vec<_>>();
+        assert_eq!(with(needs_browser), ["start", "get", "storm", "tabs", "growth", "edit"]);
+        assert_eq!(with(needs_pages), ["bytes", "start", "get", "storm", "tabs", "growth"]);
     }
 
     #[test]

@@ -68,18 +68,23 @@ impl Cache {
         install: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
         let path = self.path(name);
-        let marker = path.join(".complete");
-        if marker.exists() && works(&path) {
+        if self.is_in_place(name) && works(&path) {
             return Ok(path);
         }
         let _lock = self.lock(name)?;
-        if marker.exists() && works(&path) {
+        if self.is_in_place(name) && works(&path) {
             return Ok(path);
         }
         empty(&path)?;
         install(&path)?;
+        let marker = path.join(MARKER);
         File::create(&marker).with_context(|| format!("{} cannot be written", marker.display()))?;
         Ok(path)
+    }
+
+    /// Whether such an install is complete.
+    pub(crate) fn is_in_place(&self, name: &str) -> bool {
+        self.path(name).join(MARKER).exists()
     }
 
     fn lock(&self, name: &str) -> Result<File> {
@@ -137,6 +142,8 @@ fn root(variable: impl Fn(&str) -> Option<OsString>, macos: bool) -> Option<Path
     Some(caches.join("yew-jwt-auth"))
 }
 
+const MARKER: &str = ".complete";
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -189,8 +196,9 @@ mod tests {
         cache.install("tool", "bin", |_| bail!("installed twice")).unwrap();
 
         let halfway = cache.install_in_place("venv", |_| true, |_| bail!("interrupted"));
-        assert!(halfway.is_err());
+        assert!(halfway.is_err() && !cache.is_in_place("venv"));
         cache.install_in_place("venv", |_| true, |_| Ok(())).unwrap();
+        assert!(cache.is_in_place("venv"));
         cache.install_in_place("venv", |_| true, |_| bail!("installed twice")).unwrap();
         assert!(cache.install_in_place("venv", |_| false, |_| bail!("repaired")).is_err());
         remove(&cache.root).unwrap();

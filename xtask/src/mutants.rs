@@ -23,7 +23,7 @@ target/xtask/mutants/mutants.out/missed.txt.
   --file GLOB   only the mutants of these files, such as auth/src/wire/date.rs
   --shard K/N   only the K-th of N parts, counted from 0, for a run in pieces
 
-All of them take some two hours on two cores that do nothing else.";
+All of them take some hours on two cores that do nothing else.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let (file, shard) = (args.value("--file")?, args.value("--shard")?);
@@ -189,6 +189,15 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    #[test]
+    fn help_and_readme_name_the_same_time() {
+        let readme = project::read("README.md").unwrap();
+        let row = readme.lines().find(|line| line.starts_with("| `cargo xtask mutants` |")).unwrap();
+        let (_, rest) = row.split_once(" (").unwrap();
+        let (time, _) = rest.split_once(';').unwrap();
+        assert!(HELP.contains(&format!("All of them take {time} on two cores")), "{time}");
+    }
 
     #[test]
     fn a_shard_is_a_part_of_so_many() {

@@ -16,7 +16,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 pub(crate) fn watch_for_interrupt() -> Result<()> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")
+    ctrlc::set_handler(interrupt).context("cannot watch for Ctrl-C")
+}
+
+/// What Ctrl-C does: everything that waits for a program ends that program and fails.
+pub(crate) fn interrupt() {
+    INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
 pub(crate) fn interrupted() -> bool {

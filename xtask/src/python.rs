@@ -49,9 +49,8 @@ fn is_new_enough(version: &str) -> bool {
 
 /// The interpreter of an environment that has exactly the packages of the lock file.
 pub(crate) fn environment(cache: &Cache, lock: &Path) -> Result<PathBuf> {
-    let contents = fs::read(lock).with_context(|| format!("{} cannot be read.", lock.display()))?;
     let python = find()?;
-    let name = format!("python-{}-{}", python.version, cache::key([contents.as_slice()]));
+    let name = name(&python, lock)?;
     let works = |path: &Path| {
         let mut check = process::command(path.join("bin/python"));
         // An environment stops working when its base interpreter is removed.
@@ -73,6 +72,17 @@ pub(crate) fn environment(cache: &Cache, lock: &Path) -> Result<PathBuf> {
         })
     })?;
     Ok(path.join("bin/python"))
+}
+
+/// Whether such an environment is there already. Fails without a Python that could make it.
+pub(crate) fn has_environment(cache: &Cache, lock: &Path) -> Result<bool> {
+    Ok(cache.is_in_place(&name(&find()?, lock)?))
+}
+
+/// The name of an environment in the cache.
+fn name(python: &Python, lock: &Path) -> Result<String> {
+    let contents = fs::read(lock).with_context(|| format!("{} cannot be read.", lock.display()))?;
+    Ok(format!("python-{}-{}", python.version, cache::key([contents.as_slice()])))
 }
 
 /// Installs locked packages into a plain folder.

@@ -27,6 +27,11 @@ pub(crate) fn interpreter(cache: &Cache) -> Result<PathBuf> {
     python::environment(cache, &project::root().join(LOCK))
 }
 
+/// Whether there is such an interpreter already. Fails without a Python.
+pub(crate) fn has_packages(cache: &Cache) -> Result<bool> {
+    python::has_environment(cache, &project::root().join(LOCK))
+}
+
 /// The interpreter with the packages of the server and of its tests.
 pub(crate) fn interpreter_of_tests(cache: &Cache) -> Result<PathBuf> {
     python::environment(cache, &project::root().join(TESTS_LOCK))

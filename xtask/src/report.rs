@@ -130,6 +130,20 @@ impl<W: Write> Report<W> {
         Ok(counts.failed == 0)
     }
 
+    /// Runs a check that this program makes itself, as a step.
+    pub(crate) fn check(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> Result<bool> {
+        self.say(&format!("▸ {name} … "));
+        let place = self.place(name);
+        let start = Instant::now();
+        let output = check().map_or_else(|error| format!("{error:#}\n"), |()| String::new());
+        if process::interrupted() {
+            bail!("Interrupted.");
+        }
+        let counts = Counter::One.count(&output, output.is_empty());
+        self.record(place, counts, start.elapsed(), &output);
+        Ok(counts.failed == 0)
+    }
+
     /// Runs a preparation that prints its own progress. It is a step of the report only if it fails.
     pub(crate) fn prepare<T>(
         &mut self,

@@ -1,17 +1,19 @@
 //! `cargo xtask serve`: starts the app with live reload, and the reference server unless `--api` names
 //! another one.
 
+mod beginning;
+mod changes;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
-    sync::mpsc::{self, Receiver},
+    path::PathBuf,
     thread::{self, ScopedJoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, bail};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use self::changes::Changes;
 use crate::{
     app::{self, APP},
     build,
@@ -20,7 +22,7 @@ use crate::{
     crates, http, page,
     page_server::{BUILDS, PageServer},
     process::{self, Group},
-    project, python,
+    project,
     reference_server::{self, PORT as API_PORT, Start},
     report::progress,
     tools,
@@ -51,22 +53,18 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     let start = Instant::now();
     let cache = Cache::locate()?;
-    if api.is_none() {
-        // Say at once that it is missing.
-        python::find()?;
-    }
+    beginning::tell(&cache, api.is_none())?;
     tools::wasm_target()?;
     tools::fetch_crates()?;
     // A file may change while the app compiles.
     let changes = Changes::watch()?;
-    let (server, wasm_bindgen, compiled) = thread::scope(|scope| {
-        // They run side by side, because none of the three keeps two cores busy.
-        let server = api.is_none().then(|| scope.spawn(|| start_server(&cache, port)));
-        let wasm_bindgen = scope.spawn(|| tools::wasm_bindgen(&cache));
-        let compiled = crates::compile(&mut APP.cargo("dev"), "Compiling the app");
-        (server.map(joined).transpose(), joined(wasm_bindgen), compiled)
-    });
-    let (mut server, pages) = (server?, Pages { wasm_bindgen: wasm_bindgen?, api });
+    let (mut server, wasm_bindgen, compiled) = side_by_side(
+        || api.is_none().then(|| start_server(&cache, port)).transpose(),
+        || tools::wasm_bindgen(&cache),
+        || crates::compile(&mut APP.cargo("dev"), "Compiling the app"),
+        process::interrupt,
+    )?;
+    let pages = Pages { wasm_bindgen, api };
     let mut built = compiled.and_then(|()| pages.assemble());
     while let Err(error) = built {
         if process::interrupted() {
@@ -95,6 +93,22 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     progress("Stopping");
     Ok(())
+}
+
+/// Does the three at the same time, because none of them keeps two cores busy. If there can be no server, `stop` ends the
+/// other two at once: no edit mends that. An app that does not compile is mended by an edit, so it ends nothing.
+fn side_by_side<S: Send, W: Send>(
+    server: impl FnOnce() -> Result<S> + Send,
+    wasm_bindgen: impl FnOnce() -> Result<W> + Send,
+    compile: impl FnOnce() -> Result<()>,
+    stop: impl FnOnce() + Send,
+) -> Result<(S, W, Result<()>)> {
+    thread::scope(|scope| {
+        let server = scope.spawn(|| server().inspect_err(|_| stop()));
+        let wasm_bindgen = scope.spawn(wasm_bindgen);
+        let compiled = compile();
+        Ok((joined(server)?, joined(wasm_bindgen)?, compiled))
+    })
 }
 
 fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
@@ -168,86 +182,41 @@ fn start_server(cache: &Cache, page_port: u16) -> Result<Group> {
     start.run()
 }
 
-/// The changes of the files that the page is made of.
-struct Changes {
-    events: Receiver<notify::Result<Event>>,
-    _watcher: RecommendedWatcher,
-}
-
-impl Changes {
-    fn watch() -> Result<Self> {
-        let (sender, events) = mpsc::channel();
-        let mut watcher = notify::recommended_watcher(sender)?;
-        let (root, target) = (project::root(), app::target_folder()?);
-        watcher.watch(&root, RecursiveMode::NonRecursive)?;
-        for entry in fs::read_dir(&root)? {
-            let path = entry?.path();
-            if path.is_dir() && path != target && is_source(&path) {
-                watcher.watch(&path, RecursiveMode::Recursive)?;
-            }
-        }
-        Ok(Self { events, _watcher: watcher })
-    }
-
-    /// Waits for a change, and returns false on Ctrl-C. It is an error if the server ends by itself.
-    fn wait(&self, mut server: Option<&mut Group>) -> Result<bool> {
-        loop {
-            if process::interrupted() {
-                return Ok(false);
-            }
-            if let Some(server) = &mut server {
-                server.ensure_running()?;
-            }
-            match self.events.recv_timeout(POLL) {
-                // The compiler's reading is no change. Changes that the system could not list are one.
-                Ok(Ok(event))
-                    if event.need_rescan()
-                        || !event.kind.is_access() && event.paths.iter().any(|path| is_source(path)) =>
-                {
-                    // An editor changes several files at once.
-                    thread::sleep(POLL);
-                    while self.events.try_recv().is_ok() {}
-                    return Ok(true);
-                }
-                Ok(Err(error)) => return Err(error).context("The files cannot be watched."),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Whether the page may be made of this. `.data` of the reference server appears while this command runs.
-fn is_source(path: &Path) -> bool {
-    let inside = path.strip_prefix(project::root()).unwrap_or(path);
-    let first = inside.iter().next().unwrap_or_default().to_string_lossy();
-    !first.starts_with('.') && !IGNORED.contains(&&*first)
-}
-
-/// Folders that no page is made of.
-const IGNORED: [&str; 9] =
-    ["backend", "bench", "deploy", "dist", "docs", "target", "tests", "wasm-runner", "xtask"];
 const PAGE_PORT: u16 = 8080;
-const POLL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
+
     use super::*;
 
     #[test]
-    fn the_page_is_made_of_its_sources_and_not_of_what_runs_beside_it() {
-        let is = |path: &str| is_source(&project::root().join(path));
-        for path in ["src/app.rs", "auth/src/lib.rs", "styles/page.css", "index.html", "Cargo.toml"] {
-            assert!(is(path), "{path}");
-        }
-        for path in [
-            ".data",
-            ".data/auth.db",
-            ".git/index",
-            "target/debug/app",
-            "backend/app/main.py",
-            "xtask/src/app.rs",
-        ] {
-            assert!(!is(path), "{path}");
-        }
+    fn without_a_server_the_compilers_are_stopped_and_its_error_is_told() {
+        let (is_stopped, end) = (AtomicBool::new(false), Instant::now() + Duration::from_secs(10));
+        let compile = || -> Result<()> {
+            while !is_stopped.load(Ordering::Relaxed) && Instant::now() < end {
+                thread::sleep(Duration::from_millis(1));
+            }
+            bail!("Interrupted.")
+        };
+        let stop = || is_stopped.store(true, Ordering::Relaxed);
+        let server = || -> Result<()> { bail!("There is no venv.") };
+        let error = side_by_side(server, compile, compile, stop).unwrap_err();
+        assert!(is_stopped.load(Ordering::Relaxed));
+        assert_eq!(error.to_string(), "There is no venv.");
+    }
+
+    #[test]
+    fn an_app_that_does_not_compile_stops_nothing_because_an_edit_mends_it() {
+        let compile = || -> Result<()> { bail!("A semicolon is missing.") };
+        let (server, wasm_bindgen, compiled) =
+            side_by_side(|| Ok(1), || Ok(2), compile, || panic!("stopped")).unwrap();
+        assert_eq!((server, wasm_bindgen), (1, 2));
+        assert!(compiled.is_err());
     }
 }

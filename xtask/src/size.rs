@@ -18,7 +18,7 @@ cargo xtask size [--write | --check | --smallest]
 Builds the pages and prints how many bytes a first visit downloads.
 
   --write      put the table into README.md, between <!-- size:begin --> and <!-- size:end -->
-  --check      fail if README.md's total differs by more than 1 %
+  --check      fail if README.md's total differs by more than 1 %, as `cargo xtask test` does
   --smallest   measure the pages of `cargo xtask build --smallest` (README.md's table is of the usual build)";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
@@ -38,8 +38,14 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     if check {
         compare(&project::read("README.md")?, total(&sizes).brotli)?;
+        println!("README.md's total is right within 1 %.");
     }
     Ok(())
+}
+
+/// Fails if the pages in `dist` weigh something else than `readme` says.
+pub(crate) fn check(dist: &Path, readme: &str) -> Result<()> {
+    compare(readme, total(&measure(dist)?).brotli)
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -122,7 +128,6 @@ fn compare(readme: &str, brotli: u64) -> Result<()> {
     if written.abs_diff(brotli) * 100 > written {
         bail!("README.md says {written} bytes, the build has {brotli}: run `cargo xtask size --write`.");
     }
-    println!("README.md says {written} bytes, the build has {brotli}.");
     Ok(())
 }
 
@@ -172,5 +177,24 @@ mod tests {
             assert_eq!(compare(&readme, brotli).is_ok(), fine, "{brotli}");
         }
         assert!(compare(&format!("{BEGIN}{END}"), 1).is_err());
+    }
+
+    #[test]
+    fn the_pages_in_a_folder_are_weighed_against_readme() {
+        let dist = std::env::temp_dir().join(format!("xtask-size-{}", std::process::id()));
+        fs::create_dir_all(&dist).unwrap();
+        for (name, length) in [("index.html", 3_000_u32), ("app.js", 2_000), ("app_bg.wasm", 5_000)] {
+            // Bytes that no compressor makes fewer.
+            let bytes = (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8);
+            fs::write(dist.join(name), bytes.collect::<Vec<_>>()).unwrap();
+        }
+        let sizes = measure(&dist).unwrap();
+        let readme = |sizes: &[Size]| with_table(&format!("{BEGIN}{END}"), &table(sizes)).unwrap();
+        let right = check(&dist, &readme(&sizes));
+        let without_wasm = check(&dist, &readme(sizes.get(..2).unwrap()));
+        fs::remove_dir_all(&dist).unwrap();
+        right.unwrap();
+        let error = without_wasm.unwrap_err().to_string();
+        assert!(error.ends_with("run `cargo xtask size --write`."), "{error}");
     }
 }

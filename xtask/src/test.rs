@@ -15,7 +15,7 @@ use crate::{
     counts::Counter,
     deploy, http, node, process, project, python, reference_server,
     report::{Begun, Report},
-    simulate,
+    simulate, size,
     stand::Stand,
     tools::{self, TARGET, cargo},
 };
@@ -24,7 +24,8 @@ pub(crate) const HELP: &str = "\
 cargo xtask test [--smallest]
 
 Runs every check and test: what `cargo xtask check` does, the protocol's simulation, the server's tests, those inside
-Chromium and Firefox, the release build, and end to end in three browsers, also against the deployment of deploy/.
+Chromium and Firefox, the release build and its bytes against README.md's, and end to end in three browsers, also against
+the deployment of deploy/.
 Installs what is missing; browsers, nginx and PostgreSQL come from Debian's packages, as root.
 
 The server's tests run at the same time as the build and the tests inside Chromium and Firefox. Each step's output is in
@@ -64,6 +65,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     simulate::steps(&mut report)?;
     let server = server(&mut report, python.as_deref())?;
     let built = build(&mut report, &[])?;
+    weigh(&mut report, built)?;
     build_with_trunk(&mut report, &cache)?;
 
     match &tools {
@@ -93,9 +95,20 @@ fn build(report: &mut Report, options: &[&str]) -> Result<bool> {
     report.step("build", Counter::One, process::command(executable).arg("build").args(options))
 }
 
+/// Compares the built pages with README.md's table of bytes, because nobody would notice that they grow.
+fn weigh(report: &mut Report, built: bool) -> Result<()> {
+    if built {
+        let dist = project::root().join("dist");
+        report.check(SIZE, || size::check(&dist, &project::read("README.md")?))?;
+    } else {
+        report.not_run(SIZE, NO_PAGES);
+    }
+    Ok(())
+}
+
 /// Why the tests of the built pages do not run.
 fn without(tools: Option<&Tools>) -> &'static str {
-    if tools.is_some() { "the build failed" } else { NO_TOOL }
+    if tools.is_some() { NO_PAGES } else { NO_TOOL }
 }
 
 /// The page of those who have Trunk. No other command uses it.
@@ -228,6 +241,8 @@ const CHECKS_OF_SERVER: [(&str, &[&str]); 3] = [
 ];
 const TESTS_OF_SERVER: &str = "server: tests";
 const END_TO_END: &str = "tests: end to end";
+const SIZE: &str = "size of a first visit";
+const NO_PAGES: &str = "the build failed";
 const NO_TOOL: &str = "a tool could not be installed";
 /// The port of the tests' page. The stand allows that page's origin.
 const PAGE_PORT: u16 = 8472;

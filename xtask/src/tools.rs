@@ -74,19 +74,32 @@ pub(crate) fn cargo_deny(cache: &Cache) -> Result<PathBuf> {
 
 /// `wasm-bindgen` in the version of Cargo.lock: from the PATH, otherwise built.
 pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
-    let version = locked_version("wasm-bindgen")?;
-    match process::find("wasm-bindgen").filter(|path| has_version(path, "wasm-bindgen", &version)) {
-        Some(path) => Ok(path),
-        None => {
-            // Optimise the crate that does most of the work, because without it each rebuild of the page takes two
-            // seconds more. To optimise all takes 70 s of a first start and saves one more second.
-            let levels = [
-                "--config=profile.release.opt-level=0",
-                "--config=profile.release.package.walrus.opt-level=1",
-            ];
-            wasm_runner(cache, "wasm-bindgen", &levels, "one to two minutes, once")
-        }
+    let needed = locked_version(WASM_BINDGEN)?;
+    let found = process::find(WASM_BINDGEN).map(|path| (version(&path, WASM_BINDGEN), path));
+    match found {
+        Some((Some(found), path)) if found == needed => return Ok(path),
+        Some((Some(found), _)) if !has_runner(cache, WASM_BINDGEN)? => progress(&not_taken(&found, &needed)),
+        _ => {}
     }
+    // Optimise the crate that does most of the work, because without it each rebuild of the page takes two seconds
+    // more. To optimise all takes 70 s of a first start and saves one more second.
+    let levels =
+        ["--config=profile.release.opt-level=0", "--config=profile.release.package.walrus.opt-level=1"];
+    wasm_runner(cache, WASM_BINDGEN, &levels, "one to two minutes, once")
+}
+
+/// Whether [`wasm_bindgen`] has nothing to build.
+pub(crate) fn has_wasm_bindgen(cache: &Cache) -> Result<bool> {
+    let needed = locked_version(WASM_BINDGEN)?;
+    let on_path = process::find(WASM_BINDGEN).is_some_and(|path| has_version(&path, WASM_BINDGEN, &needed));
+    Ok(on_path || has_runner(cache, WASM_BINDGEN)?)
+}
+
+/// Why the wasm-bindgen on the PATH does not save the build of one.
+fn not_taken(found: &str, needed: &str) -> String {
+    format!(
+        "The {WASM_BINDGEN} on the PATH is {found}, and Cargo.lock needs {needed}: that one is installed into the cache instead"
+    )
 }
 
 /// The program that loads the tests inside a page. It is optimised, because it does so for every file of tests.
@@ -97,15 +110,10 @@ pub(crate) fn wasm_test_runner(cache: &Cache) -> Result<PathBuf> {
 
 /// A program of wasm-runner/, which is kept for this version of wasm-bindgen and of the program's own file.
 fn wasm_runner(cache: &Cache, name: &str, levels: &[&str], time: &str) -> Result<PathBuf> {
-    let version = locked_version("wasm-bindgen")?;
-    let own = ["Cargo.toml", &format!("src/bin/{name}.rs")]
-        .map(|file| project::read(&format!("wasm-runner/{file}")));
-    let [manifest, source] = own;
-    let key = cache::key([manifest?.as_bytes(), source?.as_bytes()]);
     let binary = format!("bin/{name}");
-    let root = cache.install(&format!("{name}-{version}-{key}"), &binary, |folder| {
+    let root = cache.install(&runner_folder(name)?, &binary, |folder| {
         fetch_crates()?;
-        progress(&format!("Building {name} {version} ({time})"));
+        progress(&format!("Building {name} {} ({time})", locked_version(WASM_BINDGEN)?));
         let mut install = cargo();
         install
             .args(["install", "--locked", "--offline", "--path", "wasm-runner", "--bin", name])
@@ -116,6 +124,20 @@ fn wasm_runner(cache: &Cache, name: &str, levels: &[&str], time: &str) -> Result
         crates::compile(&mut install, &format!("Building {name}"))
     })?;
     Ok(root.join(binary))
+}
+
+fn has_runner(cache: &Cache, name: &str) -> Result<bool> {
+    Ok(cache.path(&runner_folder(name)?).join("bin").join(name).exists())
+}
+
+/// The name of the folder that such a program has in the cache.
+fn runner_folder(name: &str) -> Result<String> {
+    let version = locked_version(WASM_BINDGEN)?;
+    let own = ["Cargo.toml", &format!("src/bin/{name}.rs")]
+        .map(|file| project::read(&format!("wasm-runner/{file}")));
+    let [manifest, source] = own;
+    let key = cache::key([manifest?.as_bytes(), source?.as_bytes()]);
+    Ok(format!("{name}-{version}-{key}"))
 }
 
 fn locked_version(name: &str) -> Result<String> {
@@ -152,9 +174,18 @@ fn cargo_installed(cache: &Cache, name: &str, version: &str, flags: &[&str], tim
     Ok(root.join(binary))
 }
 
-fn has_version(path: &Path, name: &str, version: &str) -> bool {
-    process::output(process::command(path).arg("--version"))
-        .is_some_and(|output| output.starts_with(&format!("{name} {version}")))
+fn has_version(path: &Path, name: &str, needed: &str) -> bool {
+    version(path, name).is_some_and(|found| found == needed)
+}
+
+/// The version that a program says it has.
+fn version(path: &Path, name: &str) -> Option<String> {
+    let words = process::output(process::command(path).arg("--version"))?;
+    version_in(&words, name).map(str::to_owned)
+}
+
+fn version_in<'a>(words: &'a str, name: &str) -> Option<&'a str> {
+    words.strip_prefix(name)?.strip_prefix(' ')?.split_whitespace().next()
 }
 
 pub(crate) fn cargo() -> Command {
@@ -163,10 +194,10 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// What cargo knows of the workspace.
-pub(crate) fn metadata() -> Result<Value> {
+/// What cargo knows of the workspace, with `more` of its options.
+pub(crate) fn metadata(more: &[&str]) -> Result<Value> {
     let mut metadata = cargo();
-    metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]);
+    metadata.args(["metadata", "--format-version=1", "--locked", "--offline"]).args(more);
     let metadata = process::output(&mut metadata).context("`cargo metadata` failed: run it to see why.")?;
     serde_json::from_str(&metadata).context("`cargo metadata` wrote no JSON.")
 }
@@ -185,6 +216,7 @@ const QUICK: [&str; 3] = [
     "--config=profile.release.codegen-units=16",
     "--config=profile.release.debug=\"none\"",
 ];
+const WASM_BINDGEN: &str = "wasm-bindgen";
 const TRUNK: &str = "0.21.14";
 const GECKODRIVER: &str = "0.37.1";
 const CARGO_MUTANTS: &str = "27.1.0";
@@ -193,6 +225,23 @@ const CARGO_DENY: &str = "0.20.2";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_is_a_whole_word_behind_the_programs_name() {
+        assert_eq!(version_in("wasm-bindgen 0.2.100", "wasm-bindgen"), Some("0.2.100"));
+        assert_eq!(version_in("geckodriver 0.37.1 (abc 2026-01-02)\n", "geckodriver"), Some("0.37.1"));
+        for words in ["wasm-bindgen-cli 0.2.100", "wasm-bindgen", "0.2.100", ""] {
+            assert_eq!(version_in(words, "wasm-bindgen"), None, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_wasm_bindgen_that_is_not_taken_is_named_with_both_versions() {
+        assert_eq!(
+            not_taken("0.2.99", "0.2.129"),
+            "The wasm-bindgen on the PATH is 0.2.99, and Cargo.lock needs 0.2.129: that one is installed into the cache instead"
+        );
+    }
 
     #[test]
     fn without_rustup_a_missing_part_of_the_toolchain_is_named() {

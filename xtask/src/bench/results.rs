@@ -1,11 +1,15 @@
 //! The results of all parts, kept between runs in one file.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::process;
+use crate::{process, project};
 
 /// The last results of each part.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(crate) struct Results {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) date: String,
+    /// What was measured, as [`commit`] names it.
+    pub(crate) commit: String,
     pub(crate) runs: usize,
     /// How many programs wanted a processor before the part began.
     pub(crate) load: Option<f64>,
@@ -35,7 +41,7 @@ pub(crate) struct Figure {
 
 impl Results {
     /// What is in the file. Without a file there are no results.
-    pub(crate) fn read(path: &std::path::Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let parts = match fs::read_to_string(path) {
             Ok(text) => read(&text)
                 .with_context(|| format!("{} is damaged: delete it and run this again.", path.display()))?,
@@ -45,9 +51,8 @@ impl Results {
     }
 
     /// Replaces a part and writes the file, so that a later part that fails takes nothing away.
-    pub(crate) fn put(&mut self, part: &str, runs: usize, load: Option<f64>, figures: Value) -> Result<()> {
-        let date = process::output(process::command("date").args(["-u", "+%F"])).unwrap_or_default();
-        self.parts.insert(part.to_owned(), Part { date, runs, load, figures });
+    pub(crate) fn put(&mut self, name: &str, part: Part) -> Result<()> {
+        self.parts.insert(name.to_owned(), part);
         let parts: BTreeMap<_, _> = self.parts.iter().map(|(name, part)| (name, part.json())).collect();
         fs::write(&self.path, serde_json::to_string_pretty(&parts)?)
             .with_context(|| format!("{} cannot be written", self.path.display()))
@@ -71,9 +76,17 @@ fn read(text: &str) -> Option<BTreeMap<String, Part>> {
 }
 
 impl Part {
+    /// What was measured today.
+    pub(crate) fn new(commit: &str, runs: usize, load: Option<f64>, figures: Value) -> Self {
+        let date = process::output(process::command("date").args(["-u", "+%F"])).unwrap_or_default();
+        Self { date, commit: commit.to_owned(), runs, load, figures }
+    }
+
     fn read(part: &Value) -> Option<Self> {
         Some(Self {
             date: part["date"].as_str()?.to_owned(),
+            // Older results name none.
+            commit: part["commit"].as_str().unwrap_or(UNKNOWN).to_owned(),
             runs: usize::try_from(part["runs"].as_u64()?).ok()?,
             load: part["load"].as_f64(),
             figures: part["figures"].clone(),
@@ -81,8 +94,8 @@ impl Part {
     }
 
     fn json(&self) -> Value {
-        let Self { date, runs, load, figures } = self;
-        json!({"date": date, "runs": runs, "load": load, "figures": figures})
+        let Self { date, commit, runs, load, figures } = self;
+        json!({"date": date, "commit": commit, "runs": runs, "load": load, "figures": figures})
     }
 
     /// The figures, if the part has some.
@@ -125,10 +138,30 @@ pub(crate) fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
+/// The commit that the checkout is at, with a `+` if something in it is not committed.
+pub(crate) fn commit() -> String {
+    let git = |arguments: &[&str]| {
+        process::output(process::command("git").args(arguments).current_dir(project::root()))
+    };
+    commit_name(git(&["rev-parse", "--short", "HEAD"]), git(&["status", "--porcelain"]))
+}
+
+fn commit_name(commit: Option<String>, changes: Option<String>) -> String {
+    match (commit, changes.as_deref()) {
+        (Some(commit), Some("")) => commit,
+        (Some(commit), _) => commit + "+",
+        (None, _) => UNKNOWN.to_owned(),
+    }
+}
+
+const UNKNOWN: &str = "unknown";
+
 #[cfg(test)]
 pub(super) fn sample(parts: Value) -> Results {
     let parts = parts.as_object().cloned().unwrap_or_default().into_iter();
-    let part = |figures| Part { date: "2026-01-02".to_owned(), runs: 3, load: Some(0.25), figures };
+    let (date, commit) = ("2026-01-02".to_owned(), "abc1234+".to_owned());
+    let part =
+        |figures| Part { date: date.clone(), commit: commit.clone(), runs: 3, load: Some(0.25), figures };
     Results { path: PathBuf::new(), parts: parts.map(|(name, figures)| (name, part(figures))).collect() }
 }
 
@@ -158,14 +191,33 @@ mod tests {
         let path = std::env::temp_dir().join(format!("xtask-bench-{}.json", std::process::id()));
         let mut results = Results::read(&path).unwrap();
         let figures = |value: f64| json!([{"name": "n", "unit": "ms", "of": "o", "values": [value]}]);
-        results.put("get", 1, None, figures(1.0)).unwrap();
-        results.put("start", 1, None, figures(2.0)).unwrap();
+        let part = |commit, value| Part::new(commit, 1, None, figures(value));
+        results.put("get", part("abc1234", 1.0)).unwrap();
+        results.put("start", part("abc1234", 2.0)).unwrap();
         let mut results = Results::read(&path).unwrap();
-        results.put("get", 1, None, figures(3.0)).unwrap();
+        results.put("get", part("def5678", 3.0)).unwrap();
         let results = Results::read(&path).unwrap();
         fs::remove_file(&path).unwrap();
         assert_eq!(results.median("get", "n", "o"), Some(3.0));
         assert_eq!(results.median("start", "n", "o"), Some(2.0));
         assert_eq!(results.median("storm", "n", "o"), None);
+        let commit = |name| results.part(name).map(|part| part.commit.as_str());
+        assert_eq!([commit("get"), commit("start")], [Some("def5678"), Some("abc1234")]);
+    }
+
+    #[test]
+    fn results_that_name_no_commit_are_of_an_unknown_one() {
+        let parts = read(r#"{"get": {"date": "2026-01-02", "runs": 1, "load": null, "figures": []}}"#);
+        assert_eq!(parts.unwrap().get("get").unwrap().commit, "unknown");
+    }
+
+    #[test]
+    fn a_commit_has_a_plus_if_something_is_not_committed() {
+        let name = |commit: Option<&str>, changes: Option<&str>| {
+            commit_name(commit.map(str::to_owned), changes.map(str::to_owned))
+        };
+        assert_eq!(name(Some("abc1234"), Some("")), "abc1234");
+        assert_eq!(name(Some("abc1234"), Some(" M src/app.rs")), "abc1234+");
+        assert_eq!(name(None, None), "unknown");
     }
 }

@@ -19,10 +19,10 @@ pub(super) fn all(results: &Results) -> Result<String> {
     text.push_str(&goals::table(results));
     for (name, title) in TITLES {
         let Some(part) = results.part(name) else { continue };
-        let Part { date, runs, load, .. } = part;
+        let Part { date, commit, runs, load, .. } = part;
         let load = load.map_or_else(String::new, |load| format!(", load before {load}"));
         let times = if *runs == 1 { "once".to_owned() } else { format!("{runs} times") };
-        text.push_str(&format!("\n### {title}\n\n{date}, {times}{load}.\n\n"));
+        text.push_str(&format!("\n### {title}\n\n{date}, commit {commit}, {times}{load}.\n\n"));
         match part.table() {
             Some(table) => text.push_str(table),
             None => text.push_str(&table(&part.figures()?)),
@@ -139,7 +139,7 @@ mod tests {
             {"name": "time", "unit": "ms", "of": OURS, "values": [5.0]},
         ]);
         let text = all(&sample(json!({"get": figures}))).unwrap();
-        let expected = "### An authenticated GET\n\n2026-01-02, 3 times, load before 0.25.\n\n\
+        let expected = "### An authenticated GET\n\n2026-01-02, commit abc1234+, 3 times, load before 0.25.\n\n\
                         | | yew-jwt-auth | React |\n| --- | ---: | ---: |\n\
                         | time, ms | 5 | 20 (15 to 25) |\n| failed |  | 0 |\n";
         assert!(text.ends_with(expected), "{text}");
@@ -149,7 +149,9 @@ mod tests {
     #[test]
     fn a_part_with_a_table_of_its_own_keeps_it() {
         let text = all(&sample(json!({"server": "| a |\n"}))).unwrap();
-        assert!(text.ends_with("### The server\n\n2026-01-02, 3 times, load before 0.25.\n\n| a |\n"));
+        assert!(text.ends_with(
+            "### The server\n\n2026-01-02, commit abc1234+, 3 times, load before 0.25.\n\n| a |\n"
+        ));
     }
 
     #[test]

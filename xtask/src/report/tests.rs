@@ -40,6 +40,17 @@ fn a_program_that_is_missing_in_the_background_is_a_failed_step() {
 }
 
 #[test]
+fn a_check_of_this_program_is_counted_and_its_error_is_shown() {
+    let mut report = report("check");
+    assert!(report.check("first", || Ok(())).unwrap());
+    assert!(!report.check("second", || bail!("It is wrong.")).unwrap());
+    let rows = report.steps.iter().map(|step| (step.counts.passed, step.counts.failed));
+    assert_eq!(rows.collect::<Vec<_>>(), [(1, 0), (0, 1)]);
+    assert!(said(&report).ends_with("It is wrong.\n"), "{}", said(&report));
+    assert!(end(report).is_err());
+}
+
+#[test]
 fn the_time_of_a_step_in_the_background_is_its_own() {
     let mut report = report("time");
     let first = report.begin("first", Counter::One, &mut shell("echo done")).unwrap();

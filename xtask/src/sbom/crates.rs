@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn shipped() -> Result<Vec<Component>> {
     tools::fetch_crates()?;
     let names = linked()?;
-    let metadata = tools::metadata()?;
+    let metadata = tools::metadata(&[])?;
     let locked = locks::crates(&project::read("Cargo.lock")?)?;
     let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
     let mut components: Vec<Component> = packages
