@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256, Sha384};
 use crate::{app, page};
 
 mod minify;
+mod order;
 mod policy;
 mod shorten;
 mod views;

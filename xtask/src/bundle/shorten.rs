@@ -1,10 +1,12 @@
 //! Gives short names to what wasm and glue call of each other, because wasm-bindgen's names are long and end in hashes, which
-//! no compression shortens.
+//! no compression shortens. In the same run wasm-opt puts the functions in [order](super::order).
 
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+
+use super::order;
 
 /// What wasm-opt prints: each name before and after.
 struct Renamed {
@@ -18,7 +20,13 @@ struct Renamed {
 pub(super) fn names(wasm: &Path, glue: &Path, mut wasm_opt: Command) -> Result<()> {
     // The list of features has been stripped from the file. These are what Rust uses and all three engines know.
     wasm_opt.args(FEATURES.map(|feature| format!("--enable-{feature}")));
-    wasm_opt.arg(wasm).args(["--minify-imports-and-exports-and-modules", "--output"]).arg(wasm);
+    let module = fs::read(wasm).with_context(|| format!("{} cannot be read", wasm.display()))?;
+    fs::write(wasm, order::named(&module)?)
+        .with_context(|| format!("{} cannot be written", wasm.display()))?;
+    wasm_opt
+        .arg(wasm)
+        .args(["--reorder-functions-by-name", "--minify-imports-and-exports-and-modules", "--output"])
+        .arg(wasm);
     let output = wasm_opt.output().context("wasm-opt cannot be started.")?;
     if !output.status.success() {
         bail!("wasm-opt failed: {}", String::from_utf8_lossy(&output.stderr).trim());
