@@ -132,32 +132,29 @@
     ];
   };
 
-  // The code takes up no login that early.js has sent.
-  const endEarlyLogin = () => self.earlyLogin && earlyLogin.end();
+  // Shows one sentence in place of the page.
+  const say = (sentence) => {
+    // The code takes up no login that early.js has sent.
+    if (self.earlyLogin) earlyLogin.end();
+    const [title, message] = ["h1", "p"].map((name) => document.createElement(name));
+    title.textContent = document.title = "Log in";
+    message.className = "message";
+    message.setAttribute("role", "alert");
+    message.textContent = sentence;
+    document.getElementById("app").replaceChildren(title, message);
+    document.documentElement.hidden = false;
+  };
 
   const tell = ([sentence, cause]) => {
-    endEarlyLogin();
-    const boot = document.getElementById("boot");
     console.error(cause);
-    if (boot) {
-      const title = document.createElement("h1");
-      title.textContent = "Log in";
-      boot.className = "message";
-      boot.setAttribute("role", "alert");
-      boot.textContent = sentence;
-      boot.parentNode.replaceChildren(title, boot);
-      document.documentElement.hidden = false;
-    }
+    if (document.getElementById("boot")) say(sentence);
   };
 
   // A panic of the code is a WebAssembly.RuntimeError. Expected failures are values, so a panic is a bug, and the page no longer
   // works. This script says so, because in the smallest build no code runs after a panic.
   const tellOfPanic = (error) => {
     if (!self.WebAssembly || !(error instanceof WebAssembly.RuntimeError)) return false;
-    endEarlyLogin();
-    const app = document.getElementById("app");
-    app.setAttribute("role", "alert");
-    app.textContent = "Something went wrong in this page. Reload it to go on.";
+    say("Something went wrong in this page. Reload it to go on.");
     return true;
   };
 

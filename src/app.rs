@@ -69,6 +69,13 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
         None => html! { "Signed in" },
     };
     let outage = use_outage();
+    // What an outage took the place of is not announced again when the outage is over.
+    let was_out = use_mut_ref(|| false);
+    let was_out = {
+        let mut was_out = was_out.borrow_mut();
+        *was_out = !protected.busy && (*was_out || outage.is_some());
+        *was_out
+    };
     let text = if protected.busy {
         Some(outage.unwrap_or("Fetching protected data…"))
     } else {
@@ -76,6 +83,7 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
     };
     let note = match (protected.ready_again, protected.error, protected.data.as_deref()) {
         (true, ..) => Some(WAIT_IS_OVER),
+        _ if was_out => None,
         (_, None, Some("")) => Some("The server answered without any data."),
         (_, None, Some(_)) => Some("The data has arrived."),
         _ => None,

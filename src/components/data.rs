@@ -78,6 +78,9 @@ pub fn Data(DataProps { json }: &DataProps) -> Html {
         let (shown, render) = (shown.clone(), render.clone());
         move |_: MouseEvent| {
             let (shown, render, json) = (shown.clone(), render.clone(), json.clone());
+            // The note goes first, because the same one is announced only if it is new.
+            shown.borrow_mut().copied = None;
+            render.force_update();
             spawn_local(async move {
                 let copied = copy(&json).await;
                 if shown.borrow().json == json {

@@ -34,14 +34,26 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
 
     let marked = match error {
         Some(Error::EmptyFields(fields) | Error::InvalidFields(fields)) => fields,
+        // The server says not which of the two is wrong. A password cannot be read over, so it is the one to type again.
+        Some(Error::WrongCredentials) => FormFields { password: true, ..FormFields::default() },
         _ => FormFields::default(),
     };
 
+    // Whether something was typed since the login was sent. Then its error leaves the focus where it is.
+    let typed = use_mut_ref(|| false);
+    let oninput = {
+        let typed = typed.clone();
+        move |_: InputEvent| {
+            typed.replace(true);
+        }
+    };
+    let is_typing = *typed.borrow();
     let submit = {
         let (client, asked) = (client.clone(), asked.clone());
         let (username, password) = (username.clone(), password.clone());
         Callback::from(move |event: Event| {
             event.prevent_default();
+            typed.replace(false);
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let (Some(username), Some(password)) = inputs else { return };
             let asked: Vec<_> = asked.iter().filter_map(NodeRef::cast::<HtmlInputElement>).collect();
@@ -87,8 +99,15 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
     use_effect_with((marked, failures), {
         let (username, password, asked) = (username.clone(), password.clone(), asked.clone());
         move |(marked, _)| match marked {
+            _ if is_typing => {}
             FormFields { username: true, .. } => focus(&username),
-            FormFields { password: true, .. } => focus(&password),
+            FormFields { password: true, .. } => {
+                focus(&password);
+                // What is typed next replaces it.
+                if let Some(input) = password.cast::<HtmlInputElement>() {
+                    input.select();
+                }
+            }
             FormFields { other: true, .. } => {
                 let is_missing = |input: HtmlInputElement| input.required() && input.value().is_empty();
                 let missing = asked.iter().find(|node| node.cast().is_some_and(is_missing));
@@ -102,12 +121,13 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
     html! {
         <section class="card" aria-labelledby="login-title">
             <h1 id="login-title">{ "Log in" }</h1>
-            if let Some(reason) = reason.filter(|_| error.is_none()) {
-                <p class="reason" role={role(reason)}>{ words(&reason.message().into()) }</p>
+            if let Some(reason) = reason {
+                // It stays when a login fails, so that nothing moves. It is announced no more then.
+                <p class="reason" role={(failures == 0).then(|| role(reason))}>{ words(&reason.message().into()) }</p>
             }
             // `novalidate`: the page shows its own messages in the form instead of the browser's bubbles.
             // `dialog`: a script that submits the form without an event, as password managers do, sends nothing anywhere.
-            <form method="dialog" novalidate=true {onsubmit}>
+            <form method="dialog" novalidate=true {oninput} {onsubmit}>
                 <label for="username">{ username_label }</label>
                 <input id="username" name="username" type="text" placeholder={username_label} autocomplete="username"
                     autocapitalize="none" autocorrect="off" spellcheck="false" required=true ref={username}
@@ -130,7 +150,7 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
                 <button type="submit" class={primary(busy)} ref={login.clone()} {onclick} aria-disabled={(busy || error.and_then(|error| error.wait()).is_some()).to_string()}>{ "Login" }</button>
                 // Below the button, so that nothing moves that the user was about to press.
                 if let Some(error) = error {
-                    <Failure key={failures} id="login-error" {error} unfocused={marked != FormFields::default()} onwaited={waited} next={login} />
+                    <Failure key={failures} id="login-error" {error} unfocused={is_typing || marked != FormFields::default()} onwaited={waited} next={login} />
                 }
                 { progress(busy.then(|| "Signing in…".into()), ready_again.then(|| WAIT_IS_OVER.into())) }
             </form>

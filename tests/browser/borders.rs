@@ -141,6 +141,14 @@ async fn data_are_copied_as_the_server_sent_them() {
     button("Copy").unwrap().click();
     until("the note", || text(".home").contains("Copied.")).await;
     assert_eq!(script::run("return window.__copied").as_string().as_deref(), Some(sent));
+    // A screen reader says it the second time too, because it is a new element.
+    let note = find("pre ~ .progress span");
+    button("Copy").unwrap().click();
+    until("a new note", || {
+        let now = find("pre ~ .progress span");
+        now.is_some() && now != note && text(".home").contains("Copied.")
+    })
+    .await;
     drop(allowed);
     let _denied = Replaced::new("Navigator.prototype", "clipboard", "get() {}");
     button("Copy").unwrap().click();

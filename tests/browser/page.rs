@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{Event, EventInit};
 
 use crate::mounted::{Page, button, document, find, focused, input, is_focused, text};
 use crate::script::{self, Replaced, until};
@@ -24,6 +25,65 @@ async fn empty_fields_are_named_and_focused_and_nothing_is_sent() {
     assert_eq!(input("password").get_attribute("aria-invalid").as_deref(), Some("true"));
     assert_eq!(input("username").get_attribute("aria-invalid"), None);
     assert!(wire(0).await.is_empty());
+}
+
+#[wasm_bindgen_test]
+async fn a_refused_password_is_marked_and_what_is_typed_next_replaces_it() {
+    reset().await;
+    let _page = Page::with_form().await;
+    let password = input("password");
+    for wrong in ["wrong", "wrong again"] {
+        Page::fill(USERNAME, wrong);
+        input("username").focus().unwrap();
+        Page::submit();
+        until("the refusal", || text("[role=alert]") == "Incorrect username or password.").await;
+        until("focus", || focused() == "password").await;
+        assert_eq!(password.get_attribute("aria-invalid").as_deref(), Some("true"));
+        assert_eq!(password.get_attribute("aria-describedby").as_deref(), Some("login-error"));
+        let selected = (password.selection_start().unwrap(), password.selection_end().unwrap());
+        assert_eq!(selected, (Some(0), u32::try_from(wrong.len()).ok()));
+        assert_eq!(input("username").get_attribute("aria-invalid"), None);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_refusal_leaves_alone_what_is_being_typed() {
+    reset().await;
+    let _page = Page::with_form().await;
+    fault("POST", "/token", json!({"type": "hang"})).await;
+    Page::fill(USERNAME, "wrong");
+    Page::submit();
+    stand::arrived().await;
+    let username = input("username");
+    username.focus().unwrap();
+    username.set_value("somebody else");
+    let bubbles = EventInit::new();
+    bubbles.set_bubbles(true);
+    username.dispatch_event(&Event::new_with_event_init_dict("input", &bubbles).unwrap()).unwrap();
+    stand::release().await;
+    until("the refusal", || text("[role=alert]") == "Incorrect username or password.").await;
+    script::run_async("await new Promise((done) => requestAnimationFrame(() => setTimeout(done)))").await;
+    assert_eq!(focused(), "username");
+    assert_eq!(username.value(), "somebody else");
+}
+
+#[wasm_bindgen_test]
+async fn the_reason_of_an_end_stays_where_it_is_while_logins_fail_and_is_announced_once() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    button("Logout").unwrap().click();
+    until("form", || find(".reason").is_some()).await;
+    let reason = find(".reason");
+    for _ in 0..2 {
+        Page::fill(USERNAME, "wrong");
+        Page::submit();
+        until("busy", || text("form [role=status]") == "Signing in…").await;
+        assert!(find(".reason") == reason);
+        until("the refusal", || text("[role=alert]") == "Incorrect username or password.").await;
+        assert!(find(".reason") == reason);
+        // The newest message alone is announced.
+        assert_eq!(find(".reason").unwrap().get_attribute("role"), None);
+    }
 }
 
 #[wasm_bindgen_test]

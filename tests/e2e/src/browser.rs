@@ -222,9 +222,6 @@ impl Browser {
     pub async fn emulate(&self, size: (u32, u32), scheme: ColorScheme) -> Result<()> {
         ensure!(self.engine == Engine::Chromium, "only Chromium emulates sizes and colours");
         let cdp = self.driver.cdp();
-        let (width, height) = size;
-        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        cdp.send_raw("Emulation.setDeviceMetricsOverride", metrics).await?;
         let (preferred, forced) = match scheme {
             ColorScheme::Light => ("light", "none"),
             ColorScheme::Dark => ("dark", "none"),
@@ -236,6 +233,10 @@ impl Browser {
             {"name": "forced-colors", "value": forced},
         ]);
         cdp.send_raw("Emulation.setEmulatedMedia", json!({"features": features})).await?;
+        // After the colours, because Chromium paints the ground in the old ones until the size changes.
+        let (width, height) = size;
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        cdp.send_raw("Emulation.setDeviceMetricsOverride", metrics).await?;
         Ok(())
     }
 

@@ -27,6 +27,7 @@ async fn webkit_says_why_the_page_does_not_start() -> Result<()> {
 
 async fn each_cause_has_its_sentence(engine: Engine) -> Result<()> {
     let browser = Browser::start(engine).await?;
+    let wasm = shipped("wasm")?;
     for extension in ["js", "wasm"] {
         let path = shipped(extension)?;
         let name = path.trim_start_matches('/');
@@ -45,6 +46,12 @@ async fn each_cause_has_its_sentence(engine: Engine) -> Result<()> {
     }
 
     let preload = |script: &'static str| move |pages: &Pages| pages.preload(script);
+    // The signed-in view was painted for a remembered session.
+    let remembered = |pages: &Pages| {
+        pages.preload("for (const area of [localStorage, sessionStorage]) area['yew-jwt-auth:http://127.0.0.1:9:user'] = 'demo'");
+        pages.fail(&wasm, Fault::Gone);
+    };
+    says(&browser, remembered, MISSING, &format!("{} answered 404", wasm.trim_start_matches('/'))).await?;
     says(&browser, preload("delete self.WebAssembly"), NO_WEBASSEMBLY, "There is no WebAssembly.").await?;
     // As an engine does that lacks what the module uses.
     let old =
@@ -75,6 +82,7 @@ async fn says(browser: &Browser, change: impl FnOnce(&Pages), sentence: &str, ca
     let page = LoginPage::open(browser, &pages.origin()).await?;
     let seen = page.wait_until(cause, |seen| !seen.alerts.is_empty()).await?;
     ensure!(seen.alerts == [sentence] && seen.statuses.is_empty(), "{cause}: {seen:#?}");
+    ensure!(browser.run(HEADINGS, Value::Null).await? == HEADED, "{cause}: {seen:#?}");
     ensure!(spinner(browser).await? == "none", "{cause}: there is a spinner");
     let complaints = browser.complaints().await?;
     let causes = complaints.iter().filter(|line| **line == format!("error: {cause}")).count();
@@ -89,6 +97,7 @@ async fn a_panic_is_told_while_the_page_starts_and_later() -> Result<()> {
         let told = async |page: &LoginPage<'_>| {
             let seen = page.wait_until("a word about the panic", |seen| !seen.alerts.is_empty()).await?;
             ensure!(seen.alerts == [STOPPED] && seen.boxes.is_empty(), "{engine:?}: {seen:#?}");
+            ensure!(browser.run(HEADINGS, Value::Null).await? == HEADED, "{engine:?}: {seen:#?}");
             anyhow::Ok(())
         };
         let page = LoginPage::open(&browser, &pages.origin()).await?;
@@ -221,7 +230,8 @@ async fn hint(browser: &Browser) -> Result<()> {
 
 /// The content of the spinner's pseudo-element: `none` if there is no spinner.
 async fn spinner(browser: &Browser) -> Result<Value> {
-    let script = "return getComputedStyle(document.getElementById('boot'), '::before').content";
+    let script = "const boot = document.getElementById('boot');
+        return boot ? getComputedStyle(boot, '::before').content : 'none'";
     browser.run(script, Value::Null).await
 }
 
@@ -232,9 +242,11 @@ async fn impatient(engine: Engine) -> Result<Browser> {
 /// An API address without a server. The form needs none.
 const NOWHERE: &str = "http://127.0.0.1:9";
 const HINT: &str = "Loading… If this takes long, check your connection or reload the page. It needs JavaScript and WebAssembly.";
-/// Yew panics if the browser makes no element.
-const NO_ELEMENTS: &str =
-    "Document.prototype.createElement = Node.prototype.cloneNode = () => { throw new Error('no element') }";
+/// Yew panics if the browser takes no element.
+const NO_ELEMENTS: &str = "Node.prototype.insertBefore = () => { throw new Error('no element') }";
+/// The page's title and heading.
+const HEADINGS: &str = "return document.title + ', ' + document.querySelector('h1').textContent";
+const HEADED: &str = "Log in, Log in";
 const STOPPED: &str = "Something went wrong in this page. Reload it to go on.";
 const NO_SCRIPTS: &str = "This page needs JavaScript. Allow it for this page, then reload.";
 const NO_WEBASSEMBLY: &str = "This browser has no WebAssembly, or it is switched off, as in Lockdown Mode. Allow it for this page, or use another browser.";

@@ -11,7 +11,6 @@ use e2e::browser::Engine;
 use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
-use e2e::sentences::WRONG;
 use serde_json::{Value, json};
 
 use self::look::Look;
@@ -66,17 +65,23 @@ async fn the_focus_is_where_the_user_goes_on() -> Result<()> {
 
     page.text_box("Password").await?.send_keys("wrong").await?;
     page.press(LOGIN).await?;
-    focus(&page, "the alert", WRONG).await?;
-    // The same refusal a second time is announced again and gets the focus again.
-    page.text_box("Password").await?.send_keys("wrong again\u{e007}").await?;
-    scene.log().wait_for("POST", "/token", 2, std::time::Duration::from_secs(20)).await?;
-    focus(&page, "the alert again", WRONG).await?;
-    // After an alert about the whole form, an alert about an empty field moves the focus to that field.
+    focus(&page, "the field to type again", "Password").await?;
+    scene.proxy.add(Rule::new("POST", "/token", Action::json(500, &json!({}))).times(2));
+    for _ in 0..2 {
+        page.press_and_settle(LOGIN).await?;
+        page.wait_until("the alert that is about no field", |seen| seen.alerts == [&*seen.focus]).await?;
+    }
+    // After an alert about no field, one about an empty field moves the focus to that field.
     page.text_box("Password").await?.clear().await?;
     page.press(LOGIN).await?;
     focus(&page, "the field after the alert", "Password").await?;
 
-    page.login(USERNAME, PASSWORD).await?;
+    // What is typed next replaces a refused password.
+    page.text_box("Password").await?.send_keys("wrong").await?;
+    page.press_and_settle(LOGIN).await?;
+    focus(&page, "the field to type again", "Password").await?;
+    scene.browser.driver().action_chain().send_keys(format!("{PASSWORD}\u{e007}")).perform().await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
     focus(&page, "the heading", "Signed in as demo").await?;
     scene.proxy.add(Rule::new("GET", "/protected-route", Action::json(403, &json!({}))).times(2));
     for _ in 0..2 {

@@ -20,13 +20,15 @@ struct Shift {
 }
 
 /// The states in which something moves when an answer arrives, and what may move then. What the user asked for pushes down what
-/// is below it.
-const KNOWN: [(&str, &[&str]); 5] = [
+/// is below it. So does the word about another user, who signed in in another tab: it comes first, because it must be read
+/// before anything is typed.
+const KNOWN: [(&str, &[&str]); 6] = [
     ("signed-in-data", &["sessions-title"]),
     ("signed-in-alert", &["Fetched data", "Copy", "sessions-title"]),
     ("signed-in-long-data", &["Copy", "sessions-title"]),
     ("signed-in-sessions-alert", &["sessions-title", "<li", "Log out everywhere"]),
     ("signed-in-portion", &["sessions-title"]),
+    ("elsewhere", &["login-title"]),
 ];
 
 /// Walks through all states, with a server that is too slow for the browser to excuse what moves with its answer.

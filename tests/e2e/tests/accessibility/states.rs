@@ -6,6 +6,7 @@ use e2e::pages::{Fault, shipped};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME, refused};
 use e2e::sentences::{UNREACHABLE, WRONG};
+use e2e::tabs::Tabs;
 use serde_json::{Value, json};
 
 /// Brings the page into every state, and calls `look` with the name of each.
@@ -70,6 +71,9 @@ pub(crate) async fn walk(scene: &Scene, look: impl AsyncFn(&str) -> Result<()>) 
     page.login(USERNAME, PASSWORD).await?;
     end_session(scene, &page).await?;
     look("ended-with-reason").await?;
+    page.send_form(USERNAME, "wrong").await?;
+    page.wait_until("an alert", |seen| seen.alerts == [WRONG]).await?;
+    look("ended-then-refused").await?;
 
     let name = "w".repeat(57);
     scene.server.add_user(&name, PASSWORD).await?;
@@ -81,6 +85,17 @@ pub(crate) async fn walk(scene: &Scene, look: impl AsyncFn(&str) -> Result<()>) 
     page.wait_until("the first portion", |seen| seen.has_button(SHOW_MORE)).await?;
     look("signed-in-portion").await?;
 
+    let mut tabs = Tabs::of(&scene.browser).await?;
+    let other = tabs.open(&scene.pages.origin()).await?;
+    other.wait_until("signed in", Seen::signed_in).await?;
+    other.logout().await?;
+    other.login(USERNAME, PASSWORD).await?;
+    let page = tabs.at(0).await?;
+    page.wait_until("the other user", |seen| seen.has_button("Continue as demo")).await?;
+    look("elsewhere").await?;
+    tabs.close(1).await?;
+    tabs.at(0).await?;
+
     scene.pages.meta("auth-contract", &asks());
     scene.pages.meta("auth-username-label", "E-mail address");
     scene.form().await?;
@@ -90,6 +105,19 @@ pub(crate) async fn walk(scene: &Scene, look: impl AsyncFn(&str) -> Result<()>) 
     page.wait_until("an alert", |seen| seen.alerts_of("auth-contract")).await?;
     look("contract-unknown").await?;
     scene.pages.meta("auth-contract", "guide");
+
+    let page = scene.form().await?;
+    scene.browser.run(NO_ELEMENTS, Value::Null).await?;
+    page.press(LOGIN).await?;
+    page.wait_until("an alert", |seen| seen.alerts_of("Something went wrong")).await?;
+    // The console tells of the panic, as it should. axe makes elements.
+    scene.browser.run("__restore(); window.__complaints.length = 0", Value::Null).await?;
+    look("stopped").await?;
+
+    scene.pages.meta("api-base-url", "http://192.0.2.1");
+    let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
+    page.wait_until("the notice", |seen| seen.says("not encrypted")).await?;
+    look("form-unencrypted").await?;
 
     scene.pages.meta("api-base-url", "nonsense");
     let page = LoginPage::open(&scene.browser, &scene.pages.origin()).await?;
@@ -103,6 +131,12 @@ pub(crate) async fn walk(scene: &Scene, look: impl AsyncFn(&str) -> Result<()>) 
     scene.browser.run("window.__complaints.length = 0", Value::Null).await?;
     look("not-started").await
 }
+
+/// Yew panics if the browser takes no element.
+const NO_ELEMENTS: &str = "
+    const {insertBefore} = Node.prototype;
+    window.__restore = () => { Node.prototype.insertBefore = insertBefore; };
+    Node.prototype.insertBefore = () => { throw new Error('no element'); };";
 
 /// Ends the session: a fetch gets a 401, and its refresh is refused with the reason `revoked`.
 pub(crate) async fn end_session(scene: &Scene, page: &LoginPage<'_>) -> Result<()> {

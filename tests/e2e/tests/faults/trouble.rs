@@ -23,6 +23,7 @@ crate::play_in_each_engine![
     a_session_outlives_the_network,
     a_page_that_is_reloaded_offline_recovers_without_a_click,
     a_short_outage_of_the_server_is_waited_out,
+    an_outage_that_nobody_waits_for_announces_no_data_anew,
     an_outage_is_left_alone_for_as_long_as_the_server_says,
     every_form_of_too_many_requests_is_waited_out,
     a_redirect_is_not_followed_and_ends_nothing,
@@ -117,6 +118,21 @@ async fn a_short_outage_of_the_server_is_waited_out(scene: &mut Scene) -> Result
     ensure!(testimony.saw(UNAVAILABLE_NOTICE), "the user was told nothing: {testimony:#?}");
     scene.ensure_kept(1).await?;
     scene.ensure_quiet().await
+}
+
+async fn an_outage_that_nobody_waits_for_announces_no_data_anew(scene: &mut Scene) -> Result<()> {
+    const ARRIVED: &str = "return document.querySelector('.home [role=status]').textContent";
+    scene.pages.preload(clock::PRELOAD);
+    let page = scene.signed_in().await?;
+    scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, None)).once());
+    // The token ages, so it is refreshed in the background.
+    clock::shift(scene, 270_000).await?;
+    page.press_and_settle(FETCH).await?;
+    page.wait_until("the outage", |seen| seen.statuses == [UNAVAILABLE_NOTICE]).await?;
+    let seen = page.wait_until("its end", |seen| seen.statuses.is_empty()).await?;
+    let said = scene.browser.run(ARRIVED, Value::Null).await?;
+    ensure!(said == "" && seen.json().is_some(), "{said} {seen:#?}");
+    scene.ensure_kept(1).await.map(drop)
 }
 
 async fn an_outage_is_left_alone_for_as_long_as_the_server_says(scene: &mut Scene) -> Result<()> {
