@@ -132,7 +132,11 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
         if length > limit.saturating_sub(body.len()) {
             return Err(HttpError::TooLarge);
         }
-        body.extend(chunk.to_vec());
+        match body.is_empty() {
+            // Most bodies are one chunk, which need not be copied once more.
+            true => body = chunk.to_vec(),
+            false => body.extend(chunk.to_vec()),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// Ends after `milliseconds`, or later.
-pub(super) fn sleep(milliseconds: u32) -> impl Future<Output = ()> {
+pub(super) fn sleep(milliseconds: u32) -> impl Future<Output = ()> + Unpin {
     // The clock is read in whole milliseconds, so up to one is over already.
     let due = now().monotonic.saturating_add(u64::from(milliseconds) + 1);
     let wait = Rc::new(Wait { due, waker: Cell::default() });

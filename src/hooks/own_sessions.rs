@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use auth::{Error, OwnSession};
+use auth::{Client, Error, OwnSession};
 use yew::prelude::*;
 
 use super::calls::{Calls, Got, use_calls};
@@ -48,47 +48,16 @@ pub fn use_own_sessions() -> SessionList {
     let Listed { list, ended } = got.borrow().clone();
     // The next call has not said it again.
     let ended = ended && !busy;
+    let call = move |wish| caller.call(carry_out(client.clone(), got.clone(), wish));
     let fetch = {
-        let (client, caller, got) = (client.clone(), caller.clone(), got.clone());
-        use_callback((), move |(): (), ()| {
-            let (client, got) = (client.clone(), got.clone());
-            caller.call(async move {
-                got.borrow_mut().ended = false;
-                known(&client).await;
-                let listed = client.own_sessions().await.map_err(|error| match error {
-                    // Without a connection no request tells what the server offers.
-                    Error::NotOffered if !is_online() => Error::Unreachable,
-                    error => error,
-                });
-                got.borrow_mut().list = Some(listed?.into());
-                Ok(())
-            });
-        })
+        let call = call.clone();
+        use_callback((), move |(): (), ()| call(Wish::List))
     };
     let end = {
-        let (client, caller, got) = (client.clone(), caller.clone(), got.clone());
-        use_callback((), move |sid: String, ()| {
-            let (client, got) = (client.clone(), got.clone());
-            caller.call(async move {
-                got.borrow_mut().ended = false;
-                known(&client).await;
-                client.end_session(&sid).await?;
-                let mut got = got.borrow_mut();
-                let left = got.list.iter().flat_map(|list| &**list).filter(|session| session.sid != sid);
-                got.list = Some(left.cloned().collect());
-                got.ended = true;
-                Ok(())
-            });
-        })
+        let call = call.clone();
+        use_callback((), move |sid: String, ()| call(Wish::End(sid)))
     };
-    let logout_everywhere = use_callback((), move |(): (), ()| {
-        let (client, got) = (client.clone(), got.clone());
-        caller.call(async move {
-            got.borrow_mut().ended = false;
-            known(&client).await;
-            client.logout_everywhere().await
-        });
-    });
+    let logout_everywhere = use_callback((), move |(): (), ()| call(Wish::EndAll));
     SessionList { offered, list, ended, error, busy, fetch, end, logout_everywhere, waited, ready_again }
 }
 
@@ -98,4 +67,37 @@ struct Listed {
     list: Option<Rc<[OwnSession]>>,
     /// Whether the last call ended a session.
     ended: bool,
+}
+
+enum Wish {
+    List,
+    /// Ends the session with this `sid`.
+    End(String),
+    EndAll,
+}
+
+/// One function for all wishes, because each call's own future weighs more.
+async fn carry_out(client: Client, got: Got<Listed>, wish: Wish) -> Result<(), Error> {
+    got.borrow_mut().ended = false;
+    known(&client).await;
+    match wish {
+        Wish::List => {
+            let listed = client.own_sessions().await.map_err(|error| match error {
+                // Without a connection no request tells what the server offers.
+                Error::NotOffered if !is_online() => Error::Unreachable,
+                error => error,
+            });
+            got.borrow_mut().list = Some(listed?.into());
+            Ok(())
+        }
+        Wish::End(sid) => {
+            client.end_session(&sid).await?;
+            let mut got = got.borrow_mut();
+            let left = got.list.iter().flat_map(|list| &**list).filter(|session| session.sid != sid);
+            got.list = Some(left.cloned().collect());
+            got.ended = true;
+            Ok(())
+        }
+        Wish::EndAll => client.logout_everywhere().await,
+    }
 }

@@ -8,13 +8,13 @@ use std::cell::RefCell;
 
 use auth::{Area, LedgerError};
 use futures_util::future::{Either, FutureExt as _, select};
-use gloo_timers::future::TimeoutFuture;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use web_sys::{Event, IdbDatabase, IdbOpenDbRequest};
 
 use crate::browser::storage;
+use crate::browser::timer::sleep;
 
 const NAME: &str = "yew-jwt-auth";
 pub(super) const STORE: &str = "ledger";
@@ -59,7 +59,7 @@ pub(super) async fn connect() -> Result<IdbDatabase, LedgerError> {
         Err(database) => return Ok(database),
         Ok(opening) => JsFuture::from(opening),
     };
-    let opened = match select(opening, TimeoutFuture::new(PATIENCE)).await {
+    let opened = match select(opening, sleep(PATIENCE)).await {
         Either::Left((opened, _)) => opened.map_err(|_| LedgerError::Aborted)?,
         Either::Right(_) => return Err(LedgerError::Broken),
     };
@@ -109,7 +109,7 @@ async fn keep_open() -> Result<JsValue, JsValue> {
 
 /// What the first of at most two openings comes to.
 async fn open_twice() -> Result<IdbDatabase, LedgerError> {
-    let first = match select(open().boxed_local(), TimeoutFuture::new(SECOND_OPENING)).await {
+    let first = match select(open().boxed_local(), sleep(SECOND_OPENING)).await {
         Either::Left((opened, _)) => return opened,
         Either::Right(((), first)) => first,
     };
