@@ -176,7 +176,12 @@ async fn nothing_moved(scene: &Scene) -> Result<()> {
 
 /// The elements that have changed their places since the page was loaded (CLS). Chromium alone tells.
 async fn moved(scene: &Scene) -> Result<Vec<String>> {
-    Ok(serde_json::from_value(scene.browser.run("return window.__moved", Value::Null).await?)?)
+    // A frame's shifts are told when it is painted, which is before the next one begins.
+    let script = "const frame = () => new Promise((done) => requestAnimationFrame(done));
+        await frame();
+        await frame();
+        return __moved()";
+    Ok(serde_json::from_value(scene.browser.run(script, Value::Null).await?)?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,13 +224,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Records what moves, without what follows a user's action at once.
 const SHIFTS: &str = "
-    window.__moved = [];
-    try {
-      new PerformanceObserver((list) => {
-        for (const shift of list.getEntries())
-          if (!shift.hadRecentInput) __moved.push(shift.value + ' ' + shift.sources.map((s) => s.node && s.node.outerHTML));
-      }).observe({type: 'layout-shift', buffered: true});
-    } catch (_) {}";
+    {
+      const moved = [];
+      const add = (entries) => {
+        for (const {value, hadRecentInput, sources} of entries)
+          if (!hadRecentInput) moved.push(value + ' ' + sources.map((s) => s.node && s.node.outerHTML));
+      };
+      const observer = new PerformanceObserver((list) => add(list.getEntries()));
+      try {
+        observer.observe({type: 'layout-shift', buffered: true});
+      } catch (_) {}
+      window.__moved = () => {
+        add(observer.takeRecords());
+        return moved;
+      };
+    }";
 
 /// Where each visible element is, what the fields hold, and what is selected.
 const LAYOUT: &str = "
