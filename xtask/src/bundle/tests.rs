@@ -39,7 +39,7 @@ fn finished(run: usize) -> Vec<(String, String)> {
             "index.html",
             "<head>\n  <meta charset=\"utf-8\" />\n  <!-- a comment -->\n  <meta name=\"api-base-url\" content=\"/\" />\n  <script>{ const words = [\"long\", \"long\"]; try { self.words = words; } catch (_) {} }</script>\n  <style>p {\n  color: red;\n}</style>\n</head><body><main id=\"app\"></main></body>",
         ),
-        (app::WASM, "wasm"),
+        (app::WASM, "\0asm\x01\0\0\0"),
         ("snippets/inline.js", "export const snippet = () => \"of a dependency\";"),
         (
             app::GLUE,
