@@ -132,29 +132,32 @@
     ];
   };
 
-  // Shows one sentence in place of the page.
-  const say = (sentence) => {
+  // Shows one sentence in place of the page. The code may go on after a panic, but has no place in the document any more.
+  const say = (heading, sentence) => {
     // The code takes up no login that early.js has sent.
     if (self.earlyLogin) earlyLogin.end();
     const [title, message] = ["h1", "p"].map((name) => document.createElement(name));
-    title.textContent = document.title = "Log in";
+    title.textContent = document.title = heading;
     message.className = "message";
     message.setAttribute("role", "alert");
     message.textContent = sentence;
-    document.getElementById("app").replaceChildren(title, message);
+    const app = document.getElementById("app");
+    const place = app.cloneNode();
+    place.append(title, message);
+    app.replaceWith(place);
     document.documentElement.hidden = false;
   };
 
   const tell = ([sentence, cause]) => {
     console.error(cause);
-    if (document.getElementById("boot")) say(sentence);
+    if (document.getElementById("boot")) say("Log in", sentence);
   };
 
   // A panic of the code is a WebAssembly.RuntimeError. Expected failures are values, so a panic is a bug, and the page no longer
   // works. This script says so, because in the smallest build no code runs after a panic.
   const tellOfPanic = (error) => {
     if (!self.WebAssembly || !(error instanceof WebAssembly.RuntimeError)) return false;
-    say("Something went wrong in this page. Reload it to go on.");
+    say("This page has stopped", "Something went wrong in this page. Reload it to go on.");
     return true;
   };
 

@@ -83,9 +83,8 @@ fn Home(HomeProps { path }: &HomeProps) -> Html {
     };
     let note = match (protected.ready_again, protected.error, protected.data.as_deref()) {
         (true, ..) => Some(WAIT_IS_OVER),
-        _ if was_out => None,
         (_, None, Some("")) => Some("The server answered without any data."),
-        (_, None, Some(_)) => Some("The data has arrived."),
+        (_, None, Some(_)) if !was_out => Some("The data has arrived."),
         _ => None,
     };
     // The error of an outage says it too.

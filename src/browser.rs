@@ -1,5 +1,5 @@
-//! The one implementation of [`Platform`] for pages. Everything that the product asks of a browser
-//! is below this module.
+//! The one implementation of [`Platform`] for pages. Everything that the auth service needs of a
+//! browser is below this module.
 
 mod channel;
 pub(crate) mod clipboard;

@@ -32,9 +32,12 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
         use_memo((), |()| client.contract().asks.iter().map(|_| NodeRef::default()).collect::<Vec<_>>());
     let Calls { busy, error, failures, waited, ready_again, caller } = use_calls();
 
+    // How many logins had failed when the reason came.
+    let before = *use_memo(reason, |_| failures);
+
     let marked = match error {
         Some(Error::EmptyFields(fields) | Error::InvalidFields(fields)) => fields,
-        // The server says not which of the two is wrong. A password cannot be read over, so it is the one to type again.
+        // The server does not say which of the two is wrong. Nobody can see what is wrong in a password, so it is typed again.
         Some(Error::WrongCredentials) => FormFields { password: true, ..FormFields::default() },
         _ => FormFields::default(),
     };
@@ -53,12 +56,12 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
         let (username, password) = (username.clone(), password.clone());
         Callback::from(move |event: Event| {
             event.prevent_default();
-            typed.replace(false);
             let inputs = (username.cast::<HtmlInputElement>(), password.cast::<HtmlInputElement>());
             let (Some(username), Some(password)) = inputs else { return };
             let asked: Vec<_> = asked.iter().filter_map(NodeRef::cast::<HtmlInputElement>).collect();
-            let client = client.clone();
+            let (client, typed) = (client.clone(), typed.clone());
             caller.call(async move {
+                typed.replace(false);
                 let (name, secret) = (username.value(), password.value());
                 let more: Vec<_> = asked.iter().map(HtmlInputElement::value).collect();
                 known(&client).await;
@@ -122,8 +125,8 @@ pub fn LoginForm(LoginFormProps { username_label }: &LoginFormProps) -> Html {
         <section class="card" aria-labelledby="login-title">
             <h1 id="login-title">{ "Log in" }</h1>
             if let Some(reason) = reason {
-                // It stays when a login fails, so that nothing moves. It is announced no more then.
-                <p class="reason" role={(failures == 0).then(|| role(reason))}>{ words(&reason.message().into()) }</p>
+                // It stays when a login fails, so that nothing moves. It is not announced again then.
+                <p class="reason" role={(failures == before).then(|| role(reason))}>{ words(&reason.message().into()) }</p>
             }
             // `novalidate`: the page shows its own messages in the form instead of the browser's bubbles.
             // `dialog`: a script that submits the form without an event, as password managers do, sends nothing anywhere.

@@ -13,6 +13,7 @@
 mod borders;
 mod channel;
 mod countdowns;
+mod data;
 mod ledger;
 mod ledger_connections;
 mod lock;

@@ -87,6 +87,23 @@ async fn the_reason_of_an_end_stays_where_it_is_while_logins_fail_and_is_announc
 }
 
 #[wasm_bindgen_test]
+async fn a_reason_that_comes_after_a_failed_login_is_announced() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    fault("POST", "/logout", respond(503, "application/json", "{}")).await;
+    button("Logout").unwrap().click();
+    until("untold", || text(".reason").starts_with("You are logged out on this device.")).await;
+    Page::fill(USERNAME, "wrong");
+    Page::submit();
+    until("the refusal", || text("[role=alert].message") == "Incorrect username or password.").await;
+    let role = || find(".reason").unwrap().get_attribute("role");
+    assert_eq!(role(), None);
+    stand::forget_log_and_rules().await;
+    until("told", || text(".reason") == "You are logged out.").await;
+    assert_eq!(role().as_deref(), Some("status"));
+}
+
+#[wasm_bindgen_test]
 async fn a_double_submit_logs_in_once_and_the_password_is_cleared() {
     reset().await;
     let _page = Page::with_form().await;

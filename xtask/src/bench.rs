@@ -53,12 +53,14 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let mut results = Results::read(&folder.join("results.json"))?;
     let parts: Vec<_> = PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)).collect();
     // Before the builds, because somebody may change the sources while everything is measured.
-    let commit = results::commit();
+    let built = results::commit();
     let bench = Bench::prepare(folder, &parts)?;
     for part in parts {
         progress(&format!("Measuring {part}"));
         let load = load();
         let runs = part_runs(part, runs);
+        // A part that needs no built pages takes the sources as they are at its turn.
+        let commit = if needs_pages(part) { built.clone() } else { results::commit() };
         let figures = bench.measure(part, runs)?;
         results.put(part, Part::new(&commit, runs, load, figures))?;
     }

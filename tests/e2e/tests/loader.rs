@@ -82,7 +82,7 @@ async fn says(browser: &Browser, change: impl FnOnce(&Pages), sentence: &str, ca
     let page = LoginPage::open(browser, &pages.origin()).await?;
     let seen = page.wait_until(cause, |seen| !seen.alerts.is_empty()).await?;
     ensure!(seen.alerts == [sentence] && seen.statuses.is_empty(), "{cause}: {seen:#?}");
-    ensure!(browser.run(HEADINGS, Value::Null).await? == HEADED, "{cause}: {seen:#?}");
+    ensure!(browser.run(HEADINGS, Value::Null).await? == "Log in, Log in", "{cause}: {seen:#?}");
     ensure!(spinner(browser).await? == "none", "{cause}: there is a spinner");
     let complaints = browser.complaints().await?;
     let causes = complaints.iter().filter(|line| **line == format!("error: {cause}")).count();
@@ -97,7 +97,8 @@ async fn a_panic_is_told_while_the_page_starts_and_later() -> Result<()> {
         let told = async |page: &LoginPage<'_>| {
             let seen = page.wait_until("a word about the panic", |seen| !seen.alerts.is_empty()).await?;
             ensure!(seen.alerts == [STOPPED] && seen.boxes.is_empty(), "{engine:?}: {seen:#?}");
-            ensure!(browser.run(HEADINGS, Value::Null).await? == HEADED, "{engine:?}: {seen:#?}");
+            let headed = "This page has stopped, This page has stopped";
+            ensure!(browser.run(HEADINGS, Value::Null).await? == headed, "{engine:?}: {seen:#?}");
             anyhow::Ok(())
         };
         let page = LoginPage::open(&browser, &pages.origin()).await?;
@@ -246,7 +247,6 @@ const HINT: &str = "Loading… If this takes long, check your connection or relo
 const NO_ELEMENTS: &str = "Node.prototype.insertBefore = () => { throw new Error('no element') }";
 /// The page's title and heading.
 const HEADINGS: &str = "return document.title + ', ' + document.querySelector('h1').textContent";
-const HEADED: &str = "Log in, Log in";
 const STOPPED: &str = "Something went wrong in this page. Reload it to go on.";
 const NO_SCRIPTS: &str = "This page needs JavaScript. Allow it for this page, then reload.";
 const NO_WEBASSEMBLY: &str = "This browser has no WebAssembly, or it is switched off, as in Lockdown Mode. Allow it for this page, or use another browser.";

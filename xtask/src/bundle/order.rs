@@ -1,4 +1,4 @@
-//! Makes similar functions of the wasm neighbours, because a compressor finds what repeats nearby in fewer bytes.
+//! Makes similar functions of the wasm neighbours, because a compressor writes what repeats nearby in fewer bytes.
 //!
 //! wasm-opt sorts functions by their names (`--reorder-functions-by-name`). The built file has no names any more, so it gets
 //! names that sort as wanted: by type, then by what is inside. wasm-opt does not write them.
