@@ -124,11 +124,15 @@ async fn an_outage_that_nobody_waits_for_announces_no_data_anew(scene: &mut Scen
     const ARRIVED: &str = "return document.querySelector('.home [role=status]').textContent";
     scene.pages.preload(clock::PRELOAD);
     let page = scene.signed_in().await?;
-    scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, None)).once());
+    // The last of them comes after the data, which say that the server is well.
+    scene.proxy.add(Rule::new("POST", "/refresh", trouble(503, None)).times(3));
+    // The outage lasts until the test has seen it.
+    scene.proxy.add(Rule::new("POST", "/refresh", Action::Hang).once());
     // The token ages, so it is refreshed in the background.
     clock::shift(scene, 270_000).await?;
     page.press_and_settle(FETCH).await?;
     page.wait_until("the outage", |seen| seen.statuses == [UNAVAILABLE_NOTICE]).await?;
+    scene.proxy.reset();
     let seen = page.wait_until("its end", |seen| seen.statuses.is_empty()).await?;
     let said = scene.browser.run(ARRIVED, Value::Null).await?;
     ensure!(said == "" && seen.json().is_some(), "{said} {seen:#?}");
