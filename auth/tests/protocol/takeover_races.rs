@@ -120,6 +120,33 @@ fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() 
 }
 
 #[test]
+fn a_session_that_an_earlier_build_is_refreshing_moves_with_the_token_of_its_answer() {
+    let (world, earlier) = left();
+    let since = EPOCH + world.time();
+    let span = serde_json::json!({"since": since, "until": since + 600});
+    world
+        .edit_row(|row| row["flight"] = serde_json::json!({"owner": "a tab", "span": span, "locked": false}));
+    let client = earlier.tab.client_at(CRM, Contract::default(), Custody::default());
+    client.start();
+    world.pass(300);
+    let spent = world.profile()[&earlier_name(&format!("refresh:{EARLIER}:0"))].clone();
+    world.put_record(
+        &earlier_name(&format!("refresh:{EARLIER}:1")),
+        &spent.replace(&earlier.refresh, "the-newest").replace(":0,", ":1,"),
+    );
+    let row = earlier_name(&format!("row:{EARLIER}"));
+    let mut newer: serde_json::Value = serde_json::from_str(&world.entries()[&row]).unwrap();
+    newer["generation"] = 1.into();
+    newer["flight"] = serde_json::Value::Null;
+    world.put_entry(&row, &newer.to_string());
+    world.settle();
+    let sent = world.sent();
+    let refreshed = sent.iter().find(|request| request.url.ends_with("/refresh")).unwrap();
+    let body = String::from_utf8(refreshed.body.clone().unwrap()).unwrap();
+    assert!(body.contains("the-newest"), "{body}");
+}
+
+#[test]
 fn a_tab_that_an_earlier_build_noted_for_another_user_asks_first() {
     let (world, earlier) = left();
     let row = earlier_name(&format!("row:{EARLIER}"));

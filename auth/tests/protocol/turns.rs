@@ -127,3 +127,25 @@ fn a_request_that_waits_for_its_turn_goes_on_as_the_same_users_next_session() {
     assert_eq!(client.state(), signed_in("ann"));
     assert_eq!(waited.map(|answer| answer.status), Ok(200));
 }
+
+#[test]
+fn a_request_that_was_out_already_stays_with_its_session_when_it_waits_for_its_turn() {
+    let (world, _tab, client) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    // The token is no longer new, so its refusal leads to a refresh at once.
+    world.pass(20_000);
+    let last = std::iter::repeat_with(|| Fault::Slow(0, 10_000)).take(64);
+    world.next("/me", [Fault::Slow(3_000, 0), Fault::Slow(1_000, 0)].into_iter().chain(last));
+    let sent = join_all((0..65).map(|_| async { client.send(&me()).await.map(|answer| answer.status) }));
+    let (answers, login) = world.run(join(sent, async {
+        world.timer(500).await;
+        world.server(|server| server.expire_access());
+        // By then the second request has led to a refresh, and the first one has left its turn to the one that waited.
+        world.timer(3_000).await;
+        other.login("ann", "secret").await
+    }));
+    assert_eq!(login, Ok(()));
+    assert_eq!(answers.first(), Some(&Err(Error::SessionChanged)), "{answers:?}");
+    assert_eq!(world.count("POST /refresh"), 1, "{:?}", world.take_log());
+}

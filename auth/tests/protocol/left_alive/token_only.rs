@@ -1,6 +1,7 @@
 //! The same for sessions without a refresh token, at a server whose logout takes the access token.
 
-use auth::{Client, Custody, EndReason, Error, State};
+use auth::{Client, Contract, Custody, EndReason, Endpoint, Error, State};
+use futures_util::future::join;
 
 use super::{by_access, is_taken_back};
 use crate::world::{Fault, LedgerFault, Tab, World, me};
@@ -207,4 +208,48 @@ fn a_login_that_gets_the_same_access_token_again_does_not_end_it() {
         world.settle();
         assert_eq!(world.count("POST /logout"), 0, "{:?}", world.take_log());
     }
+}
+
+#[test]
+fn a_session_is_told_of_although_the_ledger_gave_no_word_of_the_login_that_replaced_it() {
+    let world = token_only();
+    let client = open(&world.tab());
+    world.run(client.login("ann", "secret")).unwrap();
+    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(world.server(|server| server.alive_users()), ["bob"], "{:?}", world.take_log());
+}
+
+#[test]
+fn a_newer_login_that_a_restore_found_during_the_pages_own_lives_on() {
+    let world = token_only();
+    let other = open(&world.tab());
+    world.settle();
+    world.next_transactions([LedgerFault::Aborts]);
+    let client = open(&world.tab());
+    assert_eq!(client.state(), State::Restoring);
+    // The page hears nothing of its commit, and waits for 200 ms.
+    world.next_transactions_after(1, LedgerFault::CommitsUnheard);
+    let (login, ()) = world.run(join(client.login("ann", "secret"), async {
+        world.timer(100).await;
+        other.login("ann", "secret").await.unwrap();
+        client.recheck().await;
+    }));
+    login.unwrap();
+    world.settle();
+    assert_eq!(world.count("POST /logout"), 0, "{:?}", world.take_log());
+    assert_eq!(world.run(other.send(&me())).unwrap().status, 200);
+}
+
+#[test]
+fn a_logout_that_takes_no_token_is_not_called_for_a_session_that_a_login_replaced() {
+    let world = token_only();
+    let contract = Contract { logout: Some(Endpoint::post("/logout")), ..Contract::default() };
+    let client = world.tab().open_with(contract, Custody::default());
+    world.run(client.login("ann", "secret")).unwrap();
+    // The call could end bob's session, because it does not say whose it means.
+    world.run(client.login("bob", "secret")).unwrap();
+    world.settle();
+    assert_eq!(world.count("POST /logout"), 0, "{:?}", world.take_log());
 }
