@@ -76,6 +76,15 @@ fn a_page_that_heard_nothing_finds_out_how_its_session_ended() {
 }
 
 #[test]
+fn a_page_whose_row_alone_is_gone_says_that_the_session_was_lost() {
+    let (world, _tab, client) = World::signed_in();
+    let row = world.entries().into_keys().find(|name| name.contains(":row:")).unwrap();
+    world.put_entry(&row, "");
+    assert!(world.run(client.recheck()));
+    assert_eq!(client.state(), State::SignedOut(Some(EndReason::Lost)));
+}
+
+#[test]
 fn an_answer_that_could_not_be_written_is_written_before_the_next_attempt() {
     let (world, tab, client) = World::signed_in_idempotently();
     world.break_storage(Broken::FULL);

@@ -63,6 +63,18 @@ fn a_logout_holds_although_the_page_goes_before_the_ledger_answers() {
 }
 
 #[test]
+fn a_logout_that_the_ledger_does_not_answer_ends_what_the_tab_itself_keeps() {
+    let (world, tab, _client) = World::new().sign_in_with(Custody::default());
+    tab.close();
+    world.next_transactions([LedgerFault::Hangs; 100]);
+    let client = tab.open_with(Contract::default(), Custody::default());
+    client.logout();
+    // The page waits for two minutes.
+    world.pass(125_000);
+    assert_eq!((client.state(), world.server(|server| server.alive())), (LOGGED_OUT, 0));
+}
+
+#[test]
 fn a_session_that_a_silent_ledger_names_after_a_logout_is_asked_about() {
     let (world, _tab, client) = named_late(|world, _| world.tab());
     for _ in 0..3 {

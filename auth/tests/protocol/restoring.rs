@@ -278,3 +278,18 @@ fn a_logout_before_the_session_was_known_ends_no_later_login_of_its_page() {
     world.pass(900_000);
     assert_eq!(world.run(client.send(&me())).map(|answer| answer.status), Ok(200), "{:?}", client.state());
 }
+
+#[test]
+fn a_login_outlives_the_end_of_a_restore_that_a_silent_ledger_held_up() {
+    use LedgerFault::Hangs;
+    let world = World::new();
+    // Nothing of the session is in the tab, so only the page knows it.
+    let custody = Custody { access: AccessCustody::Memory, ..Custody::default() };
+    world.next_transactions([Hangs, LedgerFault::None, LedgerFault::None].into_iter().chain([Hangs; 20]));
+    let client = world.tab().client(Contract::default(), custody);
+    client.start();
+    world.run(client.login("ann", "secret")).unwrap();
+    assert_eq!(client.state(), signed_in("ann"));
+    world.pass(20_000);
+    assert_eq!(client.state(), signed_in("ann"));
+}

@@ -4,7 +4,9 @@
 use auth::{AccessCustody, Client, Contract, Custody, EndReason, Error, RefreshCustody, State};
 
 use crate::server::Server;
-use crate::world::{EPOCH, Fault, Tab, UNCONFIRMED, World, earlier_access, earlier_name, me, signed_in};
+use crate::world::{
+    EPOCH, Fault, LedgerFault, Tab, UNCONFIRMED, World, earlier_access, earlier_name, me, signed_in,
+};
 
 pub(crate) const LOCAL: Custody = Custody { access: AccessCustody::Session, refresh: RefreshCustody::Local };
 pub(crate) const DATABASE: Custody =
@@ -149,6 +151,22 @@ fn a_reload_keeps_the_session_and_its_access_token() {
             stage.uses(&again, "ann");
             assert_eq!(stage.world.take_log(), ["GET /me 200"]);
         }
+    }
+}
+
+#[test]
+fn a_reload_that_the_ledger_does_not_answer_leaves_the_tokens_end_to_the_server() {
+    for stage in Stage::all() {
+        let (tab, _client) = stage.sign_in();
+        stage.world.set_clock_by(86_400_000);
+        stage.world.next_transactions([LedgerFault::Hangs; 100]);
+        let again = stage.open(&tab);
+        stage.world.pass(20_000);
+        assert_eq!(again.state(), UNCONFIRMED);
+        // The request asks no other tab for a token first.
+        let began = stage.world.time();
+        stage.uses(&again, "ann");
+        assert_eq!(stage.world.time() - began, 20);
     }
 }
 

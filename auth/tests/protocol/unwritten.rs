@@ -35,6 +35,14 @@ fn what_the_ledger_refused_is_written_as_soon_as_it_takes_it() {
 }
 
 #[test]
+fn a_look_before_it_is_written_does_not_end_its_session() {
+    let (world, client, _sibling) = unwritten(Custody::default());
+    assert!(world.run(client.recheck()));
+    world.settle();
+    assert_eq!((client.state(), world.count("POST /logout")), (signed_in("ann"), 0));
+}
+
+#[test]
 fn what_is_just_being_written_is_not_sent_for_want_of_it() {
     let (world, client, _sibling) = unwritten(Custody::default());
     // The next try is under way when the page needs another token.
