@@ -39,9 +39,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     }
     fs::create_dir_all(&folder).context("The folder for the results cannot be made.")?;
     let mut viable = 0;
-    // The second pass names its mutants, because cargo-mutants would take a part of those that are left for `--shard`.
-    let mut only: Vec<String> = Vec::new();
-    for pass in PASSES {
+    let mut missed: Vec<String> = Vec::new();
+    for (n, pass) in PASSES.into_iter().enumerate() {
         let mut command = cargo();
         command.env("PATH", tools::path_with(&[tool.parent().unwrap_or(Path::new("/"))])?);
         command
@@ -50,14 +49,15 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         command.args(pass.arguments);
         // `--cargo-arg` limits the build too, because the other tests take as long to compile as these.
         command.args(pass.tests.iter().map(|test| format!("--cargo-arg={test}")));
-        if only.is_empty() {
+        if n == 0 {
             for (option, value) in [("--file", &file), ("--shard", &shard)] {
                 if let Some(value) = value {
                     command.args([option, value]);
                 }
             }
         }
-        command.args(only.iter().flat_map(|pattern| ["--re", pattern]));
+        // The second pass names its mutants, because cargo-mutants would take a part of those that are left for `--shard`.
+        command.args(missed.iter().flat_map(|name| ["--re".to_owned(), pattern(name)]));
         // The first `--` ends the options of cargo-mutants, the second one those of cargo.
         command.args(["--", "--"]).args(STOP).args(pass.skipped.iter().flat_map(|test| ["--skip", test]));
         // The variable lets the tests of a stable compiler take unstable options too.
@@ -79,33 +79,42 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         }
         // The first pass has the largest number, because it tries all mutants.
         viable = viable.max(tried(&found));
-        let missed = fs::read_to_string(found.join("missed.txt"))?;
+        let let_pass = fs::read_to_string(found.join("missed.txt"))?;
+        missed =
+            if n == 0 { let_pass.lines().map(str::to_owned).collect() } else { still(missed, &let_pass) };
         if missed.is_empty() {
             break;
         }
-        only = missed.lines().map(pattern).collect();
     }
     if viable == 0 {
         bail!("There was no mutant to try: --file names no file of auth/src.");
     }
-    Score { missed: lines(&found, "missed.txt"), viable }.judge()?;
+    fs::write(found.join("missed.txt"), missed.join("\n"))?;
+    Score { missed: missed.len(), viable }.judge()?;
     let explained = fs::read_to_string(project::root().join(EXPLAINED))?;
-    let unexplained = unexplained(&fs::read_to_string(found.join("missed.txt"))?, &explained);
+    let unexplained = unexplained(&missed, &explained);
     if !unexplained.is_empty() {
         bail!("{EXPLAINED} does not explain why these do no harm: {}.", unexplained.join("; "));
     }
     Ok(())
 }
 
+/// Those of the `missed` that the next pass `let_pass` too. It tries others as well, because cargo-mutants adds the mutants that
+/// leave out a field to those that `--re` names.
+fn still(missed: Vec<String>, let_pass: &str) -> Vec<String> {
+    missed.into_iter().filter(|name| let_pass.lines().any(|line| line == name)).collect()
+}
+
 /// The missed mutants that `explained` does not name. A name is the file and the change without the line,
-/// because lines move.
-fn unexplained(missed: &str, explained: &str) -> Vec<String> {
+/// because lines move. In a table of Markdown `\|` stands for `|`.
+fn unexplained(missed: &[String], explained: &str) -> Vec<String> {
+    let explained = explained.replace("\\|", "|");
     let name = |line: &str| {
         let mut parts = line.splitn(4, ':');
         let (file, change) = (parts.next()?, parts.nth(2)?);
         Some(format!("{file}:{change}"))
     };
-    let names = missed.lines().filter_map(name);
+    let names = missed.iter().filter_map(|line| name(line));
     names.filter(|name| !explained.contains(&format!("`{name}`"))).collect()
 }
 
@@ -213,10 +222,18 @@ mod tests {
     #[test]
     fn a_missed_mutant_is_explained_wherever_its_line_is() {
         let missed =
-            "auth/src/a.rs:5:9: replace > with >= in f\nauth/src/a.rs:7:1: replace g -> bool with true\n";
-        let explained = "| `auth/src/a.rs: replace > with >= in f` | why |";
-        assert_eq!(unexplained(missed, explained), ["auth/src/a.rs: replace g -> bool with true"]);
-        assert!(unexplained("", "").is_empty());
+            ["auth/src/a.rs:5:9: replace > with >= in f", "auth/src/a.rs:7:1: replace g -> bool with true"];
+        let missed = missed.map(str::to_owned);
+        let explained = r"| `auth/src/a.rs: replace > with >= in f` | why |
+            | `auth/src/a.rs: replace \|\| with && in f` | why |";
+        assert_eq!(unexplained(&missed, explained), ["auth/src/a.rs: replace g -> bool with true"]);
+        assert!(unexplained(&[], "").is_empty());
+    }
+
+    #[test]
+    fn the_next_pass_adds_no_mutant_to_the_missed() {
+        let missed = ["a", "b"].map(str::to_owned).to_vec();
+        assert_eq!(still(missed, "b\nc\n"), ["b"]);
     }
 
     #[test]

@@ -201,3 +201,19 @@ fn a_page_that_is_loaded_twice_while_the_ledger_is_silent_still_asks_whose_sessi
     world.settle();
     assert_eq!(again.state(), elsewhere);
 }
+
+#[test]
+fn a_page_that_takes_up_its_users_later_session_forgets_the_token_of_the_one_before() {
+    let (world, tab, _) = World::signed_in();
+    let other = world.tab().open();
+    world.settle();
+    tab.close();
+    world.run(other.login("ann", "secret")).unwrap();
+    world.settle();
+    other.pause();
+    world.go_offline();
+    assert!(tab.records().values().any(|record| record.contains("access-1")), "{:?}", tab.records());
+    let _client = tab.open();
+    world.settle();
+    assert!(!tab.records().values().any(|record| record.contains("access-1")), "{:?}", tab.records());
+}

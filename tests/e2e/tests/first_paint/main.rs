@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::browser::{Engine, Options};
 use e2e::page::{FETCH, LOGIN, LOGOUT, LoginPage, Seen};
 use e2e::pages::{Fault, shipped};
-use e2e::scene::{Scene, USERNAME};
+use e2e::scene::{PASSWORD, Scene, USERNAME};
 use e2e::tabs::Tabs;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,6 +36,7 @@ async fn each_first_view_is_right(engine: Engine) -> Result<()> {
     scene.pages.preload(SHIFTS);
     what_is_typed_stays(&scene).await.context("typed")?;
     what_is_typed_after_the_enter_key_is_not_sent_half(&scene).await.context("typed after Enter")?;
+    what_the_browser_fills_in_is_sent(&scene).await.context("filled in")?;
     early_login::an_early_login_that_is_changed_is_ended(&scene).await.context("changed early login")?;
     early_login::a_login_that_only_the_code_knows_waits_for_it(&scene).await.context("late login")?;
     early_login::an_early_login_is_sent_once(&scene).await.context("early login")?;
@@ -92,6 +93,24 @@ async fn what_is_typed_after_the_enter_key_is_not_sent_half(scene: &Scene) -> Re
     arrive(scene);
     let seen = page.wait_until("the code", Seen::signed_out).await?;
     ensure!(seen.alerts.is_empty() && scene.log().wire().is_empty(), "{seen:#?} {:?}", scene.log().wire());
+    Ok(())
+}
+
+/// A password manager may fill the form in without an event, before the code arrives.
+async fn what_the_browser_fills_in_is_sent(scene: &Scene) -> Result<()> {
+    scene.proxy.reset();
+    let page = paint(scene, LOGIN).await?;
+    let early = scene.browser.run(EARLY, Value::Null).await?;
+    ensure!(early == json!({"preload": ["js", "wasm"], "preconnect": [scene.proxy.url()]}), "{early:#?}");
+    let fill = "for (const [id, value] of args) document.getElementById(id).value = value";
+    scene.browser.run(fill, json!([["username", USERNAME], ["password", PASSWORD]])).await?;
+    arrive(scene);
+    page.wait_until("the code", Seen::signed_out).await?;
+    ensure!(layout(scene).await?.values == [USERNAME, PASSWORD]);
+    page.press(LOGIN).await?;
+    page.wait_until("signed in", Seen::signed_in).await?;
+    ensure!(scene.log().wire() == ["POST /token 200"], "{:?}", scene.log().wire());
+    page.logout().await?;
     Ok(())
 }
 
@@ -239,6 +258,14 @@ const SHIFTS: &str = "
         return moved;
       };
     }";
+
+/// What the page asks for before it is read to its end: the code's files by their kinds, and the servers.
+const EARLY: &str = "
+    const links = (kinds) => [...document.head.querySelectorAll('link')].filter((e) => kinds.includes(e.rel));
+    return {
+      preload: links(['modulepreload', 'preload']).map((e) => e.href.split('.').pop()).sort(),
+      preconnect: links(['preconnect']).map((e) => new URL(e.href).origin),
+    };";
 
 /// Where each visible element is, what the fields hold, and what is selected.
 const LAYOUT: &str = "
