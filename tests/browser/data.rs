@@ -45,6 +45,20 @@ async fn long_data_come_in_portions() {
 }
 
 #[wasm_bindgen_test]
+async fn twenty_megabytes_cost_the_document_no_more_than_a_portion() {
+    reset().await;
+    let _page = Page::signed_in().await;
+    let one = r#"{"id":1234567,"name":"somebody","tags":["a","b"]},"#;
+    let many = ["[", &one.repeat(20_000_000 / one.len()), "0]"].concat();
+    fetched(respond(200, "application/json", &many)).await;
+    until("data", || find("pre").is_some()).await;
+    assert_eq!(text(".home [role=status]"), "The data has arrived.");
+    // 32 pieces of 200 lines.
+    assert_eq!((find("pre").unwrap().child_element_count(), text("pre").lines().count()), (32, 32 * 200));
+    assert!(button("Show more").is_some());
+}
+
+#[wasm_bindgen_test]
 async fn data_are_copied_as_the_server_sent_them() {
     reset().await;
     let _page = Page::signed_in().await;

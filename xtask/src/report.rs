@@ -135,11 +135,13 @@ impl<W: Write> Report<W> {
         self.say(&format!("▸ {name} … "));
         let place = self.place(name);
         let start = Instant::now();
-        let output = check().map_or_else(|error| format!("{error:#}\n"), |()| String::new());
+        let checked = check();
         if process::interrupted() {
             bail!("Interrupted.");
         }
-        let counts = Counter::One.count(&output, output.is_empty());
+        let has_passed = checked.is_ok();
+        let output = checked.map_or_else(|error| format!("{error:#}\n"), |()| String::new());
+        let counts = Counter::One.count(&output, has_passed);
         self.record(place, counts, start.elapsed(), &output);
         Ok(counts.failed == 0)
     }

@@ -75,10 +75,9 @@ pub(crate) fn cargo_deny(cache: &Cache) -> Result<PathBuf> {
 /// `wasm-bindgen` in the version of Cargo.lock: from the PATH, otherwise built.
 pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
     let needed = locked_version(WASM_BINDGEN)?;
-    let found = process::find(WASM_BINDGEN).map(|path| (version(&path, WASM_BINDGEN), path));
-    match found {
-        Some((Some(found), path)) if found == needed => return Ok(path),
-        Some((Some(found), _)) if !has_runner(cache, WASM_BINDGEN)? => progress(&not_taken(&found, &needed)),
+    match wasm_bindgen_on_path() {
+        Some((found, path)) if found == needed => return Ok(path),
+        Some((found, _)) if !has_runner(cache, WASM_BINDGEN)? => progress(&not_taken(&found, &needed)),
         _ => {}
     }
     // Optimise the crate that does most of the work, because without it each rebuild of the page takes two seconds
@@ -91,8 +90,13 @@ pub(crate) fn wasm_bindgen(cache: &Cache) -> Result<PathBuf> {
 /// Whether [`wasm_bindgen`] has nothing to build.
 pub(crate) fn has_wasm_bindgen(cache: &Cache) -> Result<bool> {
     let needed = locked_version(WASM_BINDGEN)?;
-    let on_path = process::find(WASM_BINDGEN).is_some_and(|path| has_version(&path, WASM_BINDGEN, &needed));
-    Ok(on_path || has_runner(cache, WASM_BINDGEN)?)
+    Ok(wasm_bindgen_on_path().is_some_and(|(found, _)| found == needed) || has_runner(cache, WASM_BINDGEN)?)
+}
+
+/// The wasm-bindgen on the PATH, and its version.
+fn wasm_bindgen_on_path() -> Option<(String, PathBuf)> {
+    let path = process::find(WASM_BINDGEN)?;
+    Some((version(&path, WASM_BINDGEN)?, path))
 }
 
 /// Why the wasm-bindgen on the PATH does not save the build of one.

@@ -13,8 +13,8 @@ use crate::protocol::session::{Access, Age, Session};
 use crate::wire::AccessToken;
 use crate::wire::json::{Object, Writer};
 
-/// How long a page that starts waits for a sibling's access token, in milliseconds. The wait is short, because
-/// somebody watches the page start.
+/// How long a page that joins a session waits for a sibling's access token, in milliseconds. The wait is short, because
+/// somebody watches the page.
 pub(crate) const HAND_OVER: u32 = 300;
 /// How long a tab waits for one before it refreshes, in milliseconds. It asks three times. Siblings answer late on a machine that
 /// is busy or has just woken, and a sibling that has just stored a token may not hold it yet. Each refresh makes the access

@@ -25,7 +25,7 @@ fn sentence<const N: usize>(work: [(bool, &str); N]) -> Option<String> {
     Some(format!("This start has to {before}{last}; {TIME}"))
 }
 
-const TIME: &str = "a first one, which has to do everything, takes two to three minutes on two cores";
+const TIME: &str = "a first one, which has to do everything, takes about two minutes on two cores";
 
 #[cfg(test)]
 mod tests {
