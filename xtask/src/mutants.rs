@@ -16,9 +16,9 @@ pub(crate) const HELP: &str = "\
 cargo xtask mutants [--file GLOB] [--shard K/N]
 
 Changes the auth service with cargo-mutants, one mutant at a time, and runs its tests against each: the quick native
-ones first, then all tests of the protocol and the simulation against what those let pass. Installs cargo-mutants once. Fails below 95 % of the viable
-mutants, and if one that was missed is not explained in docs/mutants.md. Those that were missed are listed in
-target/xtask/mutants/mutants.out/missed.txt.
+ones first, then all tests of the protocol and the simulation against the mutants that those missed. Installs
+cargo-mutants once. Fails below 95 % of the viable mutants, and if one that was missed is not explained in
+docs/mutants.md. Those that were missed are listed in target/xtask/mutants/mutants.out/missed.txt.
 
   --file GLOB   only the mutants of these files, such as auth/src/wire/date.rs
   --shard K/N   only the K-th of N parts, counted from 0, for a run in pieces
@@ -56,7 +56,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
                 }
             }
         }
-        // The second pass names its mutants, because cargo-mutants would take a part of those that are left for `--shard`.
+        // The second pass names its mutants. It gets no `--shard`, because cargo-mutants would then try only a part of them.
         command.args(missed.iter().flat_map(|name| ["--re".to_owned(), pattern(name)]));
         // The first `--` ends the options of cargo-mutants, the second one those of cargo.
         command.args(["--", "--"]).args(STOP).args(pass.skipped.iter().flat_map(|test| ["--skip", test]));
@@ -77,11 +77,13 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         if process::interrupted() || !found.join("missed.txt").exists() {
             return outcome;
         }
-        // The first pass has the largest number, because it tries all mutants.
-        viable = viable.max(tried(&found));
-        let let_pass = fs::read_to_string(found.join("missed.txt"))?;
-        missed =
-            if n == 0 { let_pass.lines().map(str::to_owned).collect() } else { still(missed, &let_pass) };
+        let now = fs::read_to_string(found.join("missed.txt"))?;
+        if n == 0 {
+            viable = tried(&found);
+            missed = now.lines().map(str::to_owned).collect();
+        } else {
+            keep_those_of(&mut missed, &now);
+        }
         if missed.is_empty() {
             break;
         }
@@ -99,10 +101,10 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     Ok(())
 }
 
-/// Those of the `missed` that the next pass `let_pass` too. It tries others as well, because cargo-mutants adds the mutants that
-/// leave out a field to those that `--re` names.
-fn still(missed: Vec<String>, let_pass: &str) -> Vec<String> {
-    missed.into_iter().filter(|name| let_pass.lines().any(|line| line == name)).collect()
+/// Keeps of the `missed` what this pass, which lists them in `now`, missed too. It tries others as well, because cargo-mutants
+/// ignores `--re` for mutants that delete a field.
+fn keep_those_of(missed: &mut Vec<String>, now: &str) {
+    missed.retain(|name| now.lines().any(|line| line == name));
 }
 
 /// The missed mutants that `explained` does not name. A name is the file and the change without the line,
@@ -221,8 +223,11 @@ mod tests {
 
     #[test]
     fn a_missed_mutant_is_explained_wherever_its_line_is() {
-        let missed =
-            ["auth/src/a.rs:5:9: replace > with >= in f", "auth/src/a.rs:7:1: replace g -> bool with true"];
+        let missed = [
+            "auth/src/a.rs:5:9: replace > with >= in f",
+            "auth/src/a.rs:6:2: replace || with && in f",
+            "auth/src/a.rs:7:1: replace g -> bool with true",
+        ];
         let missed = missed.map(str::to_owned);
         let explained = r"| `auth/src/a.rs: replace > with >= in f` | why |
             | `auth/src/a.rs: replace \|\| with && in f` | why |";
@@ -232,8 +237,9 @@ mod tests {
 
     #[test]
     fn the_next_pass_adds_no_mutant_to_the_missed() {
-        let missed = ["a", "b"].map(str::to_owned).to_vec();
-        assert_eq!(still(missed, "b\nc\n"), ["b"]);
+        let mut missed = ["a", "b"].map(str::to_owned).to_vec();
+        keep_those_of(&mut missed, "b\nc\n");
+        assert_eq!(missed, ["b"]);
     }
 
     #[test]

@@ -64,10 +64,10 @@ fn a_logout_holds_although_the_page_goes_before_the_ledger_answers() {
 
 #[test]
 fn a_logout_that_the_ledger_does_not_answer_ends_what_the_tab_itself_keeps() {
-    let (world, tab, _client) = World::new().sign_in_with(Custody::default());
+    let (world, tab, _client) = World::signed_in();
     tab.close();
     world.next_transactions([LedgerFault::Hangs; 100]);
-    let client = tab.open_with(Contract::default(), Custody::default());
+    let client = tab.open();
     client.logout();
     // The page waits for two minutes.
     world.pass(125_000);

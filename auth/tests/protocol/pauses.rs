@@ -85,8 +85,8 @@ fn a_page_without_callers_gives_up_where_retrying_does_not_help() {
 }
 
 #[test]
-fn a_failed_attempt_that_the_ledger_does_not_take_down_is_repeated_soon() {
-    // Each try of the ledger is repeated three times.
+fn a_failed_attempt_that_the_ledger_takes_down_late_or_never_is_repeated_soon() {
+    // An aborted transaction is repeated three times. So four aborts are final.
     for (aborted, soon) in [(1, 400), (4, 1_000)] {
         let (world, _tab, client) = World::signed_in();
         world.pass(900_000);

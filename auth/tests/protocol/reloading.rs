@@ -210,6 +210,7 @@ fn a_page_that_takes_up_its_users_later_session_forgets_the_token_of_the_one_bef
     tab.close();
     world.run(other.login("ann", "secret")).unwrap();
     world.settle();
+    // Nobody gives the page a new token, because its record would replace the old one's anyway.
     other.pause();
     world.go_offline();
     assert!(tab.records().values().any(|record| record.contains("access-1")), "{:?}", tab.records());

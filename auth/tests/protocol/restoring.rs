@@ -283,7 +283,7 @@ fn a_logout_before_the_session_was_known_ends_no_later_login_of_its_page() {
 fn a_login_outlives_the_end_of_a_restore_that_a_silent_ledger_held_up() {
     use LedgerFault::Hangs;
     let world = World::new();
-    // Nothing of the session is in the tab, so only the page knows it.
+    // The tab keeps no access token, so the restore finds nothing in it.
     let custody = Custody { access: AccessCustody::Memory, ..Custody::default() };
     world.next_transactions([Hangs, LedgerFault::None, LedgerFault::None].into_iter().chain([Hangs; 20]));
     let client = world.tab().client(Contract::default(), custody);

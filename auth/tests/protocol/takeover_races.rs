@@ -3,7 +3,9 @@
 use auth::{Client, Contract, Custody, State};
 
 use crate::taken_over::{CRM, is_cleared, left, open};
-use crate::world::{BASE, EARLIER, EPOCH, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me, signed_in};
+use crate::world::{
+    BASE, EARLIER, EPOCH, Earlier, LedgerFault, Tab, UNCONFIRMED, World, earlier_name, me, parsed, signed_in,
+};
 
 #[test]
 fn a_tab_that_lags_behind_another_ends_nothing() {
@@ -100,8 +102,8 @@ fn an_app_at_the_origin_claims_what_its_earlier_build_left() {
     assert_eq!(world.run(root.send(&me())).unwrap().status, 200);
 }
 
-#[test]
-fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() {
+/// A page that starts while an earlier build has an attempt out, for 600 ms.
+fn refreshing() -> (World, Earlier, Client) {
     let (world, earlier) = left();
     let since = EPOCH + world.time();
     let span = serde_json::json!({"since": since, "until": since + 600});
@@ -109,6 +111,12 @@ fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() 
         .edit_row(|row| row["flight"] = serde_json::json!({"owner": "a tab", "span": span, "locked": false}));
     let client = earlier.tab.client_at(CRM, Contract::default(), Custody::default());
     client.start();
+    (world, earlier, client)
+}
+
+#[test]
+fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() {
+    let (world, earlier, client) = refreshing();
     world.pass(500);
     assert_eq!((client.state(), world.take_log()), (State::Restoring, vec![]));
     world.settle();
@@ -120,14 +128,8 @@ fn a_token_that_an_earlier_build_has_sent_is_not_sent_again_before_its_answer() 
 }
 
 #[test]
-fn a_session_that_an_earlier_build_is_refreshing_moves_with_the_token_of_its_answer() {
-    let (world, earlier) = left();
-    let since = EPOCH + world.time();
-    let span = serde_json::json!({"since": since, "until": since + 600});
-    world
-        .edit_row(|row| row["flight"] = serde_json::json!({"owner": "a tab", "span": span, "locked": false}));
-    let client = earlier.tab.client_at(CRM, Contract::default(), Custody::default());
-    client.start();
+fn a_session_that_an_earlier_build_is_refreshing_is_taken_over_with_its_new_refresh_token() {
+    let (world, earlier, _client) = refreshing();
     world.pass(300);
     let spent = world.profile()[&earlier_name(&format!("refresh:{EARLIER}:0"))].clone();
     world.put_record(
@@ -135,7 +137,7 @@ fn a_session_that_an_earlier_build_is_refreshing_moves_with_the_token_of_its_ans
         &spent.replace(&earlier.refresh, "the-newest").replace(":0,", ":1,"),
     );
     let row = earlier_name(&format!("row:{EARLIER}"));
-    let mut newer: serde_json::Value = serde_json::from_str(&world.entries()[&row]).unwrap();
+    let mut newer = parsed(&world.entries()[&row]);
     newer["generation"] = 1.into();
     newer["flight"] = serde_json::Value::Null;
     world.put_entry(&row, &newer.to_string());

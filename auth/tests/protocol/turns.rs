@@ -141,7 +141,8 @@ fn a_request_that_was_out_already_stays_with_its_session_when_it_waits_for_its_t
     let (answers, login) = world.run(join(sent, async {
         world.timer(500).await;
         world.server(|server| server.expire_access());
-        // By then the second request has led to a refresh, and the first one has left its turn to the one that waited.
+        // By then the second request has led to a refresh, and is out again. The last request has the turn that the first one
+        // gave back when it was refused. So the first one waits.
         world.timer(3_000).await;
         other.login("ann", "secret").await
     }));

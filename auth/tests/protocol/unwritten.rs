@@ -35,7 +35,7 @@ fn what_the_ledger_refused_is_written_as_soon_as_it_takes_it() {
 }
 
 #[test]
-fn a_look_before_it_is_written_does_not_end_its_session() {
+fn a_look_before_the_answer_is_written_does_not_end_the_session() {
     let (world, client, _sibling) = unwritten(Custody::default());
     assert!(world.run(client.recheck()));
     world.settle();

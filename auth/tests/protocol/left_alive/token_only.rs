@@ -211,7 +211,7 @@ fn a_login_that_gets_the_same_access_token_again_does_not_end_it() {
 }
 
 #[test]
-fn a_session_is_told_of_although_the_ledger_gave_no_word_of_the_login_that_replaced_it() {
+fn a_session_is_ended_at_the_server_although_the_login_that_replaced_it_was_committed_unheard() {
     let world = token_only();
     let client = open(&world.tab());
     world.run(client.login("ann", "secret")).unwrap();
@@ -222,7 +222,7 @@ fn a_session_is_told_of_although_the_ledger_gave_no_word_of_the_login_that_repla
 }
 
 #[test]
-fn a_newer_login_that_a_restore_found_during_the_pages_own_lives_on() {
+fn another_tabs_login_that_a_look_found_during_the_pages_own_login_lives_on() {
     let world = token_only();
     let other = open(&world.tab());
     world.settle();

@@ -36,6 +36,7 @@ async fn each_first_view_is_right(engine: Engine) -> Result<()> {
     scene.pages.preload(SHIFTS);
     what_is_typed_stays(&scene).await.context("typed")?;
     what_is_typed_after_the_enter_key_is_not_sent_half(&scene).await.context("typed after Enter")?;
+    the_head_names_the_code_and_the_server(&scene).await.context("head")?;
     what_the_browser_fills_in_is_sent(&scene).await.context("filled in")?;
     early_login::an_early_login_that_is_changed_is_ended(&scene).await.context("changed early login")?;
     early_login::a_login_that_only_the_code_knows_waits_for_it(&scene).await.context("late login")?;
@@ -96,12 +97,17 @@ async fn what_is_typed_after_the_enter_key_is_not_sent_half(scene: &Scene) -> Re
     Ok(())
 }
 
+async fn the_head_names_the_code_and_the_server(scene: &Scene) -> Result<()> {
+    paint(scene, LOGIN).await?;
+    let named = scene.browser.run(NAMED, Value::Null).await?;
+    ensure!(named == json!({"code": ["wasm", "js"], "server": [scene.proxy.url()]}), "{named:#?}");
+    Ok(())
+}
+
 /// A password manager may fill the form in without an event, before the code arrives.
 async fn what_the_browser_fills_in_is_sent(scene: &Scene) -> Result<()> {
     scene.proxy.reset();
     let page = paint(scene, LOGIN).await?;
-    let early = scene.browser.run(EARLY, Value::Null).await?;
-    ensure!(early == json!({"preload": ["js", "wasm"], "preconnect": [scene.proxy.url()]}), "{early:#?}");
     let fill = "for (const [id, value] of args) document.getElementById(id).value = value";
     scene.browser.run(fill, json!([["username", USERNAME], ["password", PASSWORD]])).await?;
     arrive(scene);
@@ -111,6 +117,7 @@ async fn what_the_browser_fills_in_is_sent(scene: &Scene) -> Result<()> {
     page.wait_until("signed in", Seen::signed_in).await?;
     ensure!(scene.log().wire() == ["POST /token 200"], "{:?}", scene.log().wire());
     page.logout().await?;
+    scene.log().wait_for("POST", "/logout", 1, PATIENCE).await?;
     Ok(())
 }
 
@@ -259,12 +266,12 @@ const SHIFTS: &str = "
       };
     }";
 
-/// What the page asks for before it is read to its end: the code's files by their kinds, and the servers.
-const EARLY: &str = "
-    const links = (kinds) => [...document.head.querySelectorAll('link')].filter((e) => kinds.includes(e.rel));
+/// The files and the servers that the head names, by which the browser asks for them at once.
+const NAMED: &str = "
+    const named = (selector, what) => [...document.head.querySelectorAll(selector)].map(what);
     return {
-      preload: links(['modulepreload', 'preload']).map((e) => e.href.split('.').pop()).sort(),
-      preconnect: links(['preconnect']).map((e) => new URL(e.href).origin),
+      code: named('link[rel=preload], script[type=module]', (e) => (e.href || e.src).split('.').pop()),
+      server: named('link[rel=preconnect]', (e) => new URL(e.href).origin),
     };";
 
 /// Where each visible element is, what the fields hold, and what is selected.
