@@ -7,11 +7,13 @@ mod shifts;
 mod states;
 
 use anyhow::{Result, ensure};
-use e2e::browser::Engine;
-use e2e::page::{FETCH, LOGIN, LoginPage, Seen};
+use e2e::browser::{Engine, Options};
+use e2e::page::{FETCH, LOGIN, LOGOUT, LoginPage, Seen};
+use e2e::pages::{Fault, shipped};
 use e2e::proxy::{Action, Rule};
 use e2e::scene::{PASSWORD, Scene, USERNAME};
 use serde_json::{Value, json};
+use thirtyfour::By;
 
 use self::look::Look;
 
@@ -20,6 +22,36 @@ async fn every_state_is_accessible_in_every_colour_and_at_every_width() -> Resul
     let scene = Scene::start(Engine::Chromium).await?;
     let look = Look::new(&scene)?;
     states::walk(&scene, async |state: &str| look.at(state).await).await
+}
+
+/// The views of the document itself, which the code replaces.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_painted_before_the_code_arrives_is_accessible() -> Result<()> {
+    let options = Options { impatient: true, ..Options::default() };
+    let scene = Scene::with(Engine::Chromium, options, |options| options).await?;
+    let look = Look::new(&scene)?;
+    let painted = async |button: &str| {
+        scene.pages.fail(&shipped("wasm")?, Fault::Hang);
+        let page = LoginPage::begin(&scene.browser, &scene.pages.origin()).await?;
+        page.wait_until("the first view", |seen| seen.painted() && seen.has_button(button)).await?;
+        Ok::<_, anyhow::Error>(page)
+    };
+    let page = painted(LOGIN).await?;
+    look.at("painted-form").await?;
+    scene.proxy.add(Rule::new("POST", "/token", Action::Hang).once());
+    let driver = scene.browser.driver();
+    for (id, typed) in [("username", USERNAME.to_owned()), ("password", format!("{PASSWORD}\u{e007}"))] {
+        driver.find(By::Id(id)).await?.send_keys(typed).await?;
+    }
+    page.wait_until("progress", |seen| seen.says("Signing in…")).await?;
+    look.at("painted-form-busy").await?;
+    scene.proxy.reset();
+    scene.pages.change(|settings| settings.faults.clear());
+    page.wait_until("signed in", Seen::signed_in).await?;
+    let page = painted(LOGOUT).await?;
+    look.at("painted-signed-in").await?;
+    page.wait_until("the hint", |seen| seen.says("If this takes long")).await?;
+    look.at("painted-signed-in-hint").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
