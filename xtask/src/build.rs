@@ -20,6 +20,7 @@ use crate::{
     tools,
 };
 
+mod panics;
 mod smallest;
 
 pub(crate) const HELP: &str = "\
@@ -100,6 +101,10 @@ pub(crate) fn compile(cache: &Cache, app: &App, kind: Kind, start: &str, stage: 
     app.bind(&wasm_bindgen, kind.profile(), stage)?;
     progress("Optimising the wasm");
     let wasm = stage.join(app::WASM);
+    if kind == Kind::Release {
+        // The smallest build has no such functions.
+        fs::write(&wasm, panics::silenced(&fs::read(&wasm)?)?).context("The wasm cannot be written.")?;
+    }
     wasm_opt.args(app::wasm_opt_arguments()?).arg("--output").args([&wasm, &wasm]);
     process::run(&mut wasm_opt, "wasm-opt")?;
     fs::write(stage.join("index.html"), app.page(start)?).context("index.html cannot be written.")

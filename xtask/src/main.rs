@@ -35,6 +35,7 @@ mod size;
 mod stand;
 mod test;
 mod tools;
+mod wasm;
 
 use std::{ffi::OsString, process::ExitCode};
 
