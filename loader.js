@@ -154,7 +154,7 @@
   };
 
   // A panic of the code is a WebAssembly.RuntimeError. Expected failures are values, so a panic is a bug, and the page no longer
-  // works. This script says so, because in the smallest build no code runs after a panic.
+  // works. This script says so, because in the built page no code runs after a panic.
   const tellOfPanic = (error) => {
     if (!self.WebAssembly || !(error instanceof WebAssembly.RuntimeError)) return false;
     say("This page has stopped", "Something went wrong in this page. Reload it to go on.");

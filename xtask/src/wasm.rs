@@ -2,13 +2,15 @@
 
 use anyhow::{Context as _, Result, bail};
 
-/// The sections of a module, in their order: what each one is, and its content.
+/// The sections of a module, in their order: each with its kind and its content.
 pub(crate) struct Module<'a>(pub(crate) Vec<(u8, Reader<'a>)>);
 
 impl<'a> Module<'a> {
     pub(crate) fn read(module: &'a [u8]) -> Result<Self> {
         let (mut rest, mut sections) = (Reader(module), Vec::new());
-        rest.take(HEADER.len())?;
+        if rest.take(HEADER.len())?.0 != HEADER {
+            bail!("This is no wasm module.");
+        }
         while !rest.0.is_empty() {
             sections.push((rest.byte()?, rest.sized()?));
         }
@@ -112,16 +114,16 @@ pub(crate) fn sized(content: &[u8]) -> Vec<u8> {
 
 /// The format's name and version.
 pub(crate) const HEADER: &[u8] = b"\0asm\x01\0\0\0";
-pub(crate) const CUSTOM: u8 = 0;
+const CUSTOM: u8 = 0;
 const IMPORTS: u8 = 2;
 pub(crate) const FUNCTIONS: u8 = 3;
 pub(crate) const CODE: u8 = 10;
 /// The kind of an import.
 const FUNCTION: u8 = 0;
 /// The custom section of names.
-pub(crate) const NAME: &[u8] = b"name";
-/// Its part with those of functions.
-pub(crate) const FUNCTION_NAMES: u8 = 1;
+const NAME: &[u8] = b"name";
+/// The part of that section that names functions.
+const FUNCTION_NAMES: u8 = 1;
 
 /// A module with one import and with functions of these types and bodies.
 #[cfg(test)]
