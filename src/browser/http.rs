@@ -117,17 +117,17 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
     let reader = received.stream().and_then(|stream| stream.dyn_into::<ReadableStream>());
     let reader = reader.and_then(|stream| stream.unchecked_ref::<Stream>().reader());
     let Ok(reader) = reader else { return read_whole(response, limit).await };
-    // The next chunk is asked for before the last one is there, because most bodies are one chunk and its end.
-    // The future exists at once, because the browser reports a rejection that nobody handles to the whole page.
-    let mut next = JsFuture::from(reader.read());
+    let ask = || JsFuture::from(reader.read());
+    // Two steps are asked for at once, because most bodies are one chunk and its end. The second future exists from the
+    // beginning, because the browser reports a rejection that nobody handles to the whole page.
+    let (mut step, mut second) = (ask(), Some(ask()));
     loop {
-        let step = std::mem::replace(&mut next, JsFuture::from(reader.read()));
-        let step = step.await.map_err(|_| HttpError::Interrupted)?;
-        let step: ReadableStreamReadResult = step.unchecked_into();
-        if step.get_done().unwrap_or(true) {
+        let part = step.await.map_err(|_| HttpError::Interrupted)?;
+        let part: ReadableStreamReadResult = part.unchecked_into();
+        if part.get_done().unwrap_or(true) {
             return Ok(body);
         }
-        let chunk: Uint8Array = step.get_value().dyn_into().map_err(|_| HttpError::Interrupted)?;
+        let chunk: Uint8Array = part.get_value().dyn_into().map_err(|_| HttpError::Interrupted)?;
         let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
         if length > limit.saturating_sub(body.len()) {
             return Err(HttpError::TooLarge);
@@ -137,6 +137,7 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
             true => body = chunk.to_vec(),
             false => body.extend(chunk.to_vec()),
         }
+        step = second.take().unwrap_or_else(ask);
     }
 }
 
