@@ -4,7 +4,6 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
     sync::mpsc::{self, Receiver},
-    thread,
     time::Duration,
 };
 
@@ -56,8 +55,7 @@ impl Changes {
             match self.events.recv_timeout(POLL) {
                 Ok(Ok(event)) if self.concerns(&event) => {
                     // An editor changes several files at once.
-                    thread::sleep(POLL);
-                    while self.events.try_recv().is_ok() {}
+                    while self.events.recv_timeout(PAUSE).is_ok() {}
                     return Ok(true);
                 }
                 Ok(Err(error)) => return Err(error).context("The files cannot be watched."),
@@ -99,6 +97,8 @@ const SOURCES: [&str; 10] = [
     "styles",
 ];
 const POLL: Duration = Duration::from_millis(100);
+/// A change is over when nothing has happened for so long.
+const PAUSE: Duration = Duration::from_millis(30);
 
 #[cfg(test)]
 mod tests {
