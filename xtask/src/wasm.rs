@@ -118,6 +118,7 @@ const CUSTOM: u8 = 0;
 const IMPORTS: u8 = 2;
 pub(crate) const FUNCTIONS: u8 = 3;
 pub(crate) const CODE: u8 = 10;
+pub(crate) const DATA: u8 = 11;
 /// The kind of an import.
 const FUNCTION: u8 = 0;
 /// The custom section of names.

@@ -1,13 +1,15 @@
 //! Takes the words of panics out of the wasm, because nobody reads them: loader.js tells the visitor that the page has stopped.
 //!
 //! Each function that only panics becomes a trap, because a panic ends in a trap anyway. wasm-opt then removes what only those
-//! functions needed. No panic hook runs after that, so Yew's becomes a trap too.
+//! functions needed. No panic hook runs after that, so Yew's becomes a trap too. The places of panics become zeros ([`locations`]).
+
+mod locations;
 
 use anyhow::{Result, bail};
 
-use crate::wasm::{CODE, HEADER, Module, Reader, number, sized};
+use crate::wasm::{CODE, DATA, HEADER, Module, Reader, number, sized};
 
-/// The module with traps in place of those functions. It must have the names of its functions.
+/// The module with traps in place of those functions, and without the places of panics. It must have the names of its functions.
 pub(super) fn silenced(module: &[u8]) -> Result<Vec<u8>> {
     let read = Module::read(module)?;
     let imported = read.imported_functions()?;
@@ -22,15 +24,17 @@ pub(super) fn silenced(module: &[u8]) -> Result<Vec<u8>> {
     let mut silenced = HEADER.to_vec();
     for (kind, content) in &read.0 {
         silenced.push(*kind);
-        if *kind == CODE {
-            let bodies = content.list(Reader::sized)?;
-            let mut code = number(bodies.len());
-            for (function, body) in bodies.iter().enumerate() {
-                code.extend(sized(if traps.contains(&function) { TRAP } else { body.0 }));
+        match *kind {
+            CODE => {
+                let bodies = content.list(Reader::sized)?;
+                let mut code = number(bodies.len());
+                for (function, body) in bodies.iter().enumerate() {
+                    code.extend(sized(if traps.contains(&function) { TRAP } else { body.0 }));
+                }
+                silenced.extend(sized(&code));
             }
-            silenced.extend(sized(&code));
-        } else {
-            silenced.extend(sized(content.0));
+            DATA => silenced.extend(sized(&locations::blanked(*content)?)),
+            _ => silenced.extend(sized(content.0)),
         }
     }
     Ok(silenced)
