@@ -117,17 +117,17 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
     let reader = received.stream().and_then(|stream| stream.dyn_into::<ReadableStream>());
     let reader = reader.and_then(|stream| stream.unchecked_ref::<Stream>().reader());
     let Ok(reader) = reader else { return read_whole(response, limit).await };
-    let ask = || JsFuture::from(reader.read());
-    // Two steps are asked for at once, because most bodies are one chunk and its end. The second future exists from the
-    // beginning, because the browser reports a rejection that nobody handles to the whole page.
-    let (mut step, mut second) = (ask(), Some(ask()));
+    let read_next = || JsFuture::from(reader.read());
+    // Two reads begin at once, because most bodies are one chunk and its end. The second future exists from the beginning,
+    // because the browser reports to the page each rejection that nobody handles.
+    let (mut next, mut second) = (read_next(), Some(read_next()));
     loop {
-        let part = step.await.map_err(|_| HttpError::Interrupted)?;
-        let part: ReadableStreamReadResult = part.unchecked_into();
-        if part.get_done().unwrap_or(true) {
+        let result = next.await.map_err(|_| HttpError::Interrupted)?;
+        let result: ReadableStreamReadResult = result.unchecked_into();
+        if result.get_done().unwrap_or(true) {
             return Ok(body);
         }
-        let chunk: Uint8Array = part.get_value().dyn_into().map_err(|_| HttpError::Interrupted)?;
+        let chunk: Uint8Array = result.get_value().dyn_into().map_err(|_| HttpError::Interrupted)?;
         let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
         if length > limit.saturating_sub(body.len()) {
             return Err(HttpError::TooLarge);
@@ -137,7 +137,7 @@ async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, HttpError> {
             true => body = chunk.to_vec(),
             false => body.extend(chunk.to_vec()),
         }
-        step = second.take().unwrap_or_else(ask);
+        next = second.take().unwrap_or_else(read_next);
     }
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn compile(cache: &Cache, app: &App, kind: Kind, start: &str, stage: 
     progress("Optimising the wasm");
     let wasm = stage.join(app::WASM);
     if kind == Kind::Release {
-        // The smallest build has no words for panics.
+        // The smallest build has neither words for panics nor their locations.
         fs::write(&wasm, panics::silenced(&fs::read(&wasm)?)?).context("The wasm cannot be written.")?;
     }
     wasm_opt.args(app::wasm_opt_arguments()?).arg("--output").args([&wasm, &wasm]);

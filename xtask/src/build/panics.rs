@@ -1,7 +1,8 @@
 //! Takes the words of panics out of the wasm, because nobody reads them: loader.js tells the visitor that the page has stopped.
 //!
 //! Each function that only panics becomes a trap, because a panic ends in a trap anyway. wasm-opt then removes what only those
-//! functions needed. No panic hook runs after that, so Yew's becomes a trap too. The places of panics become zeros ([`locations`]).
+//! functions needed. No panic hook runs after that, so Yew's becomes a trap too. The locations of panics become
+//! zeros ([`locations`]).
 
 mod locations;
 
@@ -9,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::wasm::{CODE, DATA, HEADER, Module, Reader, number, sized};
 
-/// The module with traps in place of those functions, and without the places of panics. It must have the names of its functions.
+/// The module with those functions as traps and without the locations of panics. It must have the names of its functions.
 pub(super) fn silenced(module: &[u8]) -> Result<Vec<u8>> {
     let read = Module::read(module)?;
     let imported = read.imported_functions()?;
@@ -24,20 +25,24 @@ pub(super) fn silenced(module: &[u8]) -> Result<Vec<u8>> {
     let mut silenced = HEADER.to_vec();
     for (kind, content) in &read.0 {
         silenced.push(*kind);
-        match *kind {
-            CODE => {
-                let bodies = content.list(Reader::sized)?;
-                let mut code = number(bodies.len());
-                for (function, body) in bodies.iter().enumerate() {
-                    code.extend(sized(if traps.contains(&function) { TRAP } else { body.0 }));
-                }
-                silenced.extend(sized(&code));
-            }
-            DATA => silenced.extend(sized(&locations::blanked(*content)?)),
-            _ => silenced.extend(sized(content.0)),
-        }
+        let content = match *kind {
+            CODE => trapped(*content, &traps)?,
+            DATA => locations::blanked(*content)?,
+            _ => content.0.to_vec(),
+        };
+        silenced.extend(sized(&content));
     }
     Ok(silenced)
+}
+
+/// The content of the code section with traps as these functions.
+fn trapped(section: Reader<'_>, traps: &[usize]) -> Result<Vec<u8>> {
+    let bodies = section.list(Reader::sized)?;
+    let mut code = number(bodies.len());
+    for (function, body) in bodies.iter().enumerate() {
+        code.extend(sized(if traps.contains(&function) { TRAP } else { body.0 }));
+    }
+    Ok(code)
 }
 
 /// Whether the function of this name may be a trap ([`PANICS`]).
@@ -122,6 +127,15 @@ mod tests {
                 .collect()
         };
         assert_eq!(rest(&before), rest(&after));
+    }
+
+    #[test]
+    fn the_locations_of_panics_become_zeros() {
+        let location = |words: [u8; 4]| words.map(|word| [word, 0, 0, 0]).concat();
+        let data = |words, name: &[u8]| locations::section(&[(0, &[&location(words), name].concat())]);
+        let module = |data: &[u8]| [&with(&[EVERY_PANIC])[..], &[DATA], &sized(data)].concat();
+        let silenced = silenced(&module(&data([16, 4, 1, 1], b"a.rs"))).unwrap();
+        assert_eq!(Module::read(&silenced).unwrap().section(DATA).0, data([0; 4], &[0; 4]));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
     sync::mpsc::{self, Receiver},
+    thread,
     time::Duration,
 };
 
@@ -54,8 +55,8 @@ impl Changes {
             }
             match self.events.recv_timeout(POLL) {
                 Ok(Ok(event)) if self.concerns(&event) => {
-                    // An editor changes several files at once.
-                    while self.events.recv_timeout(PAUSE).is_ok() {}
+                    thread::sleep(PAUSE);
+                    while self.events.try_recv().is_ok() {}
                     return Ok(true);
                 }
                 Ok(Err(error)) => return Err(error).context("The files cannot be watched."),
@@ -97,7 +98,7 @@ const SOURCES: [&str; 10] = [
     "styles",
 ];
 const POLL: Duration = Duration::from_millis(100);
-/// A change is over when nothing has happened for so long.
+/// How long a change waits for more, because an editor changes several files at once.
 const PAUSE: Duration = Duration::from_millis(30);
 
 #[cfg(test)]
