@@ -134,8 +134,8 @@ mod tests {
         let location = |words: [u8; 4]| words.map(|word| [word, 0, 0, 0]).concat();
         let data = |words, name: &[u8]| locations::section(&[(0, &[&location(words), name].concat())]);
         let module = |data: &[u8]| [&with(&[EVERY_PANIC])[..], &[DATA], &sized(data)].concat();
-        let silenced = silenced(&module(&data([16, 4, 1, 1], b"a.rs"))).unwrap();
-        assert_eq!(Module::read(&silenced).unwrap().section(DATA).0, data([0; 4], &[0; 4]));
+        let silenced = silenced(&module(&data([16, 4, 1, 1], b"a.rs\0"))).unwrap();
+        assert_eq!(Module::read(&silenced).unwrap().section(DATA).0, data([0; 4], &[0; 5]));
     }
 
     #[test]

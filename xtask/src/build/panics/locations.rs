@@ -64,9 +64,9 @@ fn locations(section: &[u8], segments: &[Segment]) -> Vec<Range<usize>> {
         let words: Vec<_> = words.iter().map(|word| u32::from_le_bytes(*word) as usize).collect();
         for (number, record) in words.windows(LOCATION).enumerate() {
             let &[address, length, line, column] = record else { continue };
-            let name = segments.iter().find_map(|segment| segment.range(address, length));
+            let name = segments.iter().find_map(|segment| segment.range(address, length.saturating_add(1)));
             let is_file =
-                |name: &Range<usize>| section.get(name.clone()).is_some_and(|name| name.ends_with(b".rs"));
+                |name: &Range<usize>| section.get(name.clone()).is_some_and(|name| name.ends_with(b".rs\0"));
             if line > 0
                 && column > 0
                 && let Some(name) = name.filter(is_file)
@@ -81,7 +81,7 @@ fn locations(section: &[u8], segments: &[Segment]) -> Vec<Range<usize>> {
 
 /// The bytes of a word, which is little-endian. A word stands at a multiple of this.
 const WORD: usize = 4;
-/// A location's words: the address and the length of the file's name, the line and the column.
+/// A location's words: the address and the length of the file's name, the line and the column. A zero stands behind the name.
 const LOCATION: usize = 4;
 /// What stands around an active segment's constant address (WebAssembly Core 2.0, §5.5.14): the kind and `i32.const` before it,
 /// `end` after it.
@@ -112,31 +112,43 @@ mod tests {
 
     #[test]
     fn a_location_and_its_files_name_become_zeros_and_nothing_else_does() {
-        let texts = b"Log in/app.rs\0Log out";
-        let location = words([1006, 7, 12, 34]);
-        let others =
-            [[1006, 7, 0, 34], [1006, 7, 12, 0], [1006, 6, 12, 34], [1014, 7, 12, 34], [5, 7, 12, 34]];
+        let texts = b"Log in/app.rs\0Log out.rs/apprs\0";
+        let location = words([1006, 7, 1, 1]);
+        let others = [
+            [1006, 7, 0, 34],
+            [1006, 7, 12, 0],
+            [1006, 6, 12, 34],
+            [1014, 10, 12, 34],
+            [1024, 6, 12, 34],
+            [5, 7, 12, 34],
+        ];
         let others: Vec<_> = others.into_iter().flat_map(words).collect();
         // The words begin at a multiple of four, behind three other bytes.
-        let before = section(&[(1000, texts), (2001, &[b"abc", &location[..], &others].concat())]);
-        let names = b"Log in\0\0\0\0\0\0\0\0Log out";
-        let after = section(&[(1000, names), (2001, &[b"abc", &[0; 16][..], &others].concat())]);
-        assert_eq!(blanked(Reader(&before)).unwrap(), after);
+        let data = |name: &[u8], location: &[u8]| {
+            let texts = [&texts[..6], name, &texts[13..]].concat();
+            section(&[
+                (1000, &texts),
+                (2001, &[b"abc", &others[..], location, &others[..4], location].concat()),
+            ])
+        };
+        let blanked = blanked(Reader(&data(b"/app.rs", &location))).unwrap();
+        assert_eq!(blanked, data(&[0; 7], &[0; 16]));
     }
 
     #[test]
-    fn a_name_at_the_end_of_its_segment_is_found_and_one_beyond_it_is_not() {
-        let record = |length| words([2000, length, 1, 1]);
-        let blanked =
-            |length| blanked(Reader(&section(&[(1000, &record(length)), (2000, b"a.rs"), (2004, b"a.rs")])));
-        assert_eq!(blanked(4).unwrap(), section(&[(1000, &[0; 16]), (2000, &[0; 4]), (2004, b"a.rs")]));
-        assert!(blanked(8).is_err());
+    fn a_name_is_within_one_segment() {
+        let data = |length, name: &[u8]| {
+            section(&[(1000, &words([2000, length, 1, 1])), (2000, name), (2005, b"b.rs\0")])
+        };
+        let zeros = section(&[(1000, &[0; 16]), (2000, &[0; 5]), (2005, b"b.rs\0")]);
+        assert_eq!(blanked(Reader(&data(4, b"a.rs\0"))).unwrap(), zeros);
+        assert!(blanked(Reader(&data(9, b"a.rs\0"))).is_err());
     }
 
     #[test]
     fn data_without_locations_or_without_a_constant_address_are_refused() {
         assert!(blanked(Reader(&section(&[(1000, b"Log in")]))).is_err());
-        let location = section(&[(1000, &[&words([1016, 4, 1, 1])[..], b"a.rs"].concat())]);
+        let location = section(&[(1000, &[&words([1016, 4, 1, 1])[..], b"a.rs\0"].concat())]);
         assert!(blanked(Reader(&location)).is_ok());
         for (byte, other) in [(1, 1), (2, 0x23), (5, 0x0a)] {
             let mut odd = location.clone();
